@@ -102,12 +102,12 @@ options:
     _KEY_SUBOPTIONS: str = r"""
     suboptions:
       name:
-        description: Name of the setting, as it is written in the environment file.
+        description: Name of the setting, as it is written in the .env file.
         type: str
         required: true
       destination:
         description:
-          - The place where this key is kept. Without it, the key is a line of the environment file.
+          - The place where this key is kept. Without it, the key is a line of the .env file.
           - The path of a key file, with one key per line or one OpenPGP key in ASCII armor.
           - Or a dictionary with V(file), a configuration file or a Python module, and V(path) in it, such as
             V(vault.fernet_key), or a list of its steps. The default path is the name of the key. Only this value is
@@ -133,7 +133,7 @@ options:
           - How a new value is generated, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key) and
             V(openpgp).
           - V(django_secret_key) has the length and the alphabet of Django's own. It is generated again until the reader
-            of the environment file returns it unchanged.
+            of the .env file returns it unchanged.
           - V(openpgp) is one half of an OpenPGP key pair, in a separate file (V(destination)). It is not generated. It
             is taken from C(values_file) of M(tetech.key_rotation.key_version).
         type: str
@@ -189,7 +189,7 @@ options:
         + _KEYS_OF_STORE
         + r"""
   env_file:
-    description: The environment file on the host from which the application reads its keys.
+    description: The .env file on the host from which the application reads its keys.
     type: path
   dialect:
     description: The reader of that file, as for M(tetech.key_rotation.env_file).
@@ -245,7 +245,7 @@ options:
   keys:
     description:
       - The settings, each with its V(name).
-      - A setting with a V(destination) is kept there, and is not a line of the environment file.
+      - A setting with a V(destination) is kept there, and is not a line of the .env file.
       - The same list as for M(tetech.key_rotation.key_version). This module ignores how new values are generated.
     type: list
     elements: dict
@@ -354,7 +354,7 @@ options:
     type: path
     required: true
 """
-    # For modules that read the environment file without starting the application.
+    # For modules that read the .env file without starting the application.
     DIALECT = r"""
 options:
   dialect:

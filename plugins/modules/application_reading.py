@@ -9,7 +9,7 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Compare how the application reads its data before and after a rotation
 description:
-  - Starts a fresh process of the application with its environment file unchanged.
+  - Starts a fresh process of the application with its .env file unchanged.
   - Reads everything that may depend on a key through the models, in a read-only transaction, and keeps keyed digests.
     This includes encrypted columns, properties and descriptors derived from them, and every field that is not a plain
     Django field.

@@ -85,7 +85,7 @@ options:
     default: false
   leaving:
     description:
-      - The stages whose keys a rollback is about to remove from the environment file. The list is empty before
+      - The stages whose keys a rollback is about to remove from the .env file. The list is empty before
         re-encryption.
       - Fail if the application may need one of them to read a value, and list those values, unless they are
         acknowledged.

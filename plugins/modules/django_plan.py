@@ -17,8 +17,8 @@ description:
   - Fails if a finding stops a rotation. The plan is written even then.
   - If the findings have more rows than a message shows, writes all of them next to the plan, in a file that ends in
     C(.rows.csv), with table, column, primary key and class.
-  - Fails before it looks at the data if the environment file has other keys than the current version in the key store.
-    A key that was added to O(keys) since the last rotation is taken from the environment file.
+  - Fails before it looks at the data if the .env file has other keys than the current version in the key store.
+    A key that was added to O(keys) since the last rotation is taken from the .env file.
 options:
   require_approval:
     description: Whether to show the commands with which another person approves the plan.

@@ -7,9 +7,9 @@ DOCUMENTATION = r"""
 module: env_file
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Set an application's keys in its environment file
+short_description: Set an application's keys in its .env file
 description:
-  - Sets the keys of one stage in an environment file (C(.env)).
+  - Sets the keys of one stage in a C(.env) file.
   - Leaves every other byte of the file unchanged, and its owner, mode and attributes.
   - Replaces the file in one durable step. Then reads it back with a model of the O(dialect), and with the real reader
     if the host's Python has it (python-dotenv, django-environ, python-decouple).

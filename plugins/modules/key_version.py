@@ -16,8 +16,8 @@ description:
 options:
   state:
     description:
-      - V(adopted) stores the keys of the environment file as the current version if the store is empty. Otherwise it
-        verifies that the environment file and the store agree.
+      - V(adopted) stores the keys of the .env file as the current version if the store is empty. Otherwise it
+        verifies that the .env file and the store agree.
       - V(pending) creates one new version for O(rotation_id). Every later call finds the same version. It refuses a
         store without a current version, a rotation that was rolled back, and other O(keys) or values than in the first
         call.
@@ -45,7 +45,7 @@ options:
       - With O(state=pending), a file on the control node with your own values, encrypted with Ansible Vault. It is a
         dictionary by key name. Other keys get a generated value.
       - A value is refused if Django's check C(security.W009) calls it weak (shorter than 50 characters, fewer than 5
-        different characters, C(django-insecure-)), if it does not have its type, if a reader of environment files or
+        different characters, C(django-insecure-)), if it does not have its type, if a reader of .env files or
         the file's O(dialect) would change it, or if it was used before.
       - For an OpenPGP key pair, give both halves in a form that PostgreSQL's pgcrypto can use.
     type: path

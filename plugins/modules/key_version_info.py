@@ -15,7 +15,7 @@ description:
 options:
   env_file:
     description:
-      - The environment file on the host from which the application reads its keys. Without it, the versions in the
+      - The .env file on the host from which the application reads its keys. Without it, the versions in the
         store are listed.
     type: path
   expect_stage:

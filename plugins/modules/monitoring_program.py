@@ -10,7 +10,7 @@ version_added: 0.1.0
 short_description: Install the program that checks an application without Ansible
 description:
   - Copies one file to the host. The application's own Python runs it as C(PYTHON PATH CONFIGURATION).
-  - The program checks what M(tetech.key_rotation.monitoring_probe) checks, with only the keys of the environment file.
+  - The program checks what M(tetech.key_rotation.monitoring_probe) checks, with only the keys of the .env file.
     Its exit code is 0 without findings, 1 with findings, and 2 if nothing could be checked.
   - Runs as an action plugin, with M(ansible.builtin.copy).
 options:

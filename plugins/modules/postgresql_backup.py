@@ -19,7 +19,7 @@ description:
     killed, the next proof or O(state=cleared) drops it.
   - An existing backup of the same rotation is kept if it matches its manifest, is proved, and is not older than
     O(max_age). A backup that failed its proof is never accepted with a weaker proof.
-  - The backup includes copies of the settings modules. It does not include the environment file, because the values are
+  - The backup includes copies of the settings modules. It does not include the .env file, because the values are
     in the store.
 options:
   state:

@@ -9,11 +9,11 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Check which keys the processes of an application run under
 description:
-  - A running process keeps its keys when the environment file changes, and an exported variable overrides the file. A
+  - A running process keeps its keys when the .env file changes, and an exported variable overrides the file. A
     reload is not a restart, because workers are forked from a main process that may have the old keys.
   - For each process of the given units, pids and patterns, the module compares the start time of its program with the
-    last change of the environment file, and its exported variables with the keys of a stage.
-  - Fails if the environment file has other keys, if a unit, pid or pattern has no process, or if a process is stale.
+    last change of the .env file, and its exported variables with the keys of a stage.
+  - Fails if the .env file has other keys, if a unit, pid or pattern has no process, or if a process is stale.
     The error names each stale process, the reason, and what to type.
   - If a variable contains the path of the key's V(destination), the content of that file counts.
   - Only reads C(/proc). Users may inspect their own processes, and root all processes.
@@ -28,7 +28,7 @@ options:
     choices: [before, after]
     default: after
   env_file:
-    description: Absolute path of the environment file from which the application reads its keys.
+    description: Absolute path of the .env file from which the application reads its keys.
     type: path
     required: true
   stage:
@@ -57,7 +57,7 @@ options:
         exported key cannot be seen. With V(refuse) it is stale. With V(accept) its start time decides.
       - The environment of another user's process cannot be read either. With V(refuse) that is an error.
       - A process without a key that it should have in its environment may read the file by itself, if the key is in an
-        environment file. With V(accept) its start time decides, and its key ID is not known.
+        .env file. With V(accept) its start time decides, and its key ID is not known.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -88,14 +88,14 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 notes:
   - Run it as the user of the processes. As root, use a Python interpreter that the application cannot change.
-  - A change of mode or owner of the environment file counts as a change of the file. Processes are then stale until
+  - A change of mode or owner of the .env file counts as a change of the file. Processes are then stale until
     they are restarted.
   - The order of events is determined by the clock of the host. If the clock is set between the switch and the check,
     the result may be wrong.
   - A key that is put into the environment of the application (a O(dialect) such as V(systemd), or a C(destination) that
-    no reader of environment files reads, such as a command) must be there. A process without it is stale, unless
+    no reader of .env files reads, such as a command) must be there. A process without it is stale, unless
     something that it started has it, as with a shell.
-  - A variable that systemd reads from the environment file (C(EnvironmentFile=)) never counts as exported, whatever
+  - A variable that systemd reads from the .env file (C(EnvironmentFile=)) never counts as exported, whatever
     O(dialect) is.
 """
 
@@ -121,7 +121,7 @@ processes:
   description:
     - Each process with its V(pid), V(name), V(unit), the start time of its program (V(started)), the V(exported) names
       among the keys, whether others may be V(hidden), its V(key_id) if it is known, whether it is V(older) than the
-      last change of the environment file, and whether it is V(stale).
+      last change of the .env file, and whether it is V(stale).
     - A stale process has the V(reason) and what to type (V(todo)).
   type: list
   elements: dict

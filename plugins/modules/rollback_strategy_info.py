@@ -9,10 +9,10 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Choose how to roll back a rotation from its current state
 description:
-  - Chooses by what is found in the store, in every value and in the environment file of every host.
+  - Chooses by what is found in the store, in every value and in the .env file of every host.
   - V(nothing) if nothing was written.
   - V(discard) if there is only a pending version in the store.
-  - V(backwards) if values or environment files are under the new keys.
+  - V(backwards) if values or .env files are under the new keys.
   - V(forwards) if the rotation is open and O(prefer=forwards).
   - V(repair) if no key decrypts some values and O(backup) has them.
   - V(restore) if the database is damaged.
@@ -25,7 +25,7 @@ options:
     required: true
   files:
     description:
-      - For each host the stage that its environment file has, as M(tetech.key_rotation.key_version_info) returns it.
+      - For each host the stage that its .env file has, as M(tetech.key_rotation.key_version_info) returns it.
     type: dict
     required: true
   backup:
@@ -100,7 +100,7 @@ databases:
   returned: success
 leaving:
   description:
-    - With the strategy V(backwards), the stage whose keys an environment file is about to lose. Empty if no file has
+    - With the strategy V(backwards), the stage whose keys a .env file is about to lose. Empty if no file has
       it.
   type: str
   returned: success
@@ -109,7 +109,7 @@ unopened:
   type: bool
   returned: success
 seen:
-  description: The census, and by host the key ID of its environment file, at the time when the strategy was chosen.
+  description: The census, and by host the key ID of its .env file, at the time when the strategy was chosen.
   type: dict
   returned: success
 destination:

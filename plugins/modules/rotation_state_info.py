@@ -9,7 +9,7 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Describe the current state of data and keys
 description:
-  - Returns what the record of a rotation shows about values, environment files and key store, in sentences, for the
+  - Returns what the record of a rotation shows about values, .env files and key store, in sentences, for the
     last message of a run.
   - Runs only on the control node, as an action plugin.
 options:

@@ -11,7 +11,7 @@ short_description: Keep a former SECRET_KEY valid for what it has signed
 description:
   - Django verifies sessions, links to reset a password and signed cookies with C(SECRET_KEY), and then with each key of
     the setting C(SECRET_KEY_FALLBACKS). It signs with C(SECRET_KEY) alone.
-  - Changes the variable C(SECRET_KEY_FALLBACKS) in the environment file of the application, a comma-separated list from
+  - Changes the variable C(SECRET_KEY_FALLBACKS) in the .env file of the application, a comma-separated list from
     which the settings must read the setting of the same name. Leaves every other byte of the file unchanged.
   - Keys in the list that are not of the store stay.
 options:
@@ -33,7 +33,7 @@ options:
       - The default is the one before the last rotation, alone.
     type: str
   env_file:
-    description: The environment file on the host from which the application reads the variable.
+    description: The .env file on the host from which the application reads the variable.
     type: path
   dialect:
     description: The reader of that file, as for M(tetech.key_rotation.env_file).

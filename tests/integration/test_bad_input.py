@@ -118,7 +118,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
 ]
 
 
-# As others, and the tests of the env file, the record, the backup and the database.
+# As others, and the tests of the .env file, the record, the backup and the database.
 MORE = {"a property that writes", "key empty", "key missing", "key twice", "env missing", "env is a link", "plaintext"}
 MORE |= {"wrong project", "unknown key type", "settings that fail", "no backup folder"}
 MORE |= {"no token anywhere", "a migration that was not run", "database down", "no record folder"}

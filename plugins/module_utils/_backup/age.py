@@ -24,7 +24,7 @@ from .._errors.base import RotationError
 from .._errors.options import InvalidOption
 from .._system import pipelines
 from .._system.pipelines import Program
-from .._system.program_environment import clean_environment
+from .._system.program_environment import clean_environment, run_program
 
 _RECIPIENT = re.compile(r"(age1[a-z0-9]+|ssh-(ed25519|rsa) \S.*)")
 PIPE_BYTES = 4096  # what a pipe holds on any system before somebody reads (POSIX: at least 512; Linux: 65536)
@@ -52,17 +52,11 @@ def check_recipients(recipients: Sequence[str]) -> None:
 
 def recipients_of(identity: str) -> list[str]:
     """The recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
-    asked = subprocess.run(
-        [program("age-keygen"), "-y"],
-        input=identity.encode(),
-        capture_output=True,
-        check=False,
-        env=clean_environment(),
-    )
-    found = asked.stdout.decode("ascii", "replace").split()
-    if asked.returncode or not found:
+    asked = run_program([program("age-keygen"), "-y"], data=identity)
+    recipients = asked.stdout.split()
+    if asked.returncode or not recipients:
         raise BackupIdentity(found="is not an age identity file without a passphrase")
-    return found
+    return recipients
 
 
 @contextlib.contextmanager
@@ -85,7 +79,7 @@ def _encrypt(recipients: Sequence[str]) -> list[str]:
 
 
 def _failed(code: int, complaints: IO[bytes]) -> RotationError:
-    return AgeFailed(ended=pipelines.ended(code), reason=pipelines.first_line(complaints))
+    return AgeFailed(ended=pipelines.format_exit(code), reason=pipelines.first_line(complaints))
 
 
 @contextlib.contextmanager
@@ -96,7 +90,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
-        return BackupIdentity(found=f"does not decrypt it (age {pipelines.ended(code)})")
+        return BackupIdentity(found=f"does not decrypt it (age {pipelines.format_exit(code)})")
 
     reading, writing = os.pipe()
     try:

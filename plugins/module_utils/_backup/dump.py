@@ -414,7 +414,7 @@ def _archived(
         return {"size": size, "sha256": sha256, "parts": []}
     names = {name: f"{name}.dump{'.age' if recipients else ''}" for name in archives}
     with _published_folder(path) as folder:
-        made = task_group.all_of(
+        made = task_group.run_all(
             [
                 partial(_archive, os.path.join(folder, names[name]), partial(source, options), recipients, told)
                 for name, options in archives.items()

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors.backup import PgbackrestFailed, SnapshotFailed
 from .._system import atomic_file, pipelines
-from .._system.program_environment import clean_environment
+from .._system.program_environment import run_program
 from .._system.timestamps import at, now
 from .dump import Backup
 from .manifest import Manifest
@@ -54,7 +53,7 @@ class PgBackRest:
         found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
         if found is None or found.get("error"):
             raise PgbackrestFailed(
-                command="info", ended=pipelines.ended(0), reason="the backup is missing or has errors"
+                command="info", ended=pipelines.format_exit(0), reason="the backup is missing or has errors"
             )
         database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
         return _written(
@@ -75,25 +74,26 @@ class PgBackRest:
         said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
         if "status: ok" not in said:
             reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not report the status ok"
-            raise PgbackrestFailed(command="verify", ended=pipelines.ended(0), reason=reason)
+            raise PgbackrestFailed(command="verify", ended=pipelines.format_exit(0), reason=reason)
 
     def _info(self) -> PgbackrestInfo:
         for found in json.loads(self._run("info", "--output=json") or "[]"):
             if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
                 return dict(found)
-        raise PgbackrestFailed(command="info", ended=pipelines.ended(0), reason=f"there is no stanza {self.stanza}")
+        raise PgbackrestFailed(
+            command="info", ended=pipelines.format_exit(0), reason=f"there is no stanza {self.stanza}"
+        )
 
     def _run(self, command: str, *options: str) -> str:
         program = shutil.which("pgbackrest")
         if program is None:
-            raise PgbackrestFailed(command=command, ended=pipelines.ended(127), reason="pgbackrest was not found")
+            raise PgbackrestFailed(command=command, ended=pipelines.format_exit(127), reason="pgbackrest was not found")
         argv = [program, f"--stanza={self.stanza}", *options, command]
-        environment = clean_environment(*(name for name in os.environ if name.startswith("PGBACKREST_")))
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+        done = run_program(argv, *(name for name in os.environ if name.startswith("PGBACKREST_")))
         if done.returncode:
             lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]
             reason = lines[0][: pipelines.LINE_CHARACTERS]
-            raise PgbackrestFailed(command=command, ended=pipelines.ended(done.returncode), reason=reason)
+            raise PgbackrestFailed(command=command, ended=pipelines.format_exit(done.returncode), reason=reason)
         return done.stdout
 
 
@@ -117,14 +117,13 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Man
     The command has the rotation's id in KEY_ROTATION_ID. Raises E_SNAPSHOT.
     """
     begun = now()
-    environment = {**clean_environment(), "KEY_ROTATION_ID": one.rotation_id}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = run_program(command, variables={"KEY_ROTATION_ID": one.rotation_id})
     except OSError as exc:
-        raise SnapshotFailed(command=command[0], ended=pipelines.ended(127), reason=exc.strerror) from None
+        raise SnapshotFailed(command=command[0], ended=pipelines.format_exit(127), reason=exc.strerror) from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0][: pipelines.LINE_CHARACTERS]
-        raise SnapshotFailed(command=command[0], ended=pipelines.ended(done.returncode), reason=reason)
+        raise SnapshotFailed(command=command[0], ended=pipelines.format_exit(done.returncode), reason=reason)
     name = (done.stdout.strip().splitlines() or [""])[-1]
     return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 

@@ -30,7 +30,7 @@ from .._errors.base import RotationError
 from .._errors.database import TablesLocked
 from .._system import pipelines, task_group
 from .._system.pipelines import Program
-from .._system.program_environment import clean_environment
+from .._system.program_environment import clean_environment, run_program
 from .._system.task_group import Cancellation
 
 BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -125,10 +125,7 @@ def _version(folder: str) -> tuple[int, ...] | None:
     program = os.path.join(folder, "pg_dump")
     if not os.access(program, os.X_OK):
         return None
-    asked = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, check=False, env=clean_environment()
-    ).stdout
-    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", asked)
+    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", run_program([program, "--version"]).stdout)
     return tuple(map(int, found[1].split("."))) if found else None
 
 
@@ -186,7 +183,7 @@ def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -
     reason = first_complaint(complaints)
     if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
         return TablesLocked(holders=found)
-    return PgDumpFailed(ended=pipelines.ended(code), reason=reason)
+    return PgDumpFailed(ended=pipelines.format_exit(code), reason=reason)
 
 
 def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
@@ -207,7 +204,7 @@ def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options
             _wait_for_room(copy)
             run(tables, Cancellation(), listed[tables][number])
             if number == 0:
-                task_group.all_of([partial(run, rows) for rows in archives[1:-1]], max(1, (limit - used) // 2))
+                task_group.run_all([partial(run, rows) for rows in archives[1:-1]], max(1, (limit - used) // 2))
             _wait_for_room(copy)
             run(indexes, Cancellation(), listed[indexes][number])
 
@@ -236,7 +233,9 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
     argv = [tools.program("pg_restore"), "--list"]
     asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
     if asked.returncode:
-        raise PgRestoreFailed(ended=pipelines.ended(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr)))
+        raise PgRestoreFailed(
+            ended=pipelines.format_exit(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr))
+        )
     found: list[list[bytes]] = [[] for _ in PASSES]
     for line in asked.stdout.splitlines(keepends=True):
         if entry := _ENTRY.match(line):
@@ -247,7 +246,7 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
 def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
     """pg_restore reads the whole archives; their list alone would not notice a cut tail. Raises E_PG_RESTORE."""
     argv = [tools.program("pg_restore"), "--file=/dev/null"]
-    task_group.all_of([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
+    task_group.run_all([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
 
 
 def _restore(
@@ -271,14 +270,14 @@ def _restore(
             pass_fds=[*descriptors, use_list.fileno()],
         ) as process,
     ):
-        over.then(process.kill)
+        over.on_cancel(process.kill)
         try:
             code = process.wait()
         except BaseException:
             process.kill()
             raise
         if code:
-            raise PgRestoreFailed(ended=pipelines.ended(code), reason=first_complaint(complaints))
+            raise PgRestoreFailed(ended=pipelines.format_exit(code), reason=first_complaint(complaints))
 
 
 def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:

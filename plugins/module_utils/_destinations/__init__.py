@@ -3,5 +3,5 @@
 """Where an application has its keys: a .env file in each dialect, key files, configuration files, units, commands.
 
 ``_engine``, ``_monitoring``, ``_options``, ``_record``, ``_services``, ``_tasks``, ``action`` and ``plugin_utils``
-import it. It imports ``_engine``, ``_errors`` and ``_system``.
+import it. It imports ``_engine``, ``_errors``, ``_kubernetes`` and ``_system``.
 """

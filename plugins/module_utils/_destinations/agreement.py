@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the keys of the env file and the key files are those of the key store. Here a plan, which only looks, decides
-as the next rotation will."""
+"""Compare the keys of the .env file and the key files with those of the key store.
+
+A plan, which only reads, decides here as the next rotation will.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 
 
 def agrees(found: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: str) -> bool:
-    """Whether the files hold the current values of all keys that the store and ``found`` both have.
+    """Return whether the files hold the current values of all keys that both the store and ``found`` have.
 
     While a rotation is open, each file may hold the values of any stage.
     """
@@ -28,7 +30,8 @@ def agrees(found: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: 
 
 
 def each_file_is_staged(found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: KeyEntries) -> bool:
-    """Whether each file holds the values of one of these versions: keys in several files are switched file by file."""
+    """Return whether each file holds the values of one of these versions. Keys in several files are switched file by
+    file."""
     return all(any(_same(found, values, names) for values in staged) for names in key_destinations.together(keys))
 
 

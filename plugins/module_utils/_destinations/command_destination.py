@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key in a place that only commands reach, such as the configuration of a platform.
 
-The value is what ``read`` prints, without the end of its line, and what ``write`` gets on standard input, without one.
-It is no argument and no variable of either. The application finds it in its environment, under the name of the key.
+The value is what ``read`` prints, without the line ending, and what ``write`` gets on standard input, without one. It
+is never an argument or a variable of either. The application finds it in its environment, under the name of the key.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class KeyCommands:
 
     @property
     def stamp(self) -> str:
-        """The file whose time is that of the last write."""
+        """Return the file whose time is that of the last write."""
         words = json.dumps([self.name, list(self.read), list(self.write)]).encode("utf-8")
         return os.path.join(os.path.expanduser(STATE_FOLDER), f"written-{hashlib.sha256(words).hexdigest()[:16]}")
 
     def value(self) -> str:
-        """What is there. Raises E_COMMAND_FAILED."""
+        """Return the current value. Raise E_COMMAND_FAILED."""
         ended = child_processes.exchange(self.read, b"", SECONDS)
         if ended.rc:
             raise self._failure("reads", ended.rc)
@@ -67,15 +67,15 @@ class KeyCommands:
         return value
 
     def put(self, value: str) -> None:
-        """Write a value and read it back, and keep when that was. Raises E_COMMAND_*."""
+        """Write a value, read it back, and note the time. Raise E_COMMAND_*."""
         self.stamp_change()
         try:
             self.put_unstamped(value)
         finally:
-            self.stamp_change()  # what was started in between may have either value
+            self.stamp_change()  # a process that started in between may have either value
 
     def put_unstamped(self, value: str) -> None:
-        """Write a value and read it back. Raises E_COMMAND_*."""
+        """Write a value and read it back. Raise E_COMMAND_*."""
         raw = value.encode("utf-8")
         ended = child_processes.exchange(self.write, raw, SECONDS)
         if raw in ended.output or raw in ended.errors:
@@ -92,13 +92,13 @@ class KeyCommands:
 
     @property
     def written_at(self) -> float:
-        """When it was last written from this host; 0 if it never was. Raises E_COMMAND_STAMP."""
+        """Return when this host last wrote it; 0 if it never did. Raise E_COMMAND_STAMP."""
         with self._stamping(), contextlib.suppress(FileNotFoundError):
             return os.stat(self.stamp).st_ctime
         return 0.0
 
     def stamp_change(self) -> None:
-        """Keep that it is written now. Raises E_COMMAND_STAMP."""
+        """Note that it is written now. Raise E_COMMAND_STAMP."""
         with self._stamping():
             atomic_file.private_folder(os.path.dirname(self.stamp))
             atomic_file.replace(self.stamp, b"")
@@ -128,7 +128,7 @@ class KeyCommands:
 
 
 class CommandDestination(Destination):
-    """What the commands of one key reach. Raises E_COMMAND_*."""
+    """The place that the commands of one key reach. Raise E_COMMAND_*."""
 
     def __init__(self, commands: KeyCommands) -> None:
         super().__init__(f"the command {commands.program}", [commands.name], delivery=Delivery.ENVIRONMENT)
@@ -166,7 +166,7 @@ class CommandChange(DestinationChange):
         return f"{self.commands.name} by {self.commands.program}"
 
     def rehearse(self) -> None:
-        """Write the value that is there: whatever is wrong with the commands shows before anything is changed."""
+        """Write the current value, so that faulty commands show before anything is changed."""
         self.commands.put(self.old)
 
     @contextlib.contextmanager
@@ -179,8 +179,10 @@ class CommandChange(DestinationChange):
             raise CommandReadback(name=self.commands.name)
 
     def _is_switched(self) -> bool:
-        """Whether the new value is there, as where another host has written it. Raises E_COMMAND_READBACK if neither
-        the new nor the old one is."""
+        """Return whether the new value is there, for example because another host wrote it.
+
+        Raise E_COMMAND_READBACK if neither the new nor the old value is there.
+        """
         found = self.commands.value()
         if found not in (self.old, self.new):
             raise CommandReadback(name=self.commands.name)
@@ -198,8 +200,11 @@ class CommandChange(DestinationChange):
             self._settle(exc)
 
     def _settle(self, failure: RotationError) -> None:
-        """After a write that failed. If several hosts share the place, another one may have written the new value, or
-        be about to: the old one is never written over that. Raises the failure unless the new value is there."""
+        """Decide after a failed write. Raise the failure unless the new value is there.
+
+        If several hosts share the place, another one may have written the new value, or be about to. The old value
+        never overwrites it.
+        """
         found = self._await_new()
         if found == self.new:
             self._stamp_switched()
@@ -217,7 +222,7 @@ class CommandChange(DestinationChange):
             raise exc.with_changed(SWITCHED.format(name=self.commands.name)) from None
 
     def _await_new(self) -> str | None:
-        """The new value as soon as it is there, or what is there in the end; None for what cannot be read."""
+        """Return the new value as soon as it is there, otherwise the last value. None if it cannot be read."""
         end = time.monotonic() + SETTLING
         while (found := self._found()) != self.new and time.monotonic() < end:
             time.sleep(POLL)
@@ -229,7 +234,7 @@ class CommandChange(DestinationChange):
         return None
 
     def _put_back(self) -> str:
-        with contextlib.suppress(RotationError):  # what is there is asked next
+        with contextlib.suppress(RotationError):  # the current value is read next
             self.commands.put_unstamped(self.old)
         with contextlib.suppress(RotationError):
             self.commands.stamp_change()

@@ -27,7 +27,7 @@ LITERAL = "Write it there as plain text or as a list of plain texts, or correct 
 
 
 class ConfigFile(Destination):
-    """Values of one file. ``paths`` has the path of each key. Raises E_ENV_* or E_CONFIG_*."""
+    """Values of one file. ``paths`` has the path of each key. Raise E_ENV_* or E_CONFIG_*."""
 
     path: str
 
@@ -41,7 +41,7 @@ class ConfigFile(Destination):
         return self._values(text, every=every)
 
     def variables(self) -> list[str]:
-        """The variables of the environment whose defaults the values are. Raises as ``read``."""
+        """Return the environment variables whose defaults the values are. Raise the errors of ``read``."""
         if self._form != PYTHON:
             return []
         text, found = env_file_editor.read_text(self.path), []
@@ -83,7 +83,7 @@ class ConfigFile(Destination):
 
     @contextlib.contextmanager
     def _refusing(self, path: Sequence[str]) -> Iterator[None]:
-        """What a value is refused for, as an error of the catalogue."""
+        """Turn the reason why a value is refused into an error of the catalogue."""
         try:
             yield
         except InvalidText as exc:
@@ -98,8 +98,11 @@ class ConfigFile(Destination):
 
 @dataclass(frozen=True, repr=False)
 class PythonModuleChange(env_file_editor.FileChange):
-    """A new text for a Python module. Its compiled files go, too: they have the old value in them, and Python takes
-    one for current if the time and the size of the source agree (PEP 552)."""
+    """A new text for a Python module.
+
+    Its compiled files are removed, because they contain the old value. Python uses one if the time and the size of the
+    source agree (PEP 552).
+    """
 
     _left: list[str] = field(default_factory=list, init=False)
 
@@ -147,7 +150,7 @@ def _compiled(module: str) -> list[str]:
 
 
 def format_of(file: str, form: str | None) -> str | None:
-    """The format of a file, by what the operator says or by its name; None if it is not known."""
+    """Return the format of a file, from the option or its name. None if it is unknown."""
     return form if form else SUFFIXES.get(os.path.splitext(file)[1])
 
 

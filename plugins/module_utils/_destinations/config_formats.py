@@ -33,7 +33,7 @@ class OtherValue(NamedTuple):
 
 
 class InvalidText(Exception):
-    """A text that is not valid in its format. ``line`` is where, if the parser says so."""
+    """The text is not valid in its format. ``line`` is the place, if the parser names one."""
 
     def __init__(self, line: int | None = None) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ def _of_node(node: Any, depth: int = 0) -> Tree:
 
 
 def _find_yaml(text: str, steps: Steps) -> tuple[int, int]:
-    """Where the node is, with its tag, anchor and quotes; of an alias the node that it leads to."""
+    """Return the place of the node with its tag, anchor and quotes. For an alias, it is that of the anchored node."""
     node = _compose(text)[0]
     for step in steps:
         if node.id == "mapping":
@@ -198,7 +198,7 @@ def _first_module(*names: str) -> Any:
 
 
 def _split_section(path: str) -> list[str]:
-    """A section may have dots in its name, an option has none."""
+    """Split a path into section and option. A section may have dots in its name, an option may not."""
     return path.rsplit(".", 1)
 
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and replace one value of a configuration file by its path, and leave every other byte of the file alone.
+"""Read and replace one value of a configuration file by its path, without changing any other byte.
 
-No grammar is known here. A place in the text is the value's if the parser of the format sees a change there as a change
-of this value and of nothing else. What was written is read back in the same way.
+No grammar is known here. A place in the text belongs to the value if a change there changes this value only, as the
+format's parser sees it. What was written is read back in the same way.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ class RefusedValue(Exception):
 
 
 class UnsetValue(RefusedValue):
-    """There is no such path."""
+    """The path does not exist."""
 
     def __init__(self) -> None:
         super().__init__("is not set")
 
 
 def read(form: ConfigFormat, text: str, path: Sequence[str]) -> str:
-    """The value at ``path``, of a list its members with commas. Raises InvalidText, NoParser or RefusedValue."""
+    """Return the value at ``path``. The members of a list are joined by commas. Raise InvalidText, NoParser or
+    RefusedValue."""
     members = _members(_look(form, form.parse(text), path)[1])
     if any(character in member for member in members for character in form.refused):
         raise RefusedValue(f"has a character that readers of {form.name} may expand (one of {form.refused})")
@@ -42,10 +43,10 @@ def read(form: ConfigFormat, text: str, path: Sequence[str]) -> str:
 
 
 def rewritten(form: ConfigFormat, text: str, path: Sequence[str], value: str) -> str:
-    """``text`` with ``value`` at ``path``, which ``read`` gives back. A list gets the parts between the commas: new
-    members come first. What is there may be a value that ``read`` refuses.
+    """Return ``text`` with ``value`` at ``path``, such that ``read`` returns it.
 
-    Raises as ``read``.
+    A list gets the parts between the commas: new members come first. The current value may be one that ``read``
+    refuses. Raise the errors of ``read``.
     """
     steps, old = _look(form, form.parse(text), path)
     _members(old)
@@ -72,7 +73,7 @@ def _with_members(form: ConfigFormat, text: str, steps: Steps, values: Sequence[
 
 
 def _members(found: Tree) -> list[str]:
-    """The texts of a value. Raises RefusedValue."""
+    """Return the texts of a value. Raise RefusedValue."""
     several = found if isinstance(found, list) else [found]
     if not all(isinstance(member, str) for member in several):
         raise RefusedValue("is neither a text nor a list of texts")
@@ -84,8 +85,10 @@ def _members(found: Tree) -> list[str]:
 
 
 def _look(form: ConfigFormat, tree: Tree, path: Sequence[str]) -> tuple[Steps, Tree]:
-    """The steps to a value, and the value. A step into a list is a number, or the NAME of a member NAME=value, as in
-    Compose. Raises RefusedValue."""
+    """Return the steps to a value, and the value. Raise RefusedValue.
+
+    A step into a list is a number, or the NAME of a member NAME=value, as in Compose.
+    """
     steps: list[str | int] = []
     for name in path:
         steps.append(_step(form, tree, name))
@@ -156,7 +159,7 @@ def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
 
 
 def _separators(form: ConfigFormat, text: str, steps: Steps, first: tuple[int, int]) -> Iterator[str]:
-    """What may stand between the members of a list."""
+    """Return what may separate the members of a list."""
     if len(_get(form.parse(text), steps)) > 1:
         yield text[first[1] : _quoted_span(form, text, steps, 1)[0]]
     yield ", "
@@ -174,7 +177,7 @@ def _without_first(form: ConfigFormat, text: str, steps: Steps) -> str:
 
 
 def _quoted_span(form: ConfigFormat, text: str, steps: Steps, index: int) -> tuple[int, int]:
-    """Where a member of a list stands, with its quotes."""
+    """Return the span of a list member, including its quotes."""
     start, end = _span(form, text, [*steps, index])
     if text[start - 1 : start] in ('"', "'") and text[start - 1] == text[end : end + 1]:
         return start - 1, end + 1
@@ -182,7 +185,7 @@ def _quoted_span(form: ConfigFormat, text: str, steps: Steps, index: int) -> tup
 
 
 def _span(form: ConfigFormat, text: str, steps: Steps) -> tuple[int, int]:
-    """Where the value stands in the text. Raises RefusedValue if it is written in another way than it reads."""
+    """Return the span of the value in the text. Raise RefusedValue if it is written differently than it reads."""
     tree = form.parse(text)
     value = _get(tree, steps)
     mark = ("k" if value[0] != "k" else "m") * len(value)

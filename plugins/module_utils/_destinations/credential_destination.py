@@ -19,8 +19,10 @@ PLAIN = "Write it on one line, or load it from a file with LoadCredential=."
 
 
 class CredentialDestination(Destination):
-    """Credentials of one file. ``sources`` has that of each key. Raises E_ENV_*, E_CONFIG_VALUE, E_KEY_LINE,
-    E_SYSTEMD_CREDS or E_CREDENTIAL_KEY."""
+    """Credentials of one file. ``sources`` has the source of each key.
+
+    Raise E_ENV_*, E_CONFIG_VALUE, E_KEY_LINE, E_SYSTEMD_CREDS or E_CREDENTIAL_KEY.
+    """
 
     path: str
 
@@ -35,7 +37,7 @@ class CredentialDestination(Destination):
         return {name: key_files.parse(content, self.path) for name, content in contents.items()}
 
     def contents(self, values: Mapping[str, str]) -> dict[str, bytes]:
-        """What an application finds in each credential where the keys have these values, others unchanged."""
+        """Return what an application finds in each credential if the keys have these values. Others are unchanged."""
         text = env_file_editor.read_text(self.path, is_secret=self._is_secret)
         found = {}
         for name, source in self._sources.items():

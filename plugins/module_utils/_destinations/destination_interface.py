@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one interface of all places where an application keeps its keys, and how several of them are switched as one."""
+"""The interface of all places where an application keeps its keys, and their switch as one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DestinationChange(abc.ABC):
     @property
     @abc.abstractmethod
     def place(self) -> str:
-        """What a person calls it."""
+        """Return the name of the place for a person."""
 
     @property
     def leftovers(self) -> Sequence[str]:
@@ -42,19 +42,19 @@ class DestinationChange(abc.ABC):
 
     @abc.abstractmethod
     def prepared(self) -> contextlib.AbstractContextManager[Callable[[], None]]:
-        """Prepare all that can fail. The block calls what is given to it: that is the switch, in one step."""
+        """Prepare everything that can fail. The block calls the function that it gets, which switches in one step."""
 
     @abc.abstractmethod
     def refuse_difference(self) -> None:
-        """Read the place back. Raises an error unless it has the new values."""
+        """Read the place back. Raise an error unless it has the new values."""
 
 
 class Destination(abc.ABC):
-    """One place with keys of the application.
+    """One place with keys of the application. ``place`` is its name for a person.
 
-    ``place`` is what a person calls it. ``names`` are the keys that it has, which are always switched at once. ``path``
-    is its file on this host, if it is one. ``delivery`` is how the application gets them. ``is_env_file`` is whether an
-    application may read it by itself as well.
+    ``names`` are its keys, which are always switched together. ``path`` is its file on this host, if it is one.
+    ``delivery`` is how the application gets the keys. ``is_env_file`` is whether an application may also read it
+    itself.
     """
 
     is_env_file = False
@@ -69,7 +69,7 @@ class Destination(abc.ABC):
 
     @property
     def changed_at(self) -> float:
-        """When the place was last changed, in seconds since the epoch. Raises OSError."""
+        """Return when the place was last changed, in seconds since 1970. Raise OSError."""
         return os.stat(self.path).st_ctime if self.path else 0.0
 
     @abc.abstractmethod
@@ -82,11 +82,11 @@ class Destination(abc.ABC):
 
     @abc.abstractmethod
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        """The change that gives its keys these values; None if it has them. Raises as ``read``."""
+        """Return the change that gives its keys these values, or None if it has them. Raise the errors of ``read``."""
 
 
 def rehearse(changes: Sequence[DestinationChange]) -> None:
-    """Do all that ``write`` does but the switch itself. Raises what ``write`` raises."""
+    """Do everything that ``write`` does except the switch. Raise the errors of ``write``."""
     for change in changes:
         change.rehearse()
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator may write as the ``destination`` of a key: a path, or a dictionary by kind."""
+"""The forms of the ``destination`` of a key: a path, or a dictionary by kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREDENTIAL = re.compile(r"[\w.-]+", re.ASCII)
 
 
 def find_wrong(destination: Any) -> str:
-    """What is wrong with a destination, to be read behind "has a destination"; empty if nothing is."""
+    """Return what is wrong with a destination, as the end of "has a destination ...". Empty if it is valid."""
     if not destination:
         return ""
     if isinstance(destination, str):
@@ -101,8 +101,10 @@ def _find_wrong_file(destination: GivenDestination) -> str:
 
 
 def can_carry(destination: Any, value: str) -> bool:
-    """Whether every reader of a place returns this value unchanged. A key file takes any, and only the host knows which
-    of its two kinds of files a unit has."""
+    """Return whether every reader of a place returns this value unchanged.
+
+    A key file accepts any value. For a unit, only the host knows which kind of file it has.
+    """
     if isinstance(destination, Mapping) and destination.get("unit") and not destination.get("credential"):
         return dialects.can_carry("systemd", value) and not set(CONFIG_FORMATS["unit"].refused) & set(value)
     if not isinstance(destination, Mapping) or not destination.get("file"):
@@ -121,14 +123,14 @@ def units_of(destination: DestinationOptions) -> Sequence[str]:
 
 
 def is_in_source(destination: Any) -> bool:
-    """Whether the key is a literal in a Python module."""
+    """Return whether the key is a literal in a Python module."""
     if not isinstance(destination, Mapping) or not destination.get("file"):
         return False
     return format_of(destination["file"], destination.get("format")) == PYTHON
 
 
 def path_of(name: str, destination: DestinationOptions) -> str | Sequence[str]:
-    """The path of a key in its file: its own name if none is given."""
+    """Return the path of a key in its file: its own name if no path is set."""
     return destination.get("path") or name
 
 

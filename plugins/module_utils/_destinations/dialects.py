@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the readers of .env files make of a line, as data: no quoting is right for all of them.
+"""The rules by which readers of .env files interpret a line, as data: no single quoting suits all readers.
 
-A model knows only lines whose value the reader gives back as it stands, with nothing cut, expanded or unescaped. All
-else is refused, never guessed (measurements: docs/design/env-files.md).
+A model knows only lines whose value the reader returns literally: nothing is cut, expanded or unescaped. Everything
+else is refused and never guessed (measurements: docs/design/env-files.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 _BLANK = r"[^\S\r\n]"
 _LINE_END = r"(?P<end>\r\n|\n|\r|\Z)"
-_BREAKS = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # where str.splitlines() splits, and so django-environ
+_BREAKS = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line breaks of str.splitlines(), and so of django-environ
 _NO_CONTROLS = r"\x00-\x1f\x7f"  # systemd drops a variable that has one
 _QUOTED = r"""(?:'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*")"""
 _END = r"(?P<tail>[ \t]*(?:#.*)?)\Z"
@@ -38,13 +38,13 @@ _ANY_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one reader takes a file."""
+    """The rules of one reader."""
 
     reader: str
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
-    prefix: Pattern[str]  # what stands before a value
-    styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
-    only: Pattern[str] | None = None  # the statements that a file may have, where others are commands
+    prefix: Pattern[str]  # the text before a value
+    styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is read literally
+    only: Pattern[str] | None = None  # the allowed statements, if others are commands
     without_value: Pattern[str] | None = None  # a line that takes the value away again
     hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
     read_by_application: bool = True  # others are read by what starts it, into its environment
@@ -167,9 +167,9 @@ def _statement(dialect: Dialect, text: str, place: int) -> re.Match[str]:
 
 
 def first_command(dialect: Dialect, text: str) -> int | None:
-    """The line of the first statement that does more than set one variable, where the reader would run it.
+    """Return the line of the first statement that does more than set one variable, if the reader would run it.
 
-    What such a statement sets, hides or ends cannot be known; all before it, and so where it begins, is.
+    It is unknown what such a statement sets, hides or ends. What is before it is known, and so is where it begins.
     """
     place, number = 0, 1
     while dialect.only and place < len(text):
@@ -209,7 +209,7 @@ def literal(dialect: Dialect, quote: str, value: str) -> str | None:
 
 
 def can_carry(dialect: str, value: str) -> bool:
-    """Whether with some quoting every variant of the dialect's reader returns ``value`` unchanged."""
+    """Return whether every variant of the dialect's reader returns ``value`` unchanged, with some quoting."""
     return value != "" and any(literal(DIALECTS[dialect], quote, value) is not None for quote in ("", "'", '"'))
 
 
@@ -255,7 +255,7 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 
 
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
-    """What the real reader makes of ``text``; None if this Python has not got it."""
+    """Return how the real reader interprets ``text``. None if this Python does not have it."""
     try:
         return READERS[dialect](text, names) if dialect in READERS else None
     except ImportError:

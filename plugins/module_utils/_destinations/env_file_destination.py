@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys in lines of the env file of an application."""
+"""Keys in lines of the .env file of an application."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .dialects import DIALECTS
 
 
 class EnvLines(Destination):
-    """Lines NAME=value of one file, in the dialect of the program that reads it. Raises E_ENV_*."""
+    """Lines NAME=value of one file, in the dialect of the program that reads it. Raise E_ENV_*."""
 
     path: str
     is_env_file = True

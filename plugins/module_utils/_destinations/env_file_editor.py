@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and set variables in the .env file of an application, and leave every other byte of it alone.
+"""Read and set variables in the .env file of an application, without changing any other byte.
 
-What the readers of a dialect would tell apart or change is refused, never guessed
-(measurements: docs/design/env-files.md).
+What the readers of a dialect would interpret differently or change is refused and never guessed (measurements:
+docs/design/env-files.md).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: m
 
 @dataclass(frozen=True)
 class Assignment:
-    """One line that sets a name: where its value is and how it is quoted. ``value`` never shows in a repr."""
+    """One line that sets a name: the place of its value and its quotes. ``value`` never shows in a repr."""
 
     name: str
     line: int
@@ -86,10 +86,10 @@ class Assignment:
 
 
 def read_text(path: str, *, is_secret: bool = True) -> str:
-    """The whole file as text. What is no secret, such as an encrypted key, may be open to readers.
+    """Return the whole file as text. A file without secrets, such as an encrypted key, may be open to readers.
 
-    Raises RotationError E_ENV_* when the path is not absolute or is no plain private file, and on bytes that are not
-    UTF-8: every reader fails on those.
+    Raise E_ENV_* if the path is not absolute or not a plain private file. Raise it for bytes that are not UTF-8, too:
+    every reader fails on those.
     """
     refuse_path(path)
     try:
@@ -152,9 +152,9 @@ def _decoded(raw: bytes, path: str) -> str:
 
 
 def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
-    """The one line of each name.
+    """Return the one line of each name.
 
-    Raises E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_ENCODING, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY.
+    Raise E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_ENCODING, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY.
     """
     model = DIALECTS[dialect]
     if text.startswith(dialects.BOM) and not model.takes_bom:
@@ -192,7 +192,7 @@ def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) ->
 
 
 def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
-    """The values of ``names`` in the file, checked against the dialect's real reader where this Python has it.
+    """Return the values of ``names`` in the file. If this Python has the dialect's real reader, it must agree.
 
     Without ``every``, names that are not set are left out.
     """
@@ -206,7 +206,7 @@ def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = 
 
 
 def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
-    """The value of each name that the file sets, without those whose lines would be refused."""
+    """Return the value of each name that the file sets, without those whose lines would be refused."""
     found = {}
     for name in dict.fromkeys(_SETS.findall(read_text(path))):
         with contextlib.suppress(RotationError):
@@ -215,8 +215,11 @@ def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
 
 
 def variables(path: str, dialect: str) -> dict[str, str]:
-    """What the reader of the file sets, whoever may read the file. The last line of a name counts, and a value that
-    versions of the reader disagree on is left out. Raises E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING."""
+    """Return what the reader of the file sets, whoever may read the file.
+
+    The last line of a name counts. A value on which versions of the reader disagree is left out. Raise E_ENV_MISSING,
+    E_ENV_READ or E_ENV_ENCODING.
+    """
     text = _read_any(path)
     model, found = DIALECTS[dialect], {}
     for line in dialects.lines(model, text, _SETS.findall(text)):
@@ -227,12 +230,13 @@ def variables(path: str, dialect: str) -> dict[str, str]:
 
 
 def looks_set(path: str, name: str, dialect: str) -> bool:
-    """Whether a line of the file sets ``name``, or looks so, whoever may read the file. Raises as ``variables``."""
+    """Return whether a line sets ``name``, or seems to, whoever may read the file. Raise the errors of
+    ``variables``."""
     return any(True for _ in dialects.lines(DIALECTS[dialect], _read_any(path), [name]))
 
 
 def _read_any(path: str) -> str:
-    """A file that is only looked at, so that it may be a link and open to others."""
+    """Read a file that will not be changed, so that it may be a link and open to others."""
     try:
         with open(path, "rb") as handle:
             return _decoded(handle.read(), path)
@@ -265,7 +269,8 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
 
 
 def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
-    """The real reader must agree with our model of it. Where this Python has it not, the model stands alone."""
+    """Raise an error unless the real reader agrees with our model. If this Python does not have it, the model
+    decides."""
     seen = dialects.read_for_real(dialect, text, list(values))
     for name, value in values.items():
         if seen is not None and seen.get(name) != value:
@@ -274,16 +279,16 @@ def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialec
 
 @contextlib.contextmanager
 def held(paths: Iterable[str]) -> Iterator[None]:
-    """Hold the folders of the files against other runs on this machine, from the look at a file to its switch.
+    """Lock the folders of the files against other runs on this machine, from the reading of a file to its switch.
 
-    Raises E_ENV_WRITE.
+    Raise E_ENV_WRITE.
     """
     with contextlib.ExitStack() as folders:
         for folder in sorted({os.path.realpath(os.path.dirname(path)) for path in paths}):  # one order: no deadlock
             try:
                 folders.enter_context(atomic_file.folder_lock(folder))
             except FileNotFoundError:
-                continue  # whoever reads the file says that it is missing
+                continue  # reading the file reports that it is missing
             except OSError as exc:
                 raise _refused(folder, exc) from None
         yield
@@ -293,8 +298,7 @@ def held(paths: Iterable[str]) -> Iterator[None]:
 class FileChange(DestinationChange):
     """A new text for a file, which replaces the old one in one durable step.
 
-    Raises E_ENV_CHANGED when the file is no longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be
-    replaced.
+    Raise E_ENV_CHANGED if the file no longer has its old text, E_ENV_BINDMOUNT or E_ENV_WRITE if it cannot be replaced.
     """
 
     path: str
@@ -354,13 +358,13 @@ def _refused(path: str, exc: OSError) -> RotationError:
 
 
 def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
-    """E_ENV_WRITE with what helps against an error of that number."""
+    """Return E_ENV_WRITE with what helps against an error of that number."""
     advice = ADVICE.get(number or 0, FIX).format(user=users.own_name())
     return EnvWrite(path=path, reason=reason, advice=advice)
 
 
 def discard_leftover(path: str) -> None:
-    """Remove what a killed run left next to the file, while it is ``held``. Raises E_ENV_WRITE."""
+    """Remove what a killed run left next to the file, while it is ``held``. Raise E_ENV_WRITE."""
     _run_file_act(path, atomic_file.discard_leftover, path)
 
 
@@ -379,7 +383,7 @@ def refuse_unwritable(path: str) -> None:
 
 
 def _refuse_flags(path: str) -> None:
-    """A flag of the file, or of its folder, by which not even root can replace it."""
+    """Raise an error if a flag of the file or its folder keeps even root from replacing it."""
     for place in (path, os.path.dirname(path)):
         for flag, (name, letter) in FLAGS.items():
             if _flags(place) & flag:
@@ -388,7 +392,7 @@ def _refuse_flags(path: str) -> None:
 
 
 def _flags(place: str) -> int:
-    """The flags of a file or folder (ioctl_iflags(2)). None if its file system has no such thing."""
+    """Return the flags of a file or folder (ioctl_iflags(2)). None if its file system does not support them."""
     flags = bytearray(8)  # the kernel writes four bytes, the number of the request says eight
     with contextlib.suppress(OSError):
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the keys of an application are kept: lines of its env file, and for a key with a ``destination`` that one.
+"""The places where the keys of an application are kept: lines of its .env file, or the ``destination`` of a key.
 
 ``keys`` is the list of the operator, each {name, destination}.
 """
@@ -25,8 +25,10 @@ from .unit_credentials import CredentialSource
 
 
 def of(env_file: str | None, keys: KeyEntries, dialect: str = "dotenv") -> list[Destination]:
-    """Every place that has keys, the env file first. Raises E_ENV_PATH, and E_OPTION if one file is named twice: each
-    key would overwrite the other."""
+    """Return every place that has keys, the .env file first.
+
+    Raise E_ENV_PATH, and E_OPTION if one file is named twice: each key would overwrite the other.
+    """
     found = _build(env_file, keys, dialect)
     _refuse_shared_files(found)
     return found
@@ -79,7 +81,7 @@ def _secrets(destinations: Mapping[str, DestinationOptions]) -> list[Destination
 
 
 def _other_lines(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
-    """Each env file once, with all its keys."""
+    """Return each further .env file once, with all its keys."""
     files: dict[tuple[str, str], list[str]] = {}
     for name, each in destinations.items():
         files.setdefault((each["file"], each["dialect"]), []).append(name)
@@ -97,13 +99,15 @@ def _config_files(destinations: Mapping[str, DestinationOptions]) -> list[Destin
 
 
 def _expanded(path: str) -> str:
-    """As Ansible expands paths: ~ is that of the user who runs the module."""
+    """Expand a path as Ansible does: ~ is the home of the user who runs the module."""
     return os.path.expanduser(os.path.expandvars(path))
 
 
 def read(env_file: str | None, keys: KeyEntries, *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
-    """The values of all keys. Without ``every``, those that an env file does not set are left out, as long as one is.
-    Raises E_ENV_*, E_KEY_LINE or E_OPTION."""
+    """Return the values of all keys. Raise E_ENV_*, E_KEY_LINE or E_OPTION.
+
+    Without ``every``, keys that a .env file does not set are left out, if it sets at least one.
+    """
     places = of(env_file, keys, dialect)
     if names_of_env_file(keys) and not env_file:
         raise InvalidOption(name="env_file", found="is not set", advice="Set it to the file with the keys.")
@@ -111,12 +115,12 @@ def read(env_file: str | None, keys: KeyEntries, *, every: bool = True, dialect:
 
 
 def names_of_env_file(keys: KeyEntries) -> list[str]:
-    """The keys that the env file sets."""
+    """Return the keys that the .env file sets."""
     return [key["name"] for key in keys if not key.get("destination")]
 
 
 def files(keys: KeyEntries) -> dict[str, str]:
-    """The keys that the application reads in another file than the env file, and these files."""
+    """Return the keys that the application reads from other files than the .env file, and these files."""
     return {name: place.path for place in _delivered(keys, Delivery.FILE) if place.path for name in place.names}
 
 
@@ -126,13 +130,13 @@ def config_files(keys: KeyEntries) -> dict[str, str]:
 
 
 def overriding(keys: KeyEntries) -> dict[str, str]:
-    """The variables of the environment whose defaults the keys are in a Python module, each with that file."""
+    """Return the environment variables that override keys in a Python module, each with that file."""
     places = [place for place in _delivered(keys, Delivery.FILE) if isinstance(place, ConfigFile)]
     return {variable: place.path for place in places for variable in place.variables()}
 
 
 def exported(keys: KeyEntries) -> list[Destination]:
-    """The places other than the env file that are read into the environment of the application when it starts."""
+    """Return the places, other than the .env file, that become the application's environment when it starts."""
     return _delivered(keys, Delivery.ENVIRONMENT)
 
 
@@ -143,7 +147,7 @@ def credentials(keys: KeyEntries) -> dict[str, str]:
 
 
 def credential_contents(keys: KeyEntries, values: Mapping[str, str]) -> dict[str, bytes]:
-    """The content of each credential with these values of the keys. Raises as ``read``."""
+    """Return the content of each credential with these values of the keys. Raise the errors of ``read``."""
     places = [place for place in _delivered(keys, Delivery.CREDENTIAL) if isinstance(place, CredentialDestination)]
     return {name: content for place in places for name, content in place.contents(values).items()}
 
@@ -154,7 +158,7 @@ def secrets(keys: KeyEntries) -> list[SecretDestination]:
 
 
 def _delivered(keys: KeyEntries, delivery: Delivery) -> list[Destination]:
-    """The places other than the env file that the application has its keys from in this way."""
+    """Return the places, other than the .env file, that deliver their keys to the application in this way."""
     own = _build(None, [key for key in keys if key.get("destination")], "dotenv")
     return [place for place in own if place.delivery == delivery]
 
@@ -163,13 +167,13 @@ def together(keys: KeyEntries) -> list[list[str]]:
     """The names of the keys that each place has. These are always switched at once."""
     of_units, others = _of_units(keys)
     return [
-        *(list(place.names) for place in _build("the env file", others, "dotenv")),
+        *(list(place.names) for place in _build("the .env file", others, "dotenv")),
         *([key["name"]] for key in of_units),
     ]
 
 
 def _of_units(keys: KeyEntries) -> tuple[list[KeyEntry], list[KeyEntry]]:
-    """The keys of units, of which only the host knows where they are, and the others."""
+    """Return the keys of units, whose places only the host knows, and the other keys."""
     of_units = [key for key in keys if destination_of(key).get("unit")]
     return of_units, [key for key in keys if key not in of_units]
 
@@ -183,7 +187,7 @@ def described(env_file: str | None, keys: KeyEntries) -> str:
 
 
 def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:
-    """The change of each place that would change. Raises as ``read``."""
+    """Return the change of each place that would change. Raise the errors of ``read``."""
     found = (place.change(values) for place in of(env_file, keys, dialect))
     return [change for change in found if change]
 
@@ -195,12 +199,12 @@ def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
 
 
 def changed_at(env_file: str, keys: KeyEntries) -> float:
-    """When the last of the places was changed. Raises OSError."""
+    """Return when the last of the places was changed. Raise OSError."""
     return max(place.changed_at for place in of(env_file, keys))
 
 
 def paths(env_file: str | None, keys: KeyEntries) -> list[str]:
-    """Every file that keys are in. Raises as ``of``."""
+    """Return every file that has keys. Raise the errors of ``of``."""
     return [place.path for place in of(env_file, keys) if place.path]
 
 

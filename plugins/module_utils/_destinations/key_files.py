@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key in a file of its own.
 
-A key file has one key per line; the first one writes, all read (pulpcore's database_fields.symmetric.key). Its value
-here is the list with commas, as such lists are in an env file. Or it has one half of an OpenPGP key pair, in ASCII
-armour.
+A key file has one key per line. The first one encrypts, and all decrypt (pulpcore's database_fields.symmetric.key). Its
+value here is a list with commas, like such a list in a .env file. Or the file has one half of an OpenPGP key pair, in
+ASCII armor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ARMORED = r"-----BEGIN PGP (?P<half>PUBLIC|PRIVATE) KEY BLOCK-----\n[^,]+\n-----
 
 
 class KeyFile(Destination):
-    """The file of one key. Raises E_ENV_* or E_KEY_LINE."""
+    """The file of one key. Raise E_ENV_* or E_KEY_LINE."""
 
     path: str
 
@@ -45,18 +45,19 @@ class KeyFile(Destination):
 
 
 def replaced(text: str, value: str) -> str:
-    """The text of a key file with another value; it ends as it ended, since some read it as it stands."""
+    """Return the text of a key file with another value. It keeps its ending, because some applications read it
+    literally."""
     ending = "\r\n" if "\r\n" in text else "\n"
     return value.replace(",", ending) + (ending if text.endswith("\n") else "")
 
 
 def bare(value: str) -> str:
-    """A key in ASCII armour without what is around it in its file; any other value as it is."""
+    """Return a key in ASCII armor without the text around it in its file. Any other value is returned unchanged."""
     return value.strip() if value.lstrip().startswith(_ARMOR) else value
 
 
 def parse(text: str, path: str) -> str:
-    """The value of a key file. Raises E_KEY_LINE."""
+    """Return the value of a key file. Raise E_KEY_LINE."""
     text = bare(text)
     if not text.startswith(_ARMOR):
         return ",".join(_lines(path, text))

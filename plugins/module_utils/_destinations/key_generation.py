@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make new values for a key set, and check those that somebody else made.
+"""Generate values for a key set, and check values from elsewhere.
 
-Values use only characters that every .env reader returns unchanged (docs/design/env-files.md):
-``[A-Za-z0-9_-]`` and Fernet's ``=``. Django's own alphabet has others too, so such a value is drawn until the file's
-reader gives it back.
+Values use only characters that every .env reader returns unchanged (docs/design/env-files.md): ``[A-Za-z0-9_-]`` and
+Fernet's ``=``. Django's own alphabet has others, too. Such a value is drawn until the file's reader returns it
+unchanged.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ TYPES: dict[str, Callable[[int], str]] = {
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
-OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of an env file
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
-BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
+BITS = {"fernet": 256, "django_secret_key": 282}  # of the types without an option for it
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
 LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
-# What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
-# The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
+# A pattern that a value from elsewhere must match, and what is wrong if it does not.
+# The three demands of other types are those of Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {
     "fernet": [(r"[A-Za-z0-9_-]{43}=", "is not a Fernet key")],
     "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
@@ -87,7 +87,7 @@ def check_keys(keys: KeyEntries) -> None:
 
 
 def _place(key: KeyEntry) -> Any:
-    """What two keys may not have in common."""
+    """Return what two keys may not have in common."""
     place = key.get("destination")
     if isinstance(place, Mapping) and not place.get("write"):
         path = place.get("credential") or place.get("entry") or destination_options.path_of(key["name"], place)
@@ -101,19 +101,17 @@ def generate(
     supplied: Mapping[str, str] = NONE,
     dialect: str = "dotenv",
 ) -> dict[str, str]:
-    """New values for ``keys``, by name: those ``supplied``, the others made here.
+    """Return new values for ``keys`` by name: those ``supplied``, and generated ones for the others.
 
-    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT if the reader of the env file would not give one
-    back.
-
-    A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
-    new value goes before the N newest of the ``current`` list. Keys with one ``current`` value get one new value: which
-    of them a stored value is under does not show.
+    A key with ``keep: N`` is a list with commas. The application encrypts with its first value and decrypts with all.
+    The new value is put before the N newest of the ``current`` list. Keys that share one ``current`` value get one new
+    value, since a stored value does not show which of them it is under. Raise E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE,
+    and E_KEY_DIALECT if the reader of the .env file would change a value.
     """
     check_keys(keys)
     _refuse_unmade(keys, supplied)
     made: dict[str, str] = {}
-    newest: dict[tuple[Any, ...], str] = {}  # by what is alike in keys with one value
+    newest: dict[tuple[Any, ...], str] = {}  # by the properties that keys with one value share
     for key in keys:
         name = key["name"]
         value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, dialect)
@@ -140,7 +138,7 @@ def rehearsed(
 
 
 def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
-    """Raise E_KEY_NOT_MADE if a value that is not made here is not there."""
+    """Raise E_KEY_NOT_MADE if a value that is not generated here is missing."""
     for key in keys:
         if _type(key) == OPENPGP and key["name"] not in supplied:
             raise KeyNotGenerated(name=key["name"])
@@ -156,7 +154,7 @@ def _generate_value(key: KeyEntry, dialect: str) -> str:
 
 
 def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
-    """Whether the place of a key gives this value back."""
+    """Return whether the place of a key returns this value unchanged."""
     if key.get("destination"):
         return destination_options.can_carry(key["destination"], value)
     return dialects.can_carry(dialect, value)
@@ -172,7 +170,7 @@ class GeneratedKey(TypedDict, total=False):
 
 
 def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
-    """How ``generate`` makes each value, for the record: PCI DSS 3.7.1."""
+    """Return how ``generate`` creates each value, for the record (PCI DSS 3.7.1)."""
     return [
         {"name": key["name"], "rng": "supplied"}
         if key["name"] in supplied
@@ -186,11 +184,11 @@ def _bits(key: KeyEntry) -> int:
 
 
 def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
-    """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
+    """Raise E_KEY_WEAK unless each value of the file ``path`` is as strong as a generated one. No value is shown."""
     kinds = {key["name"]: _type(key) for key in keys}
     lines = key_destinations.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
-        if name not in kinds:  # where names and values changed places, it is a value
+        if name not in kinds:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
             raise KeyWeak(name=entry, path=path, found="is not for a key in key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
@@ -221,7 +219,7 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
 
 
 def fits(key: KeyEntry, value: str) -> bool:
-    """Whether a value is one of this key's type, where that can be seen of it."""
+    """Return whether a value is of this key's type, if the value shows that."""
     return all(re.fullmatch(pattern, value) for pattern, _ in DEMANDS.get(_type(key), ()))
 
 

@@ -23,13 +23,13 @@ _PLAIN = re.compile(r"[ -!#-&(-\[\]-~]*")  # printable ASCII without quotes and 
 
 
 def read(text: str, path: Sequence[str]) -> str:
-    """The constant, of a list its members with commas. Raises InvalidText or RefusedValue."""
+    """Return the constant. The members of a list are joined by commas. Raise InvalidText or RefusedValue."""
     node = _find(_parse(text), path)
     return ",".join(_text_of(literal) for literal in _literals(node))
 
 
 def variable(text: str, path: Sequence[str]) -> str | None:
-    """The variable of the environment whose default the constant is, if it is one. Raises as ``read``."""
+    """Return the environment variable whose default the constant is, if there is one. Raise the errors of ``read``."""
     value = _given(_parse(text), path)
     if not isinstance(value, ast.Call) or _default(value) is value or not value.args:
         return None
@@ -38,9 +38,9 @@ def variable(text: str, path: Sequence[str]) -> str | None:
 
 
 def rewritten(text: str, path: Sequence[str], value: str) -> str:
-    """``text`` with ``value`` in the literal. A list gets the parts between the commas: new members come first.
+    """Return ``text`` with ``value`` in the literal. Raise the errors of ``read``.
 
-    Raises as ``read``.
+    A list gets the parts between the commas: new members come first.
     """
     node = _find(_parse(text), path)
     _literals(node)
@@ -81,12 +81,12 @@ def _parse(text: str) -> ast.Module:
 
 
 def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
-    """The node of the constant. Raises RefusedValue."""
+    """Return the node of the constant. Raise RefusedValue."""
     return _default(_given(module, path))
 
 
 def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
-    """The value that the module gives to this name. Raises RefusedValue."""
+    """Return the value that the module assigns to this name. Raise RefusedValue."""
     found = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
     if not found:
         raise UnsetValue
@@ -133,7 +133,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
-    """What a statement does to a name: its new value, or None for one that is not known."""
+    """Return the new value that a statement assigns to a name, or None if it is unknown."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id == name:
@@ -160,7 +160,8 @@ def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _binds(node: ast.AST, name: str) -> bool:
-    """Whether a node gives a name another meaning: an import, ``:=``, ``def``, ``except ... as`` or a pattern."""
+    """Return whether a node changes the meaning of a name: an import, ``:=``, ``def``, ``except ... as`` or a
+    pattern."""
     if isinstance(node, ast.NamedExpr):
         return _has(node.target, name)
     if isinstance(node, ast.alias):
@@ -195,7 +196,7 @@ def _member(value: ast.expr | None, name: str) -> ast.expr:
 
 
 def _literals(node: ast.expr) -> list[ast.Constant]:
-    """The literals of a text, or of a list of texts. Raises RefusedValue."""
+    """Return the literals of a text, or of a list of texts. Raise RefusedValue."""
     several = node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
     if not several:
         raise RefusedValue("is an empty list")
@@ -234,7 +235,7 @@ def _replaced(text: str, literal: ast.expr, spelling: str) -> str:
 
 
 def _resized(text: str, path: Sequence[str], values: Sequence[str]) -> str:
-    """The text with as many members in the list. What is new comes first; what goes is taken from there."""
+    """Return the text with this many members in the list. Members are added and removed at its beginning."""
     literals = _literals(_find(_parse(text), path))
     while len(literals) < len(values):
         start, end = _span(text, literals[0])
@@ -249,7 +250,7 @@ def _resized(text: str, path: Sequence[str], values: Sequence[str]) -> str:
 
 
 def _span(text: str, node: ast.expr) -> tuple[int, int]:
-    """Where a node stands, in characters of the text. The tree counts bytes of a line."""
+    """Return the span of a node in characters of the text. The tree counts bytes of a line."""
     raw = text.encode("utf-8")
     mark = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
     starts = [mark, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", raw))]

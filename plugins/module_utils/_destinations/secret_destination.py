@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys in entries of a Secret of Kubernetes. The application finds each in its environment, under the name of the key.
 
-All entries change in one request, which the API server takes only if nobody has changed the Secret since it was read.
+All entries change in one request. The API server accepts it only if no one has changed the Secret since it was read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import datetime
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from urllib.parse import quote
 from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesConflict, KubernetesOwner, KubernetesReadback, KubernetesSecret
-from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .._kubernetes.kubernetes_api import ApiPath, Cluster, Json
 from .destination_interface import Delivery, Destination, DestinationChange
 
 KEPT = "{place} still has its previous values."
@@ -57,17 +56,17 @@ class SecretPlace:
 
     @property
     def where(self) -> ApiPath:
-        """Its path, and what a person calls it."""
+        """Return its path, and its name for a person."""
         path = f"/api/v1/namespaces/{quote(self.namespace)}/secrets/{quote(self.name)}"
         return ApiPath(path, f"the Secret {self.namespace}/{self.name}")
 
     def read(self) -> Json:
-        """The object. Raises E_KUBERNETES_*."""
+        """Return the object. Raise E_KUBERNETES_*."""
         return self.cluster.get(self.where)
 
 
 class SecretDestination(Destination):
-    """Entries of one Secret. ``entries`` has that of each key. Raises E_KUBERNETES_*."""
+    """Entries of one Secret. ``entries`` has the entry of each key. Raise E_KUBERNETES_*."""
 
     def __init__(self, secret: SecretPlace, entries: Mapping[str, str]) -> None:
         super().__init__(secret.where.place, list(entries), delivery=Delivery.ENVIRONMENT)
@@ -76,11 +75,13 @@ class SecretDestination(Destination):
 
     @property
     def changed_at(self) -> float:
-        """By the clock of the API server, to the second; 0 if it does not say."""
+        """Return the time by the clock of the API server, to the second; 0 if it does not say."""
+        from .._system.timestamps import seconds_since_1970
+
         names = {f"f:{entry}" for entry in self._entries.values()}
         fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
         times = [each.get("time") for each in fields if names & {*((each.get("fieldsV1") or {}).get("f:data") or {})}]
-        return max((seconds(time) for time in times if time), default=0.0)
+        return max((seconds_since_1970(time) for time in times if time), default=0.0)
 
     def read(self, *, every: bool = True) -> dict[str, str]:
         found = self.secret.read()
@@ -118,7 +119,7 @@ class SecretDestination(Destination):
 
 
 def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[str, str]:
-    """The key in an entry, and the end of a line behind it. Raises E_KUBERNETES_SECRET."""
+    """Return the key in an entry, and the line ending after it. Raise E_KUBERNETES_SECRET."""
     if entry not in data:
         raise KubernetesSecret(place=secret.where.place, entry=entry, found="is not set")
     with contextlib.suppress(binascii.Error, UnicodeDecodeError):
@@ -131,12 +132,6 @@ def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[st
 
 def _encoded(value: str) -> str:
     return base64.b64encode(value.encode("utf-8")).decode("ascii")
-
-
-def seconds(time: str) -> float:
-    """A time as Kubernetes writes it (RFC 3339, to the second), since the epoch."""
-    found = datetime.datetime.strptime(time[:19], "%Y-%m-%dT%H:%M:%S")
-    return found.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,7 +147,7 @@ class SecretChange(DestinationChange):
         return self.secret.where.place
 
     def rehearse(self) -> None:
-        """Have the API server do all but the change: rights, admission, and that nobody has changed it."""
+        """Let the API server check everything without the change: rights, admission, and that no one has changed it."""
         found = self._read_unchanged()
         if not self._is_switched(found):
             self._put(found, dry=True)
@@ -173,7 +168,7 @@ class SecretChange(DestinationChange):
         return self._entries_of(found) == self.new
 
     def _read_unchanged(self) -> Json:
-        """The Secret with the old values, or with the new ones, as where another host has written it."""
+        """Return the Secret if it has the old values, or the new ones, for example because another host wrote them."""
         found = self.secret.read()
         if self._entries_of(found) not in (self.old, self.new):
             raise KubernetesConflict(place=self.place)
@@ -193,7 +188,7 @@ class SecretChange(DestinationChange):
                 raise exc.with_changed(there.format(place=self.place)) from None
 
     def _state_after_failure(self) -> str:
-        """What the Secret has after a write that failed, or whose answer was lost; nothing if it has the new values."""
+        """Return what the Secret has after a failed write or a lost answer. Empty if it has the new values."""
         with contextlib.suppress(RotationError):
             found = self.secret.read()
             if self._is_switched(found):

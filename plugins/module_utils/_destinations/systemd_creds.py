@@ -20,12 +20,12 @@ LOOK = "Run systemd-creds {word} by hand as the same user: the host key belongs 
 
 
 def decrypt(name: str, encrypted: bytes) -> bytes:
-    """What is in a credential. Raises E_SYSTEMD_CREDS."""
+    """Return the content of a credential. Raise E_SYSTEMD_CREDS."""
     return _exchange("decrypt", name, [], encrypted)
 
 
 def encrypt(name: str, content: bytes, options: Sequence[str]) -> str:
-    """A new credential, which ``decrypt`` opens. Raises E_SYSTEMD_CREDS."""
+    """Return a new credential, which ``decrypt`` can decrypt. Raise E_SYSTEMD_CREDS."""
     encrypted = _exchange("encrypt", name, options, content)
     if decrypt(name, encrypted) != content:
         raise SystemdCreds(credential=name, word="encrypt", found="it does not decrypt what it encrypted", advice="")
@@ -33,8 +33,11 @@ def encrypt(name: str, content: bytes, options: Sequence[str]) -> str:
 
 
 def options_like(name: str, encrypted: str) -> list[str]:
-    """The options that make a credential with the same kind of key. Raises E_CREDENTIAL_KEY for other keys than that of
-    the host: a credential does not say which policy of a TPM2 it was made with."""
+    """Return the options that create a credential with the same kind of key.
+
+    Raise E_CREDENTIAL_KEY unless that is the key of the host: a credential does not show which policy of a TPM2 it
+    needs.
+    """
     try:
         kind = base64.b64decode(encrypted)[:16].hex()
     except binascii.Error:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where systemd units take their credentials from: a file of ``LoadCredential=``, or a line with ``SetCredential=``.
+"""The sources of the credentials of systemd units: a file of ``LoadCredential=``, or a line with ``SetCredential=``.
 
-systemd.exec(5): the last line of a name counts, and a file that is there counts more than ``SetCredential=``. systemctl
-does not show them, so that they are read in the files of the unit.
+The last line of a name counts, and an existing file takes precedence over ``SetCredential=`` (systemd.exec(5)).
+systemctl does not show them, so they are read from the files of the unit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ class InvalidLine(Exception):
 
 @dataclass(frozen=True)
 class CredentialSource:
-    """Where a credential is: all of ``file``, or a line of it. ``options`` are those of systemd-creds that make it, as
-    the operator gives them."""
+    """The place of a credential: all of ``file``, or a line of it.
+
+    ``options`` are those of systemd-creds that create it, as the operator wrote them.
+    """
 
     name: str
     file: str
@@ -51,16 +53,16 @@ class CredentialSource:
 
     @property
     def is_line(self) -> bool:
-        """Whether the file is one of the unit."""
+        """Return whether the file is one of the unit."""
         return self.option.startswith("Set")
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether systemd-creds has made it."""
+        """Return whether systemd-creds created it."""
         return self.option.endswith("Encrypted")
 
     def find(self, text: str) -> str:
-        """The credential as it is written in the text of its file. Raises InvalidLine."""
+        """Return the credential as it is written in the text of its file. Raise InvalidLine."""
         if not self.is_line:
             return text
         line = self._line(text)
@@ -68,7 +70,7 @@ class CredentialSource:
         return "".join(written.split()).replace("\\", "") if self.is_encrypted else _unescaped(written)
 
     def replaced(self, text: str, written: str) -> str:
-        """The text with another one. Raises InvalidLine."""
+        """Return the text with another credential. Raise InvalidLine."""
         if not self.is_line:
             return written
         line = self._line(text)
@@ -86,7 +88,7 @@ class CredentialSource:
 
 
 def _unescaped(written: str) -> str:
-    """What C escapes stand for. The end of a line would need a backslash before it, which joins it to the next one."""
+    """Resolve C escapes. A line ending would need a backslash before it, which joins it to the next line."""
     if "\n" in written or not all(found[1] in ESCAPES for found in _ESCAPE.finditer(written)):
         raise InvalidLine("is written over several lines, or with escapes other than \\n, \\r, \\t and \\\\")
     return _ESCAPE.sub(lambda found: ESCAPES[found[1]], written.rstrip())
@@ -97,9 +99,9 @@ def _escaped(value: str) -> str:
 
 
 def find(units: Sequence[str], credential: str, options: Sequence[str] = ()) -> CredentialSource:
-    """The one place from which all of these units take the credential.
+    """Return the one source from which all of these units take the credential.
 
-    Raises E_SERVICE_MISSING, E_UNIT_CREDENTIAL or E_UNIT_SHARED.
+    Raise E_SERVICE_MISSING, E_UNIT_CREDENTIAL or E_UNIT_SHARED.
     """
     found = [unit_files.show(unit) for unit in units]
     places = [_source(unit, credential, options) for unit in found]
@@ -128,7 +130,7 @@ def _source(unit: UnitFiles, credential: str, options: Sequence[str]) -> Credent
 
 
 def _sources(unit: UnitFiles) -> dict[str, list[CredentialSource]]:
-    """By name the places of each credential, the one that counts last. Raises OSError or InvalidLine."""
+    """Return by name the sources of each credential; the one that counts is last. Raise OSError or InvalidLine."""
     kinds: Mapping[str, dict[str, list[CredentialSource]]] = {"Set": {}, "Load": {}}
     for file, text in unit.texts.items():
         for line in unit_lines.credentials(text):
@@ -146,7 +148,7 @@ def _sources(unit: UnitFiles) -> dict[str, list[CredentialSource]]:
 
 
 def _expanded(path: str, unit: str) -> str:
-    """The path with specifiers (systemd.unit(5)). Raises InvalidLine for one that is not known here."""
+    """Return the path with its specifiers resolved (systemd.unit(5)). Raise InvalidLine for an unknown one."""
     name = unit.rpartition(".")[0]
     prefix, _, instance = name.partition("@")
     known = {**SPECIFIERS, "n": unit, "N": name, "p": prefix, "i": instance}
@@ -168,7 +170,7 @@ def _stored(path: str, source: CredentialSource) -> str:
 
 
 def _files(unit: UnitFiles) -> list[str]:
-    """Every file with a variable or a credential of the unit, as far as this user can read them."""
+    """Return every file with a variable or a credential of the unit that this user can read."""
     with contextlib.suppress(OSError, InvalidLine):
         return [*unit.files, *(source.file for sources in _sources(unit).values() for source in sources)]
     return unit.files

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where systemd units take a variable from: ``Environment=`` of the unit or a drop-in, or an ``EnvironmentFile=``.
+"""The sources of a variable of systemd units: ``Environment=`` of the unit or a drop-in, or an ``EnvironmentFile=``.
 
-systemd.exec(5): the last one that sets a variable counts, and a file counts more than ``Environment=``. A file that
-cannot be read may be that one.
+The last one that sets a variable counts, and a file takes precedence over ``Environment=`` (systemd.exec(5)). An
+unreadable file may be that one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Setter:
 
     @property
     def destination(self) -> DestinationOptions:
-        """As an operator would write it."""
+        """Return the destination as an operator would write it."""
         return {**self.how, "file": self.file}
 
 
@@ -43,7 +43,7 @@ class Setter:
 class UnitFiles:
     """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
 
-    An environment file may be a pattern, and the value says whether it may be missing.
+    An ``EnvironmentFile=`` may be a pattern. Its value here is whether it may be missing.
     """
 
     id: str
@@ -69,21 +69,19 @@ class UnitFiles:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The text of each file of the unit. Raises OSError for one that cannot be read."""
+        """Return the text of each file of the unit. Raise OSError for an unreadable one."""
         return {file: _text(file) for file in self.unit_files}
 
     @property
     def why_not_ours(self) -> str:
-        """Why this user does not change its files, to be read behind what they set; empty if nothing is wrong."""
+        """Return why this user does not change its files, as the end of a sentence. Empty if nothing is wrong."""
         if self.user and os.geteuid() != 0 and self.user != users.own_name():
             return f"cannot be changed by {users.own_name()}: the unit runs as {self.user}"
         return ""
 
     def setters(self, name: str) -> list[Setter]:
-        """Each file that sets the variable, in their order.
-
-        One that takes it away again counts as well. Raises E_UNIT_VARIABLE if that cannot be known.
-        """
+        """Return each file that sets or unsets the variable, in their order. Raise E_UNIT_VARIABLE if that is
+        unknown."""
         return [*self._unit_setters(name), *self._file_setters(name)]
 
     def _unit_setters(self, name: str) -> list[Setter]:
@@ -123,7 +121,8 @@ class UnitFiles:
 
 
 def _text(file: str) -> str:
-    """A unit file; what is no UTF-8 in it is no name of a variable. Nothing if it was removed."""
+    """Return the text of a unit file, empty if it was removed. Bytes that are not UTF-8 cannot be in a variable's
+    name."""
     try:
         with open(file, encoding="utf-8", errors="replace", newline="") as handle:
             return handle.read()
@@ -132,9 +131,9 @@ def _text(file: str) -> str:
 
 
 def find(units: Sequence[str], name: str) -> DestinationOptions:
-    """The one destination from which all of these units take the variable, as an operator would write it.
+    """Return the one destination from which all of these units take the variable, as an operator would write it.
 
-    Raises E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
+    Raise E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
     found = [show(unit) for unit in units]
     places = [_place(unit, name) for unit in found]
@@ -172,18 +171,18 @@ def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[Uni
 
 
 def expanded(pattern: str) -> list[str]:
-    """The files of an ``EnvironmentFile=`` in the order in which systemd reads them; itself if there is none."""
+    """Return the files of an ``EnvironmentFile=`` in systemd's order. Without any, return the pattern itself."""
     return sorted(glob.glob(pattern)) or [pattern]
 
 
 def _hides_files(pattern: str) -> bool:
-    """Whether files of the pattern may be there in a folder that this user cannot list."""
+    """Return whether the pattern may have files in a folder that this user cannot list."""
     folder = os.path.dirname(pattern)
     return glob.escape(pattern) != pattern and os.path.isdir(folder) and not os.access(folder, os.R_OK)
 
 
 def show(unit: str) -> UnitFiles:
-    """A unit of this host. Raises E_SERVICE_MISSING."""
+    """Return a unit of this host. Raise E_SERVICE_MISSING."""
     name = unit if "." in unit else f"{unit}.service"
     found = next(iter(_shown(name)), None)
     if found is None or found.state != "loaded":

@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines of a systemd unit or drop-in, and what they do to variables and credentials.
+"""The lines of a systemd unit or drop-in, and their effects on variables and credentials.
 
-See systemd.syntax(7) and systemd.exec(5).
-
-systemd passes over a line that it does not understand, and the rest of the file counts. So does this.
+See systemd.syntax(7) and systemd.exec(5). systemd ignores a line that it does not understand and reads on. So does
+this.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _CONTINUES = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 
 
 class Effect(enum.Enum):
-    """What a line does to a variable."""
+    """The effect of a line on a variable."""
 
     SETS = enum.auto()
     CLEARS = enum.auto()  # an empty Environment= takes away all before it
@@ -32,7 +31,7 @@ class Effect(enum.Enum):
 
 
 class UnitLine(NamedTuple):
-    """A line without blanks around it, with its number, and where it is in the text."""
+    """A line without surrounding blanks, with its number and its place in the text."""
 
     number: int
     text: str
@@ -41,7 +40,7 @@ class UnitLine(NamedTuple):
 
 
 class CredentialLine(NamedTuple):
-    """A line that gives a credential, and where its value is in the text. An empty name takes all others away."""
+    """A line that sets a credential, and the place of its value in the text. An empty name removes all others."""
 
     option: str
     name: str
@@ -50,10 +49,10 @@ class CredentialLine(NamedTuple):
 
 
 def joined(text: str) -> Iterator[UnitLine]:
-    """Each line, those that end in a backslash with the next one, without comments and empty lines.
-    As systemd 257 has it, an empty line ends such a line, and a blank after the backslash does so as well.
+    """Yield each line without comments and empty lines. A line that ends in a backslash is joined with the next one.
 
-    If the file ends in such a line, its backslash is still there.
+    In systemd 257, an empty line, or a blank after the backslash, ends such a line. If the file ends in such a line,
+    its backslash stays.
     """
     begun, number, start = "", 0, 0
     for count, found in enumerate(_LINE.finditer(text), start=1):
@@ -73,12 +72,12 @@ def joined(text: str) -> Iterator[UnitLine]:
 
 
 def is_open(line: str) -> bool:
-    """Whether the next line belongs to it."""
+    """Return whether the next line belongs to it."""
     return bool(_CONTINUES.search(line))
 
 
 def effects(text: str, name: str) -> Iterator[Effect]:
-    """What the file does to the variable ``name``, line by line."""
+    """Yield the effects of the file on the variable ``name``, line by line."""
     for section, line in _of_sections(text):
         option, is_set, value = (part.strip() for part in line.text.rstrip("\\").partition("="))
         if section != "[Service]" or not is_set:
@@ -94,7 +93,7 @@ def effects(text: str, name: str) -> Iterator[Effect]:
 
 
 def credentials(text: str) -> Iterator[CredentialLine]:
-    """What the file does to the credentials of the unit, line by line."""
+    """Yield the effects of the file on the credentials of the unit, line by line."""
     for section, line in _of_sections(text):
         found = _CREDENTIAL.match(text, line.start, line.end)
         if section == "[Service]" and found:
@@ -116,7 +115,7 @@ def _has(value: str, name: str) -> bool:
 
 
 def _words(value: str) -> list[str]:
-    """The words of a value. Of one with quotes that do not close, whatever may be one."""
+    """Return the words of a value. If its quotes do not close, any part may be a word."""
     try:
         return shlex.split(value)
     except ValueError:

@@ -40,7 +40,7 @@ def create_plan(
 ) -> plan.Plan:
     """The plan of a rotation, with all that stops it, and with or without the counts of a census.
 
-    ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
+    ``env`` has every name that the .env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
     """
     refusals.refuse_settlements_without_place(application)
     application.establish_function_keys()
@@ -79,7 +79,7 @@ def create_plan(
 
 
 def _unset(application: Application, names: Collection[str], line: str) -> list[Finding]:
-    """The keys that the env file does not set."""
+    """The keys that the .env file does not set."""
     listed = listed_by(key["name"] for key in application.keys)
     facts = {"path": application.keys_from, "line": line, "listed": listed}
     return [Finding(KINDS["key_missing"], name, {"name": name, **facts}) for name in names]

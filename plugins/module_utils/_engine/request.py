@@ -46,8 +46,8 @@ class Request:
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that are read in another file: their paths
     keys: KeyEntries = ()  # as the operator lists them
-    file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
-    env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
+    file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the .env file and key files hold now
+    env: Callable[[], Mapping[str, str]] = dict  # reads every name that the .env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
     service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it

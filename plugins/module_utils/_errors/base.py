@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The class of all errors: code, what is wrong and where, what was changed so far, what to do next.
+"""The base class of all errors: code, what is wrong and where, what was changed so far, what to do next.
 
-A message is filled with names, paths, numbers and key IDs only. No caller ever passes a key, a plaintext or a password.
+Messages contain only names, paths, numbers and key IDs. No caller ever passes a key, a plaintext or a password.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FilledError(Exception):
         return f"{self.code}: {self.what}. {self.changed} {self.todo}"
 
     def with_changed(self: _Error, changed: str) -> _Error:
-        """The same error, raised by a caller that knows what was already changed."""
+        """Return the same error with what was changed, for a caller that knows."""
         return type(self)(changed=changed, **self.where)
 
     @property
@@ -90,13 +90,13 @@ class FilledError(Exception):
 
 
 class RotationError(FilledError):
-    """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
+    """The base of the errors of all domains. ``changed`` is one sentence about what was changed so far."""
 
     changed: str = NOTHING_CHANGED
 
 
 def changed_nothing(error: ErrorParts) -> bool:
-    """Whether nothing was changed before this error. Those of earlier records say so by their sentence alone."""
+    """Return whether nothing was changed before this error. In earlier records, only the sentence says so."""
     return error.get("changed_nothing", error.get("changed") == NOTHING_CHANGED)
 
 
@@ -113,5 +113,5 @@ def address(code: str) -> str:
 
 
 def word(value: object) -> str:
-    """What an operator wrote where one of a few words belongs, for a text: all but a plain word may be a key."""
+    """Return an option for a message if it is a plain word. Any other value may be a key and is not shown."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else "(not shown)"

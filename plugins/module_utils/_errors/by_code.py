@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All errors by their code, for a caller that has the code alone, such as one that reads it from another process."""
+"""All errors by their code, for a caller that only has the code, for example from another process."""
 
 from __future__ import annotations
 

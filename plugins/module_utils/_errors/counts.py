@@ -10,16 +10,18 @@ from typing import Any
 
 
 def counted(count: float, one: str, many: str = "") -> str:
-    """``many`` is the plural if it is not ``one`` with an s, such as entries, or has a verb: values are."""
+    """Return a count with its noun. ``many`` is the plural if it is not ``one`` with an s, or if a verb follows: values
+    are."""
     number = f"{count:,}".removesuffix(".0")
     return f"{number} {one if count == 1 else many or f'{one}s'}"
 
 
-def join_first(texts: Sequence[str], most: int, separator: str = ", ") -> str:
-    """The first texts, and how many more there are."""
+def join_first(texts: Sequence[str], most: int, separator: str = ", ", *, count: int = 0) -> str:
+    """Join the first texts, and say how many more there are. ``count`` is their number if not all are in ``texts``."""
     mark = ";" if separator.startswith(";") else ""
-    more = f"{mark} and {len(texts) - most} more" if len(texts) > most else ""
-    return separator.join(texts[:most]) + more
+    shown = texts[:most]
+    left = max(count, len(texts)) - len(shown)
+    return separator.join(shown) + (f"{mark} and {left:,} more" if left else "")
 
 
 class _Counting(string.Formatter):
@@ -34,6 +36,6 @@ _COUNTING = _Counting()
 
 
 def fill(text: str, **fields: Any) -> str:
-    """A text of a table filled with its fields. ``{count:value is|values are}`` is a count with what it counts,
-    ``{count:is/are}`` a word that goes by the count."""
+    """Fill a text with fields. ``{count:value is|values are}`` is a count with its noun, ``{count:is/are}`` a word that
+    matches it."""
     return _COUNTING.vformat(text, (), fields)

@@ -107,7 +107,8 @@ DEFAULT_KEYS = ("SECRET_KEY", "ENCRYPTION_SALT")  # of O(keys)
 
 
 def listed_by(names: Iterable[str]) -> str:
-    """Who lists the keys of these names: a person who has set no O(keys) does not know that it has a default."""
+    """Return who lists the keys of these names. A person who has not set O(keys) does not know that it has a
+    default."""
     return "the default of O(keys) lists it" if tuple(names) == DEFAULT_KEYS else "O(keys) lists it"
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator types for an option: a text names it as ``O(ignore)``, and a person reads the variable."""
+"""The variables of options. A text names an option as ``O(ignore)``, and a person reads the variable."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of an exception that nobody expected."""
+"""Turn an unexpected exception into an error of the catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .run import DiskFull, UnexpectedError
 
 
 def in_catalogue(exc: Exception) -> RotationError:
-    """The error of the catalogue that says of any exception what it was."""
+    """Return the error of the catalogue that describes any exception."""
     if isinstance(exc, RotationError):
         return exc
     if isinstance(exc, ImportError):

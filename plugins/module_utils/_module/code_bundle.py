@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of module_utils on their way to a host, where each that is used is compiled once.
+"""Send the files of module_utils to a host, where each file in use is compiled once.
 
 AnsiballZ would parse all of them in every playbook, and Python compiles each file of its zip twice.
 """
@@ -23,15 +23,15 @@ PACKAGE = __name__.rsplit(".", 2)[0]
 
 
 def pack() -> str:
-    """All files of module_utils, as text."""
+    """Return all files of module_utils as one text."""
     folder = Path(__file__).parents[1]
     files = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
     return base64.b64encode(zlib.compress(json.dumps(files).encode())).decode()
 
 
 def install(packed: str) -> CompiledCode:
-    """Have what ``pack`` has read imported from memory, compiled as far as an earlier process has kept it; what is
-    compiled now can be saved."""
+    """Import what ``pack`` returned from memory. Compiled files of an earlier process are used, and new ones can be
+    saved."""
     compiled = CompiledCode(path_of(packed))
     sys.meta_path.insert(0, MemoryImporter(json.loads(zlib.decompress(base64.b64decode(packed))), compiled))
     return compiled
@@ -47,16 +47,16 @@ class MemoryImporter(MetaPathFinder, Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module, if it is one of them."""
+        """Return the module if it is one of them."""
         if name not in self._files:
             return None
         return ModuleSpec(name, self, is_package=self._files[name][0].endswith("__init__.py"))
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """As Python does."""
+        """Let Python create it."""
 
     def get_source(self, name: str) -> str:
-        """The text of a module, as loaders of Python have it."""
+        """Return the text of a module, as Python's own loaders do."""
         return self._files[name][1]
 
     def exec_module(self, module: ModuleType) -> None:

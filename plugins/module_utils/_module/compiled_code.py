@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The compiled files of this collection, kept on a host, so that one process of a run compiles them for all.
 
-The file is the user's own, as are those in which Python keeps the compiled files of its packages: whoever could change
-it could change the code of the application too. It has no keys and no values.
+The file belongs to the user, like Python's own compiled files. Whoever can change it can change the application's code
+too. It holds no keys and no values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class CompiledCode:
-    """The code of files by their paths, from the file at ``path`` if that is whole and nobody else's."""
+    """Compiled code by the path of its file. It is read from ``path`` if that file is intact and belongs to this
+    user."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -41,7 +42,7 @@ class CompiledCode:
         return code
 
     def save(self) -> None:
-        """Keep what was compiled. Where that cannot be, the next process compiles again."""
+        """Keep what was compiled. If that fails, the next process compiles again."""
         if len(self._codes) == self._known or not self._path:
             return
         body = marshal.dumps(self._codes)
@@ -56,7 +57,7 @@ class CompiledCode:
 
 
 def path_of(packed: str) -> str:
-    """Where the compiled form of these files is kept: empty for a user without a home."""
+    """Return where the compiled files are kept. Empty for a user without a home folder."""
     with contextlib.suppress(KeyError):
         home = pwd.getpwuid(os.geteuid()).pw_dir  # HOME may be another user's, after su or sudo
         name = hashlib.sha256(importlib.util.MAGIC_NUMBER + packed.encode()).hexdigest()
@@ -65,7 +66,7 @@ def path_of(packed: str) -> str:
 
 
 def _read(path: str) -> dict[str, bytes]:
-    """What is kept at ``path``; nothing of what another user could have written, or what is damaged."""
+    """Return what is kept at ``path``. Empty if it is damaged, or if another user could have written it."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:

@@ -30,9 +30,9 @@ def run(
 
 
 def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]) -> ModuleResult:
-    """The result of the work, or an error of the catalogue as a failed result.
+    """Do the work and return its result, or an error of the catalogue as a failed result.
 
-    ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
+    ``needs`` are packages whose imports are guarded later. The Python of the host itself has none of them.
     """
     try:
         for package in needs:

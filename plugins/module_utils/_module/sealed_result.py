@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry secrets from a host to the controller inside a module's result, readable by the waiting action alone.
+"""Carry secrets from a host to the controller inside a module's result. Only the waiting action can read them.
 
-Ansible shows raw results at high verbosity, so what travels is X25519 + HKDF-SHA256 + ChaCha20-Poly1305 (RFC 7748,
-5869, 8439) under a key pair that lives as long as one task.
+Ansible shows raw results at high verbosity, so the secrets are encrypted: X25519, HKDF-SHA256 and ChaCha20-Poly1305
+(RFC 7748, 5869, 8439). The key pair lives as long as one task.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import contextlib
 import json
 
-with contextlib.suppress(ImportError):  # module.run tells it
+with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -25,14 +25,14 @@ ZERO_NONCE = bytes(12)  # each box has its own key, used once
 
 
 class Envelope:
-    """The receiving end: make one, send ``address``, open what comes back."""
+    """The receiving end. Create one, send ``address``, and open the box that comes back."""
 
     def __init__(self) -> None:
         self._private = X25519PrivateKey.generate()
         self.address = base64.b64encode(_public(self._private)).decode()
 
     def open(self, box: str) -> dict[str, str]:
-        """The secrets in ``box``. Raises ValueError or cryptography's InvalidTag on anything else."""
+        """Return the secrets in ``box``. Raise ValueError or cryptography's InvalidTag if it is not such a box."""
         raw = base64.b64decode(box)
         shared = self._private.exchange(X25519PublicKey.from_public_bytes(raw[:32]))
         secrets: dict[str, str] = json.loads(_cipher(shared).decrypt(ZERO_NONCE, raw[32:], raw[:32]))

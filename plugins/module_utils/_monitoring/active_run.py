@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a run works on the databases of an application: what is seen in the middle of one is no finding.
+"""Find out whether a run works on the databases of an application: what is seen during a run is not a finding.
 
-The lease in the database tells (postgres/lease.py). It is asked by a fork of this process: an application can be
-started once in a process for a census, and what it puts into its environment is not for what is timed.
+The lease in the database says so (postgres/lease.py). A fork of this process asks, since an application can be started
+only once in a process, for a census. Also, its environment must not affect what is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .._engine.postgres.lease import run_name
 from .._errors.base import RotationError
 from .._options.application_start import start_application
 from .._record.run_lease import alive, is_here
-from .metrics import seconds
+from .._system.timestamps import seconds_since_1970
 
 if TYPE_CHECKING:
     from .probe_options import ProbeOptions
@@ -34,22 +34,23 @@ SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on n
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """What holds at one moment of a look: who holds a lease, and goes on or is over, and the keys of the env file."""
+    """The state at one moment of a check: who holds a lease, whether that run continues, and the keys of the .env
+    file."""
 
     at_work: lease.Holder | None = None
     died: lease.Holder | None = None
-    key_id: str = ""  # empty where they cannot be read
+    key_id: str = ""  # empty if they cannot be read
 
     @classmethod
     def now(cls, params: ProbeOptions) -> ActiveRun:
-        """Nobody of a snapshot that a run takes of itself. What keeps us from asking is for the census to tell."""
+        """Return the current state, empty if a run takes the snapshot of itself. If asking fails, the census reports
+        why."""
         if params["looker"] == "rotation":
             return cls()
         return replace(_ask_in_fork(params), key_id=_key_id(params))
 
     def put_off(self, before: ActiveRun | None = None) -> str:
-        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty if
-        there is no reason."""
+        """Return why nothing can be judged now, or since the state ``before``. Empty if there is no reason."""
         if self.at_work:
             who = "rotation {rotation_id} has been in progress since {since}, by {user} on {host}".format(
                 **self.at_work
@@ -68,7 +69,7 @@ def _ask_in_fork(params: ProbeOptions) -> ActiveRun:
     theirs.close()
     try:
         return ours.recv() if ours.poll(PATIENCE) else ActiveRun()
-    except EOFError:  # it had nothing to tell
+    except EOFError:  # it had no result
         return ActiveRun()
     finally:
         ours.close()
@@ -96,7 +97,7 @@ def _runs(params: ProbeOptions) -> ActiveRun:
 
 def _goes_on(held: lease.Holder, database: Database) -> bool:
     """Judge by its sessions in this database, or its process. A run on another machine counts as running for a day."""
-    young = time.time() - seconds(held["since"]) < SILENT
+    young = time.time() - seconds_since_1970(held["since"]) < SILENT
     return locks.find_other_run(database, "") is not None or (alive(held) if is_here(held) else young)
 
 

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read on in log files, each line once, whatever became of a file in between: renamed, copied and cut, compressed.
+"""Continue to read log files, each line once, even if a file was renamed, copied and truncated, or compressed.
 
-What was read is known again by device, inode and a digest of its first bytes, or as a copy by the digest alone; never
-by its name, which every log rotation makes in its own way. By the name it is only told whose rotated log a file is that
-was never seen.
+A file is recognized by its device, inode and a digest of its first bytes. A copy is recognized by the digest alone.
+Names are not used for that, since each log rotation names files in its own way. The name only says which log a new file
+was rotated from.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class LogPlace(TypedDict):
 
 @dataclass
 class LogPosition:
-    """How far one file was read. ``source`` is the log that it is, or was before it was rotated away."""
+    """How far one file was read. ``source`` is the log that it is, or was before its rotation."""
 
     path: str
     source: str
@@ -58,7 +58,8 @@ class LogPosition:
     head: tuple[int, str]  # bytes, and their digest
 
     def is_at(self, path: str) -> bool:
-        """Whether this very file is at ``path``, and not one that has its inode, or that was cut and begun again."""
+        """Return whether this very file is at ``path``, and not another with its inode, or the file after a
+        truncation."""
         try:
             at = os.stat(path)
             same = (at.st_dev, at.st_ino) == (self.device, self.inode)
@@ -68,13 +69,13 @@ class LogPosition:
             return False
 
     def has_head(self, path: str) -> bool:
-        """Whether that file begins as this one, which may be a copy of it."""
+        """Return whether that file begins like this one, so that it may be a copy."""
         with open_log(path) as handle:
             return _head(handle, self.head[0]) == tuple(self.head)
 
 
 class Files:
-    """The log files of this host. ``known`` is what ``places`` gave at the last look, at ``looked`` (Unix time)."""
+    """The log files of this host. ``known`` has the ``places`` after the last check, at ``looked`` (Unix time)."""
 
     def __init__(self, known: Iterable[LogPlace], looked: float, patterns: Patterns) -> None:
         self._places = [LogPosition(**each) for each in known]
@@ -89,8 +90,11 @@ class Files:
         return [cast(LogPlace, asdict(place)) for place in self._places]
 
     def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:
-        """The lines that count, log by log, of a path or glob since the last look. A ``fresh`` one, never looked at
-        before, is begun at the end of its files. That there is none is well where it is not ``expected``."""
+        """Return the matching lines, by log, of a path or glob since the last check.
+
+        A ``fresh`` one, which was never checked before, begins at the end of its files. A missing log is a problem only
+        if it is ``expected``.
+        """
         present = _present(asked, {place.source for place in self._places})
         self._absent(asked, bool(present), expected=expected)
         gone = [
@@ -114,7 +118,7 @@ class Files:
                 self._places.remove(place)
 
     def _absent(self, asked: str, found: bool, *, expected: bool) -> None:
-        """Tell what ``glob`` swallows: that a path is not there, or that a folder may not be looked into."""
+        """Report what ``glob`` hides: a path that does not exist, or a folder that cannot be listed."""
         try:
             if glob.has_magic(asked):
                 for folder in _folders(asked):
@@ -135,7 +139,7 @@ class Files:
                 self.unreadable[path] = getattr(reason, "strerror", None) or "it is damaged"
 
     def _file(self, path: str, log: str, gone: list[LogPosition], *, fresh: bool) -> tuple[str, Counter[str]]:
-        """What is new in one file, and the log that it is or was."""
+        """Return what is new in one file, and the log that it is or was."""
         at = os.stat(path)
         place = next((place for place in self._places if place not in gone and place.is_at(path)), None)
         if place and path.endswith(COMPRESSED):
@@ -160,7 +164,7 @@ class Files:
         return source, found
 
     def _begin(self, path: str, log: str, gone: list[LogPosition], written: float, *, fresh: bool) -> int | None:
-        """Where a file is begun that is at no known place; None for one that is not ours to read."""
+        """Return where to begin a file without a known position. None if it is not ours to read."""
         new = written > self._looked
         if path == log:
             return _end(path) if fresh else 0
@@ -174,7 +178,7 @@ class Files:
         return 0 if new and _made_of(path, log) and not self._is_copy(path, log) else None
 
     def _is_copy(self, path: str, log: str) -> bool:
-        """Whether it is a copy that somebody made of a file that is still read."""
+        """Return whether it is a copy of a file that is still read."""
         return any(place.source == log and place.offset and place.has_head(path) for place in self._places)
 
 
@@ -193,7 +197,8 @@ def _folders(asked: str) -> list[str]:
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:
-    """The files of a path or glob, and next to them those that rotations may have made of them, each with its log."""
+    """Return the files of a path or glob, and those that log rotations may have created from them, each with its
+    log."""
     paths = [path for path in sorted(glob.glob(asked, recursive=True)) if os.path.isfile(path)]
     # A log that was moved away and not begun again is still one. Here a star is for slashes too.
     gone = {path for each in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, each)}
@@ -211,7 +216,7 @@ def _present(asked: str, known: set[str]) -> dict[str, str]:
 
 
 def _made_of(path: str, log: str) -> bool:
-    """Whether a rotation that calls by number or date has made this file of that log."""
+    """Return whether a log rotation by number or date has created this file from that log."""
     name = path[: -len(os.path.splitext(path)[1])] if path.endswith(COMPRESSED) else path
     stem, extension = os.path.splitext(log)
     after = name[len(log) :] if name.startswith(log) else ""
@@ -221,8 +226,10 @@ def _made_of(path: str, log: str) -> bool:
 
 
 def _read(handle: BinaryIO, offset: int, patterns: Patterns, *, ended: bool) -> tuple[Counter[str], int]:
-    """Counts of the whole lines from ``offset`` on, and where the next look goes on. One without a newline is whole in
-    what was rotated away and has ``ended``: nobody writes on."""
+    """Return the counts of the complete lines from ``offset`` on, and where to continue next time.
+
+    In a rotated file that has ``ended``, a last line without a newline is complete.
+    """
     lines = Lines(patterns)
     handle.seek(offset)
     while line := handle.readline(PIECE):
@@ -239,7 +246,7 @@ def _head(handle: BinaryIO, length: int) -> tuple[int, str]:
 
 
 def _end(path: str) -> int:
-    """Where the next line of a log will begin."""
+    """Return where the next line of a log will begin."""
     with open(path, "rb") as handle:
         size = handle.seek(0, os.SEEK_END)
         start = max(0, size - PIECE)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which lines report failed decryption, whatever they come from and however long they are. Their text stays here."""
+"""Find the lines that report failed decryption, from any source and of any length. Their text stays here."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OVERLAP = 1024  # bytes of the piece before, so that a pattern that goes across 
 
 
 class Patterns:
-    """Regular expressions; a line counts once, under the first one that it has. Raises E_OPTION."""
+    """Regular expressions. A line counts once, under the first one that it matches. Raise E_OPTION."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._compiled = {pattern: _compiled(pattern) for pattern in patterns}
 
     def counts(self, found: Counter[str]) -> dict[str, int]:
-        """The number of lines for each pattern, also where it is 0."""
+        """Return the number of lines for each pattern, including 0."""
         return {pattern: found[pattern] for pattern in self._compiled}
 
     def first(self, text: bytes) -> str | None:

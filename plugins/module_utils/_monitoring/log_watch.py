@@ -26,7 +26,7 @@ ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
 
 
 class LogMemory(TypedDict, total=False):
-    """How far each log was read: what a look leaves for the next one."""
+    """How far each log was read: one check leaves it for the next."""
 
     units: dict[str, str]
     totals: dict[str, dict[str, int]]
@@ -36,10 +36,10 @@ class LogMemory(TypedDict, total=False):
 
 
 class Watched:
-    """The logs that are looked at. ``memory`` is what the last look left, and is changed for the next one.
+    """The logs that are checked. ``memory`` is what the last check left, and is updated for the next one.
 
-    ``patterns`` are regular expressions; a line counts under the first one that it has. What was never looked at
-    before is begun at its end: only what is written from then on counts.
+    ``patterns`` are regular expressions, and a line counts under the first one that it matches. A new log begins at its
+    end: only later lines count.
     """
 
     def __init__(self, memory: LogMemory, patterns: Sequence[str]) -> None:
@@ -54,11 +54,11 @@ class Watched:
     def look(
         self, files: Sequence[str] | None, units: Sequence[str], usual: Sequence[str] = ()
     ) -> dict[str, dict[str, int]]:
-        """Counts by source and pattern since the last look. ``files`` are paths or globs, ``units`` systemd units.
-        Where nobody named files, None, those that are ``usual`` are looked at, if there are any.
+        """Return counts by source and pattern since the last check. ``files`` are paths or globs, ``units`` systemd
+        units.
 
-        What cannot be read is in ``problems`` as E_MONITOR_LOG, what may have been missed is in ``notes``, which globs
-        have no file in ``empty``.
+        If ``files`` is None, the ``usual`` ones are checked, if there are any. ``problems`` has unreadable logs as
+        E_MONITOR_LOG, ``notes`` what may have been missed, ``empty`` the globs without a file.
         """
         new: dict[str, dict[str, int]] = {}
         began = time.time()

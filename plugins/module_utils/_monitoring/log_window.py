@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the logs say about failed decryption from one moment to another, both within one run."""
+"""Count the log lines about failed decryption between two moments of one run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .log_watch import ErrorCounts, LogMemory, Watched
 
 @dataclass
 class LogWindow:
-    """Which logs are looked at, as ``Watched.look`` has it, and by which ``patterns``."""
+    """The logs to check, as for ``Watched.look``, and the ``patterns``."""
 
     files: Sequence[str] | None
     units: Sequence[str]
@@ -24,8 +24,8 @@ class LogWindow:
 
 
 class CountedErrors(TypedDict):
-    """``errors`` by log and pattern, what could not be looked at, or not whole, as ``problems``, and what is worth a
-    word as ``notes``."""
+    """``errors`` by log and pattern. ``problems`` has what could not be checked completely, ``notes`` what is worth
+    knowing."""
 
     errors: ErrorCounts
     problems: Sequence[str]
@@ -33,14 +33,14 @@ class CountedErrors(TypedDict):
 
 
 def begun(asked: LogWindow) -> LogMemory:
-    """How far each log has been written. Raises E_OPTION for an invalid regular expression."""
+    """Return how far each log has been written. Raise E_OPTION for an invalid regular expression."""
     memory: LogMemory = {}
     Watched(memory, asked.patterns).look(asked.files, asked.units, asked.usual)
     return memory
 
 
 def counted(memory: LogMemory, asked: LogWindow) -> CountedErrors:
-    """What was logged since then."""
+    """Return what was logged since then."""
     watched = Watched({**memory}, asked.patterns)
     new = watched.look(asked.files, asked.units, asked.usual)
     errors = {
@@ -61,7 +61,7 @@ def refuse(found: CountedErrors) -> None:
 
 
 def error(errors: ErrorCounts) -> RotationError:
-    """What was counted, as an error or for a warning."""
+    """Return what was counted, as an error or for a warning."""
     count = sum(sum(counts.values()) for counts in errors.values())
     return LogErrors(count=count, sources="; ".join(_format_errors(errors)))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._engine.rewrite import metrics_text
+from .._engine.rewrite.metrics_text import Sample
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
-from .._system import atomic_file, metrics_text
-from .._system.metrics_text import Sample
-from .._system.timestamps import parse
+from .._system import atomic_file
+from .._system.timestamps import seconds_since_1970
 from .snapshot_types import MonitoringSnapshot
 
 # name: (type, help)
@@ -48,7 +49,8 @@ METRICS = metrics_text.named(
 
 
 def write(path: str, snapshot: MonitoringSnapshot) -> None:
-    """The snapshot as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
+    """Write the snapshot to the ``.prom`` file ``path``, in one step and readable by all. Raise E_OPTION,
+    E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
             name="O(monitoring_metrics_file)",
@@ -72,12 +74,12 @@ def _samples(snapshot: MonitoringSnapshot) -> Iterator[Sample]:
     # Before, after and in the middle of a rotation the last one is repeated, with its own time.
     census = snapshot["census"] if snapshot["census_asked"] else snapshot["last_census"]
     rotation = snapshot["rotation"]
-    yield "monitoring_timestamp_seconds", project, seconds(snapshot["time"])
+    yield "monitoring_timestamp_seconds", project, seconds_since_1970(snapshot["time"])
     yield "monitoring_findings", project, len(snapshot["findings"])
     if snapshot["census_asked"]:
         yield "census_failed", project, not (census and census["whole"])
     if census:
-        yield "census_timestamp_seconds", project, seconds(census["time"])
+        yield "census_timestamp_seconds", project, seconds_since_1970(census["time"])
         if census["ratio"] is not None:
             yield "decryption_success_ratio", project, census["ratio"]
             yield "decryption_success_threshold", project, snapshot["success"]
@@ -99,14 +101,9 @@ def _samples(snapshot: MonitoringSnapshot) -> Iterator[Sample]:
         for pattern, count in counts.items():
             yield "log_errors_total", {**project, "source": source, "pattern": pattern}, count
     for source, told in snapshot["logs"]["told"].items():
-        yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
+        yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds_since_1970(told)
     yield "logs_unreadable", project, snapshot["logs"]["unreadable"]
     dates = {name: rotation.get(name) for name in ("created", "due", "due_soon", "retire")}
     for name, time in dates.items():
         if time:
-            yield f"{name}_timestamp_seconds", project, seconds(str(time))
-
-
-def seconds(time: str) -> float:
-    """A time of the record, ISO 8601 in UTC, as seconds since the epoch."""
-    return parse(time).timestamp()
+            yield f"{name}_timestamp_seconds", project, seconds_since_1970(str(time))

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What monitoring remembers on a host from look to look: a folder of two small files, with counts, times and key ids.
+"""What monitoring remembers on a host between checks: a folder of two small files, with counts, times and key IDs.
 
-``baseline.json`` is how fast things were before; ``seen.json`` how far the logs were read, who looked when, and what
-the key store last said of versions and dates.
+``baseline.json`` is how fast things were before. ``seen.json`` is how far the logs were read, who checked when, and
+what the key store last reported about versions and dates.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class ProbeMemory:
 
     def __init__(self, folder: str | None, project_dir: str) -> None:
         name = project_dir.strip("/").replace("-", "--").replace("/", "-")
-        self.unwritten: RotationError | None = None  # why what was seen is not remembered
+        self.unwritten: RotationError | None = None  # why this check is not remembered
         self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
 
     @contextlib.contextmanager
     def changed(self, *, kept: bool) -> Iterator[SeenBefore]:
-        """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
+        """Yield ``seen.json`` for the block to change, one check at a time. It is written if it is ``kept``.
 
-        Raises E_MONITOR_DIR if it cannot be read; that it cannot be written is no reason not to look.
+        Raise E_MONITOR_DIR if it cannot be read. If it cannot be written, the check continues.
         """
         with contextlib.ExitStack() as held:
             if kept:
@@ -53,11 +53,11 @@ class ProbeMemory:
                 self._write("seen.json", seen)
 
     def baseline(self) -> Baseline:
-        """Empty before the first time. Raises E_MONITOR_DIR."""
+        """Return the baseline. Empty before the first check. Raise E_MONITOR_DIR."""
         return self._read("baseline.json")
 
     def keep_baseline(self, baseline: Baseline) -> None:
-        """What is compared with from now on. Raises E_MONITOR_DIR."""
+        """Keep this as the baseline from now on. Raise E_MONITOR_DIR."""
         try:
             atomic_file.private_folder(self.folder)
         except OSError as exc:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 class ProbeOptions(TypedDict, total=False):
-    """What a look reads of them; the others are for the engine. Without the key store, ``rotation`` is empty and
-    ``expected`` None. ``over`` is the lease of a run that is known to have ended."""
+    """The options that a check reads; the others are for the engine.
+
+    Without the key store, ``rotation`` is empty and ``expected`` None. ``over`` is the lease of a run that is known to
+    have ended.
+    """
 
     project_dir: str
     env_file: str | None

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the application takes to answer, and the engine to open a value, held against a baseline.
+"""Compare with a baseline how long the application takes to answer, and the engine to decrypt a value.
 
-An answer is the median of several tries: one slow answer among ten tells nothing. A measure is slow when it is both so
-many times its baseline and so many seconds above it: twice nothing is nothing.
+An answer is the median of several tries, since one slow answer among ten means nothing. A measure is slow if it exceeds
+its baseline by both a factor and a number of seconds. Either alone would report twice a tiny time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._engine.proof.table_pages import RowText
     from .._engine.rotation import Application
 
-PATIENCE = 3  # tries without an answer, after which no more are made
+PATIENCE = 3  # tries without an answer before giving up
 MOST_BYTES = 1 << 20  # that are read of an answer
 OPENING = "decryption"  # the name of the engine's own measure
 SAMPLE_PAGES, SAMPLE_TRIES = 3, 3
@@ -41,17 +41,17 @@ FLOOR_OF_ANSWERS = 0.05
 
 
 class SameHostOnly(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: where an address leads to may be another host, or a page to log in."""
+    """Refuses redirects: they may lead to another host, or to a login page."""
 
     def redirect_request(self, *_asked: Any) -> None:
         """None, whereupon the redirect is an answer like any other that is not good."""
 
 
-Baseline = Mapping[str, Sequence[Any]]  # by what was measured its seconds, when, and where that is from
+Baseline = Mapping[str, Sequence[Any]]  # by measurement: its seconds, time and source
 
 
 class Measure(TypedDict):
-    """What was measured, its seconds, and how many tries had no good answer."""
+    """A measurement: its seconds, and how many tries had no good answer."""
 
     what: str
     seconds: float | None
@@ -71,7 +71,7 @@ class ComparedMeasure(Measure):
 
 
 def of_url(check: HealthCheck, tries: int) -> Measure:
-    """The median seconds of one address, and how many tries had no good answer in time. Raises E_OPTION."""
+    """Return the median seconds of one address, and how many tries had no good answer in time. Raise E_OPTION."""
     secure = urllib.request.HTTPSHandler(context=_trusting(check.ca_file))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), SameHostOnly(), secure)
     sent = {"User-Agent": "tetech.key_rotation", **health.fit(check.headers, check.host)}
@@ -120,9 +120,9 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
 
 
 def of_opening(application: Application) -> Measure:
-    """The seconds per value that the engine takes to open values of the first pages of each table.
+    """Return the seconds per value that the engine takes to decrypt values of the first pages of each table.
 
-    They are the processor's, and the least of several tries: what else the machine does is not in them.
+    They are processor time, and the minimum of several tries, so that other work of the machine does not count.
     """
     from .._engine.proof.table_pages import PageRequest, by_table, pages
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at an application after a rotation: the runbook's four metrics as a snapshot, and what is wrong in it.
+"""Check an application after a rotation: the runbook's four metrics as a snapshot, and what is wrong in it.
 
-Decryption success over all rows, time to answer against the baseline, decryption errors in the logs, and a report of
-it. A snapshot holds names, primary keys, counts, times and key ids; never a value, never a line of a log.
+The metrics are decryption success over all rows, response times against the baseline, decryption errors in the logs,
+and a report. A snapshot holds names, primary keys, counts, times and key IDs; never a value or a line of a log.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from .._errors.env_file import EnvNotSwitched
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
+from .._errors.values import PlaintextValues, UnreadableValues, ValuesEncryptedTwice, ValuesNotCurrent
 from .._options.engine_request import Purpose, refuse_other_source, request_of
 from .._services import health
 from .._services.health import HealthCheck
@@ -59,15 +60,17 @@ if TYPE_CHECKING:
     from .probe_options import ProbeOptions
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
+# These are findings only if the success rate is below the option ``success``.
+OF_VALUES = (UnreadableValues.code, PlaintextValues.code, ValuesNotCurrent.code)
 
 
 def take(given: Options, *, kept: bool) -> MonitoringSnapshot:
-    """Measure the application as ``given`` says (the options of the module monitoring_probe).
+    """Measure the application as ``given`` says (the options of the module monitoring_probe). Write nothing unless
+    ``kept``.
 
-    Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
-    should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
-    E_OPTION or E_MONITOR_DIR if nothing could be checked; what could not be written of it is a finding.
+    ``findings`` has what is wrong, each with code, what, todo and next. ``warnings`` has what else a person should
+    know. During a run, nothing is judged, and ``put_off`` says why. Raise E_OPTION or E_MONITOR_DIR if nothing could be
+    checked. A failed write is a finding.
     """
     params = cast("ProbeOptions", given)  # validated by Ansible, also those of the timer
     _refuse_thresholds(params)
@@ -89,7 +92,7 @@ def take(given: Options, *, kept: bool) -> MonitoringSnapshot:
 
 
 class _Look:
-    """One look: its snapshot, what was measured, and what the host remembers of the looks before it."""
+    """One check: its snapshot, its measures, and what the host remembers of earlier checks."""
 
     def __init__(self, params: ProbeOptions, *, kept: bool) -> None:
         self._params = params
@@ -114,7 +117,7 @@ class _Look:
         return _put_off(self._params, self.snapshot, self._memory, moment, why)
 
     def logs(self) -> Watched:
-        """What the logs have since the last look, and what was remembered of versions and values."""
+        """Return the counts of the logs since the last check, and what was remembered of versions and values."""
         params, snapshot = self._params, self.snapshot
         with self._memory.changed(kept=self._kept) as seen:
             watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
@@ -130,7 +133,7 @@ class _Look:
         return watched
 
     def response(self) -> list[RotationError]:
-        """What takes too long, held against the baseline."""
+        """Return what takes too long compared with the baseline."""
         self._baseline = _baseline(self._memory.baseline(), self._known)
         self._held_against = {} if self._params["baseline"] == "take" else self._baseline
         compared, slow = response_times.compare(self.measures, self._held_against, self._params["slower"])
@@ -138,7 +141,7 @@ class _Look:
         return slow
 
     def overdue(self, watched: Watched, died: Holder | None) -> list[RotationError]:
-        """What the logs say, and what of the rotation is overdue or left over."""
+        """Return the findings of the logs, and what is overdue or left over of the rotation."""
         return [
             *_logs(self.snapshot["logs"], self._params["log_errors"]),
             *watched.problems,
@@ -146,7 +149,7 @@ class _Look:
         ]
 
     def keep(self) -> None:
-        """Remember the census, and what was measured for the first time."""
+        """Remember the census, and first measurements."""
         if self.snapshot["census"]:
             with self._memory.changed(kept=self._kept) as seen:
                 seen["census"] = self.snapshot["census"]
@@ -159,16 +162,16 @@ class _Look:
             self._memory.keep_baseline({**self._baseline, **measured})
 
     def describe(self, problems: Sequence[RotationError], notes: Sequence[str]) -> None:
-        """Put into the snapshot what is wrong, what a person should know, and which version may be destroyed."""
+        """Add to the snapshot what is wrong, what a person should know, and which version may be destroyed."""
         params, snapshot = self._params, self.snapshot
         snapshot["findings"] = [snapshot_table.as_finding(problem, self._known) for problem in problems]
         snapshot["warnings"] = [*notes, *_warnings(params, snapshot, self._known)]
         snapshot["retire"] = _retire(params, self._known, snapshot) if params["rotation"] and params["census"] else []
 
     def end(self) -> None:
-        """Write the metrics, then that this look has ended; what could not be written is one more finding."""
+        """Write the metrics, then note that this check has ended. A failed write is one more finding."""
         unwritten = _unwritten(self._params, self.snapshot)
-        # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
+        # Last: if a check is ended before this, the next one reports everything.
         with self._memory.changed(kept=self._kept) as seen:
             seen.setdefault("lookers", {})[self._params["looker"]] = {
                 "time": self.snapshot["time"],
@@ -179,12 +182,12 @@ class _Look:
 
 
 def _notes(watched: Watched) -> list[str]:
-    """What a person should know of the logs."""
+    """Return what a person should know about the logs."""
     return [*watched.notes, *(f"{asked} has no file" for asked in watched.empty)]
 
 
 def _answers(params: ProbeOptions) -> list[Measure]:
-    """How long each address takes to answer."""
+    """Return how long each address takes to answer."""
     sent = (params["host"], params["headers"], params["ca_file"], params["answer_timeout"])
     return [response_times.of_url(HealthCheck(url, *sent), params["tries"]) for url in _reachable(params["urls"])]
 
@@ -199,8 +202,10 @@ def _reachable(urls: Sequence[str]) -> Sequence[str]:
 def _values(
     params: ProbeOptions, snapshot: MonitoringSnapshot, measures: list[Measure]
 ) -> tuple[list[RotationError], list[str]]:
-    """What is wrong with the values, and what of it is tolerated; the census goes to ``snapshot``, how long a value
-    takes to open to ``measures``."""
+    """Return what is wrong with the values, and what of it is tolerated.
+
+    The census is added to ``snapshot``, and the time to decrypt a value to ``measures``.
+    """
     try:
         values, found, opening = _census(params)
     except RotationError as exc:
@@ -225,8 +230,11 @@ def _unwritten(params: ProbeOptions, snapshot: MonitoringSnapshot) -> list[Rotat
 def _put_off(
     params: ProbeOptions, snapshot: MonitoringSnapshot, memory: ProbeMemory, moment: ActiveRun, why: str
 ) -> MonitoringSnapshot:
-    """A snapshot in which nothing is judged. Its metrics are those of the last snapshot, as far as they still hold, and
-    what the logs have is for the next one."""
+    """Return a snapshot in which nothing is judged.
+
+    Its metrics are those of the last snapshot, as far as they are still valid. The lines of the logs are left for the
+    next check.
+    """
     with memory.changed(kept=False) as seen:
         totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
         snapshot["rotation"] = params["rotation"] or seen.get("rotation", {})
@@ -234,21 +242,23 @@ def _put_off(
     snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
     nothing: MonitoringSnapshot = {"response": [], "findings": [], "warnings": [], "retire": []}
     snapshot.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
-    _unwritten(params, snapshot)  # the next look tells
+    _unwritten(params, snapshot)  # the next check reports it
     return snapshot
 
 
 def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusSnapshot | None:
-    """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
-    rotation, no host is asked for one."""
+    """Return what the last census of this host found. It is forgotten if another host tries the values now.
+
+    Before and after a rotation, no host is asked for a census.
+    """
     if not (params["census"] or params["looker"] == "rotation"):
         seen.pop("census", None)
     return seen.get("census")
 
 
 def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
-    """What is compared with. Of decryption what the record of the last
-    rotation has from before it, unless a newer one was taken."""
+    """Return the baseline. For decryption, it is the time before the last rotation, from its record, unless there is a
+    newer one."""
     recorded = known.get("opening")
     if recorded and recorded[1] > kept.get(response_times.OPENING, [0, ""])[1]:
         return {**kept, response_times.OPENING: recorded}
@@ -256,12 +266,15 @@ def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
 
 
 def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], Measure]:
-    """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
-    what is written meanwhile is seen as it is then, and no vacuum waits for us."""
+    """Try every value of every column, with pauses, so that the application has room.
+
+    It reads page by page, without one common snapshot. Concurrent writes are seen in their latest state, and no vacuum
+    waits for the census.
+    """
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
     # With the current keys alone, a damaged value looks like one that was written under other keys.
     known = UNOPENED if params["rotation"] else UNOPENED_ALONE
-    unopened = {**{name: UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
+    unopened = {**{name: UNOPENED[name] for name in known}, NESTED: ValuesEncryptedTwice.code}
     with open_application(request_of(params, Purpose("monitoring"))) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)
@@ -298,7 +311,7 @@ def _target(tally: Tally, unopened: Collection[str]) -> ColumnCounts:
 
 
 def _closed(column: Unopened, unopened: Collection[str]) -> ColumnCounts:
-    """The counts of a column in which nothing opens: what a person has accepted is left alone."""
+    """Return the counts of a column in which no value can be decrypted. What a person has accepted is left alone."""
     left = column.values if column.is_accepted else 0
     classes = {_class("unreadable", unopened): column.values - left}
     return {"table": column.table, "column": column.column, "classes": classes, "left_alone": left}
@@ -314,16 +327,18 @@ def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
 def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:
     """The error of each class of values that is ``unopened``, and E_NOT_CURRENT."""
     judged = [(code, name.__eq__) for name, code in unopened.items()]
-    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
+    for code, is_odd in (*judged, (ValuesNotCurrent.code, lambda name: name not in ("current", "empty", *unopened))):
         count, rows = census_findings.find_odd(tallies, is_odd)
         if count:
-            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
+            about = {"key_id": keyring.key_id("current")} if code == ValuesNotCurrent.code else {}
             yield build_error(code, count=count, rows=rows, **about)
 
 
 def _unproved(application: Application) -> list[RotationError]:
-    """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
-    Raises it if none was."""
+    """Return what keeps a rotation from relying on the targets. A check continues with those that were found.
+
+    Raise it if there are no targets.
+    """
     try:
         refusals.refuse_unproved(application)
     except RotationError as exc:
@@ -339,9 +354,11 @@ def _class(name: str, unopened: Collection[str]) -> str:
 
 
 def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
-    """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
-    rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
-    what these have seen is shown to nobody."""
+    """Return the counts since the last complete check by the same kind of caller, for the logs ``looked_at``.
+
+    The timer, a person and the rotations are counted separately. A new caller continues where the others are, except
+    the rotations: no one sees what they have counted.
+    """
     lookers = seen.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
     last = lookers.get(looker) or max(others, key=lambda last: last["time"], default=None)
@@ -355,8 +372,11 @@ def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Col
 
 
 def _update_error_times(seen: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
-    """When each log last had more errors than are ``tolerated``: of the first ones ever too, which a counter that was
-    not there before does not tell Prometheus."""
+    """Update when each log last had more errors than are ``tolerated``.
+
+    This includes the first errors ever, because Prometheus does not see an increase of a counter that was not there
+    before.
+    """
     told = seen.setdefault("told", {})
     told.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
     return dict(told)
@@ -375,8 +395,11 @@ def _logs(logs: LogSnapshot, tolerated: int) -> Iterator[RotationError]:
 
 
 def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holder | None) -> Iterator[RotationError]:
-    """What the store's history says is overdue, but to a rotation, or left over, if it was asked just now; and what the
-    lease of a run that ``died`` says."""
+    """Return what is overdue or left over according to the store's history, if the store was asked just now.
+
+    It includes what the lease of a run that ``died`` says. For a rotation nothing is overdue, since it replaces the
+    keys.
+    """
     open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
     for rotation_id in dict.fromkeys(filter(None, open_ones)):
         yield MonitorOpen(rotation_id=rotation_id)
@@ -421,9 +444,9 @@ def _warnings(params: ProbeOptions, snapshot: MonitoringSnapshot, known: Rotatio
 
 
 def _retire(params: ProbeOptions, known: RotationFacts, snapshot: MonitoringSnapshot) -> list[RetireAnswer]:
-    """Of each version that is no longer current: whether it may be destroyed, and if not, why.
+    """Return for each version that is no longer current whether it may be destroyed, and if not, why.
 
-    The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
+    The dates are from the control node. Of its clock and this host's, the one that is behind decides.
     """
     today = min(snapshot["time"], known["asked"])
     answers: list[RetireAnswer] = []
@@ -458,7 +481,7 @@ def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, p
     if backups is None:
         refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
         yield f"the backups that need it could not be listed ({refused['what']})"
-    kept = found.get("kept_aside", {}) if found else {}  # of an earlier version it has none
+    kept = found.get("kept_aside", {}) if found else {}  # earlier versions did not write it
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:
         yield f"the database {', '.join(asides)}, which a restore kept, may need it"
     if needing := [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]:

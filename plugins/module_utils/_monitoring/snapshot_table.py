@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A snapshot as lines that a person reads: the four metrics, then what is wrong and what to type."""
+"""A snapshot as lines for a person: the four metrics, then what is wrong and what to type."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
-from .._errors.monitoring import MonitoringFindings
+from .._errors.env_file import EnvNotSwitched
+from .._errors.monitoring import MonitoringFindings, MonitorOpen, MonitorOverdue
+from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
     from .snapshot_types import MonitoringSnapshot, RotationFacts
 
-# The command to type, by which it is mended or after it was; for all others it is that of monitor.
+# The command that fixes a finding or is typed after the fix. For all others, it is that of monitor.
 NEXT = {
-    "E_UNREADABLE": "repair",
-    "E_PLAINTEXT": "verify",
-    "E_NOT_CURRENT": "rotate",
-    "E_ENV_NOT_SWITCHED": "rotate",
-    "E_MONITOR_OPEN": "rotate",
-    "E_MONITOR_OVERDUE": "rotate",
+    UnreadableValues.code: "repair",
+    PlaintextValues.code: "verify",
+    ValuesNotCurrent.code: "rotate",
+    EnvNotSwitched.code: "rotate",
+    MonitorOpen.code: "rotate",
+    MonitorOverdue.code: "rotate",
 }
 
 
 def as_finding(problem: RotationError, known: RotationFacts) -> dict[str, str]:
-    """What is wrong as a snapshot has it, with the command to type, of those that are ``known``."""
+    """Return a finding of a snapshot, with the command to type if its code is ``known``."""
     command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
     return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
 
@@ -146,7 +148,7 @@ def _response(snapshot: MonitoringSnapshot) -> Iterator[str]:
 
 
 def _from(snapshot: MonitoringSnapshot) -> str:
-    """When what is begun by this look begins: a dry run remembers nothing."""
+    """Return when the period of this check begins. A dry run remembers nothing."""
     return "now on" if snapshot.get("kept", True) else "the first check that is not a dry run"
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documents of monitoring: the snapshot of one look, and what a host remembers from look to look."""
+"""The documents of monitoring: the snapshot of one check, and what a host remembers between checks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ class RetirableVersion(TypedDict):
 
 
 class RotationFacts(TypedDict, total=False):
-    """What the key store and the records say of versions and dates, and what to type. ``asked`` is when they were
-    asked, ``opening`` what decryption took before the last rotation, when, and where that is from."""
+    """What the key store and the records say about versions and dates, and what to type.
+
+    ``asked`` is the time of that. ``opening`` is what decryption took before the last rotation, with the time and
+    source of the measurement.
+    """
 
     commands: Mapping[str, str]
     open: str | None
@@ -38,8 +41,10 @@ class RotationFacts(TypedDict, total=False):
 
 
 class CensusSnapshot(TypedDict):
-    """``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried,
-    ``kept_aside`` the key IDs by database that a restore has kept."""
+    """``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried.
+
+    ``kept_aside`` has by database the key IDs that a restore has kept.
+    """
 
     time: str
     targets: Sequence[ColumnCounts]
@@ -52,8 +57,10 @@ class CensusSnapshot(TypedDict):
 
 
 class LogSnapshot(TypedDict, total=False):
-    """Errors by log and pattern, ``new`` ones since the last look of the same looker, and when each log last had any
-    (``told``)."""
+    """Errors by log and pattern, and ``new`` ones since the last check by the same kind of caller.
+
+    ``told`` is when each log last had any.
+    """
 
     since: str | None
     new: ErrorCounts
@@ -63,7 +70,7 @@ class LogSnapshot(TypedDict, total=False):
 
 
 class RetireAnswer(RetirableVersion):
-    """Whether it may be destroyed, and if not, why."""
+    """Whether a version may be destroyed, and if not, why."""
 
     safe: bool
     reasons: Sequence[str]
@@ -71,7 +78,7 @@ class RetireAnswer(RetirableVersion):
 
 
 class MonitoringSnapshot(TypedDict, total=False):
-    """What one look saw. Nothing is judged in one that is ``put_off``, which says why."""
+    """The result of one check. If it is ``put_off``, which says why, nothing is judged."""
 
     time: str
     kept: bool

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read on in the journal of one systemd unit, entry by entry, in little memory and for so many seconds at most.
+"""Continue to read the journal of one systemd unit, entry by entry, in little memory and with a time limit.
 
-journalctl's export format is the one in which a message may hold anything, newlines and binary too: a field is
-``NAME=text``, or ``NAME`` in a line, its length in 8 bytes, its bytes and a newline. An empty line ends an entry.
+journalctl's export format is used because a message may hold anything in it, even newlines and binary data. A field is
+``NAME=text``. Or it is ``NAME`` in a line, its length in 8 bytes, its bytes and a newline. An empty line ends an entry.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from .._system.program_environment import OF_SYSTEMD, clean_environment
+from .._system.program_environment import OF_SYSTEMD, clean_environment, run_program
 from .log_lines import PIECE, Lines, Patterns
 
 MESSAGE, CURSOR = b"MESSAGE", b"__CURSOR"
-# What journalctl says, with exit code 0, where it shows nothing of other users.
+# The message of journalctl, with exit code 0, if it does not show entries of other users.
 BLIND = (b"not seeing messages from other users", b"insufficient permissions")
 
 NOTHING = Patterns(())
@@ -29,7 +29,7 @@ SECONDS = 10.0  # for what systemd knows of a unit
 
 @dataclass
 class JournalReading:
-    """How far it was read, what was found, and why it was not read at all or not to its end."""
+    """How far it was read, what was found, and why it was not read, or not to its end."""
 
     cursor: str = ""
     found: Counter[str] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class JournalReading:
 
 
 def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalReading:
-    """What the unit logged ``after``, an option of journalctl. Raises OSError if there is no journalctl."""
+    """Return what the unit logged ``after``, an option of journalctl. Raise OSError if there is no journalctl."""
     argv = ["journalctl", f"--unit={unit}", after, "--output=export", "--output-fields=MESSAGE", "--all", "--no-pager"]
     done, over = JournalReading(), threading.Event()
     with tempfile.TemporaryFile() as said:
@@ -68,15 +68,13 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
 
 
 def unknown(unit: str) -> bool:
-    """Whether systemd says that there is no such unit; where nobody answers for it, it is not said."""
+    """Return whether systemd reports that there is no such unit. False if it does not answer."""
     argv = ["systemctl", "show", "--property=LoadState", "--value", "--", unit]
     try:
-        said = subprocess.run(
-            argv, capture_output=True, check=False, env=clean_environment(*OF_SYSTEMD), timeout=SECONDS
-        ).stdout.split()
+        states = run_program(argv, *OF_SYSTEMD, seconds=SECONDS).stdout.split()
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return bool(said) and set(said) == {b"not-found"}
+    return bool(states) and set(states) == {"not-found"}
 
 
 def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:
@@ -85,7 +83,7 @@ def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:
 
 
 def _entries(stream: BinaryIO, patterns: Patterns) -> Iterator[tuple[str, Counter[str]]]:
-    """Of each whole entry its cursor, and the lines of its message that count."""
+    """Yield the cursor of each complete entry, and the lines of its message that count."""
     cursor, lines = "", Lines(patterns)
     while head := stream.readline(PIECE):
         if head == b"\n":

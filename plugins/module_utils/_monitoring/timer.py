@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the systemd timer runs on an application host, without Ansible and without the key store.
+"""The program of the systemd timer on an application host, without Ansible and without the key store.
 
-The only keys it meets are those of the application's own env file, read again at each look; its configuration names
-files, columns and addresses, and may have headers, among them a token.
+It only uses keys of the application's own .env file, which it reads at each check. Its configuration names files,
+columns and addresses, and may have headers, among them a token.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ WITHOUT_STORE: Options = {
 
 
 def main(path: str) -> int:
-    """Look as the configuration in ``path`` says and print the report. 0 where all is well, 1 for findings, 2 where
-    nothing could be looked at."""
+    """Check as the configuration in ``path`` says, and print the report.
+
+    Return 0 without findings, 1 with findings, 2 if nothing could be checked.
+    """
     failure: RotationError | None = None
     try:
         from . import snapshot, snapshot_table

@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 
 def start_application(params: Options) -> ApplicationStart:
-    """Start the application as its service does. Raises what ``django_project.start`` raises."""
+    """Start the application as its service does. Raise the errors of ``django_project.start``."""
     place = params["project_dir"], params["settings_module"]
     return django_project.start(*place, environment=read_environment(params))
 
 
 def read_settings(params: Options) -> None:
-    """Read the application's settings as its service does, for those who need its databases alone. An engine of a
-    database that needs the applications has them started. Raises what ``django_project.start`` raises."""
+    """Read the application's settings as its service does, for callers that only need its databases.
+
+    If the engine of a database needs the applications, they are started. Raise the errors of ``django_project.start``.
+    """
     django_project.read_settings(params["project_dir"], params["settings_module"], read_environment(params))
     try:
         django_project.load_backends()
-    except Exception:  # noqa: BLE001  # such as AppRegistryNotReady; what is really wrong, the start raises
+    except Exception:  # noqa: BLE001  # such as AppRegistryNotReady; the start raises any real error
         start_application(params)
 
 
 def read_environment(params: Options) -> Callable[[], ProcessEnvironment]:
-    """Reads what the service gives to the application."""
+    """Return what the service passes to the application."""
     return functools.partial(service_environment.read, params["environment_from"])

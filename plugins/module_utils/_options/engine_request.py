@@ -30,13 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Purpose:
-    """What an application is opened for.
+    """Why an application is opened. ``label`` names its sessions, ``runs_command`` is whether its own command will run.
 
-    ``label`` names its sessions. ``run`` is the run whose lock to share, ``step`` the one of its steps, ``leased``
-    whether the lease must not be another's. ``aliases`` are the databases to open, without it all of them.
-    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``traced``
-    is whether to note who reads the keys while the application starts, ``tried`` whether to look at it under new
-    values, which are thrown away. ``runs_command`` is whether its own command is to run.
+    ``run`` is the run whose lock to share, ``step`` its current step, ``leased`` whether to refuse another run's lease.
+    ``aliases`` are the databases to open; without it, all of them. ``every_key`` is whether the .env file must set all
+    keys, which a first look at an application does not require. ``traced`` is whether to note who reads the keys during
+    the start. ``tried`` is whether to test it under new values, which are thrown away.
     """
 
     label: str
@@ -51,8 +50,10 @@ class Purpose:
 
 
 def request_of(params: Options, purpose: Purpose) -> Request:
-    """The request; without versions from the store, the keys are those of the env file, as ``current``. Raises
-    E_STATE_IN_CONTAINER, and what reading the keys raises."""
+    """Return the request. Without versions from the store, the keys are those of the .env file, as ``current``.
+
+    Raise E_STATE_IN_CONTAINER, and the errors of reading the keys.
+    """
     _refuse_lost_state()
     at_hand = _keys_at_hand(params, every=purpose.every_key)
     return Request(
@@ -91,7 +92,7 @@ def request_of(params: Options, purpose: Purpose) -> Request:
 
 @dataclass(frozen=True)
 class KeysAtHand:
-    """The key sets by stage, where they are from, and what the env file and key files hold."""
+    """The key sets by stage and their source, and the content of the .env file and key files."""
 
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)
     keys_from: str
@@ -116,21 +117,21 @@ def _refuse_lost_state() -> None:
 
 
 def _trial(params: Options, key_sets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """New values such as a rotation would make; none if some come from elsewhere."""
+    """Return new values such as a rotation would generate. Empty if some come from elsewhere."""
     with contextlib.suppress(KeyNotGenerated):
         return key_generation.generate(params["keys"], key_sets.get("current", {}), dialect=params["dialect"])
     return {}
 
 
 def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
-    """Every name that the env file sets, with its value; none if it cannot be read."""
+    """Return every name that the .env file sets, with its value. Empty if the file cannot be read."""
     with contextlib.suppress(RotationError):
         return env_file_editor.everything(path, dialect) if path else {}
     return {}
 
 
 def refuse_other_source(params: Options, started: ApplicationStart) -> KeySet:
-    """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
+    """Return the keys of the .env file. Raise E_ENV_* unless the application, as it started, has them from there."""
     keys = KeySet(key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"]))
     files = key_destinations.files(params["keys"])
     started.refuse_exported(key_destinations.overriding(params["keys"]))

@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a plan: what was signed, and the evidence by which anybody can check later who has signed it.
+"""The approval of a plan: what was signed, and the evidence that lets anyone check the signature later.
 
-The evidence goes into the record as it was found: the text, its signature in OpenSSH's format, and the lines of the
-file of allowed signers that name the person. ``ssh-keygen`` says again what it said then, whatever has become of that
-file.
+The record keeps the evidence: the text, its signature in OpenSSH's format, and the person's lines of the file of
+allowed signers. ``ssh-keygen`` can verify it even after that file has changed.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.program_environment import TIME_ZONE, run_program
 from .._system.timestamps import parse
 from . import sshsig
 
@@ -34,7 +32,7 @@ RecordedApproval = Mapping[str, object]  # of a record, from its JSON: `recorded
 
 @dataclass(frozen=True)
 class Approval:
-    """What was signed, and by whom."""
+    """The signed statement, and the person who signed it."""
 
     plan_hash: str
     environment: str
@@ -43,7 +41,7 @@ class Approval:
 
     @classmethod
     def read(cls, text: bytes) -> Approval:
-        """The approval that ``text`` is. Raises ValueError."""
+        """Parse an approval. Raise ValueError."""
         title, *lines = text.decode("utf-8").splitlines() or [""]
         found = [line.partition(" ") for line in lines if line.strip()]
         members = {name: value for name, _, value in found}
@@ -57,12 +55,12 @@ class Approval:
 
     @classmethod
     def recorded(cls, found: RecordedApproval) -> Approval:
-        """The approval that a record has. Raises KeyError."""
+        """Return the approval in a record. Raise KeyError."""
         return cls(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
 
     @property
     def digest(self) -> str:
-        """What tells it from every other one, whatever signature it has."""
+        """Return a digest that identifies the approval, whatever its signature."""
         return hashlib.sha256("\n".join(asdict(self).values()).encode("utf-8")).hexdigest()
 
     @property
@@ -81,7 +79,8 @@ class ApprovalEvidence:
 
     @classmethod
     def recorded(cls, found: RecordedApproval) -> ApprovalEvidence | None:
-        """The evidence of a record; None if an earlier version kept none. Raises ValueError if it is not valid."""
+        """Return the evidence of a record, or None if an earlier version kept none. Raise ValueError if it is
+        invalid."""
         if not MADE_OF & set(found):
             return None
         try:
@@ -92,8 +91,10 @@ class ApprovalEvidence:
 
     @classmethod
     def borne_out(cls, found: Any) -> ApprovalEvidence | None:
-        """The evidence of a record where it holds, as of the approval's own time; else None. Raises FileNotFoundError
-        if there is no ``ssh-keygen``."""
+        """Return the evidence of a record if it was valid at the time of the approval, otherwise None.
+
+        Raise FileNotFoundError if there is no ``ssh-keygen``.
+        """
         try:
             evidence = cls.recorded(found) if isinstance(found, Mapping) else None
             accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
@@ -109,10 +110,10 @@ class ApprovalEvidence:
         return {**asdict(self.approval), **about, **texts}
 
     def accepted(self, at: datetime.datetime | None = None) -> bool:
-        """Whether ``ssh-keygen`` says that the text is this approval's, signed by its person, who may sign ``at`` that
-        time, otherwise now.
+        """Return whether ``ssh-keygen`` accepts the signature: the text is this approval, and its person may sign at
+        that time.
 
-        Raises FileNotFoundError if there is no ``ssh-keygen``.
+        ``at`` is the time; without it, now. Raise FileNotFoundError if there is no ``ssh-keygen``.
         """
         try:
             if Approval.read(self.text.encode("utf-8")) != self.approval:
@@ -125,11 +126,7 @@ class ApprovalEvidence:
             argv.append(f"-Overify-time={time.strftime('%Y%m%d%H%M%S', local)}")
         with _file(self.allowed_signers) as signers, _file(self.signature) as signature:
             argv += ["-f", signers, "-s", signature]
-            environment = clean_environment(TIME_ZONE)
-            said = subprocess.run(
-                argv, input=self.text.encode(), capture_output=True, check=False, timeout=60, env=environment
-            )
-        return said.returncode == 0
+            return run_program(argv, TIME_ZONE, data=self.text, seconds=60).returncode == 0
 
 
 @contextlib.contextmanager

@@ -1,12 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The chain of a record: every line holds its own SHA-256 and that of the line before it.
+"""The chain of a record: every line holds its own SHA-256 and that of the previous line.
 
 ``hash`` is over the line's canonical JSON (members sorted, no blanks, UTF-8) without ``hash`` itself. ``prev_hash`` is
-the hash of the line before; of the first line that has one, the SHA-256 of everything before it: nothing, or the lines
-that an earlier version of the collection wrote without a chain. A chain finds an edit and a reordering. That its tail
-was cut, or the whole rewritten, is found by a head that is kept elsewhere, and by the key that each line names for the
-next one (``line_signing``). The format is described in docs/design/record-format.md.
+the hash of the previous line. In the first line that has one, it is the SHA-256 of everything before it. That is
+nothing, or lines that an earlier version of the collection wrote without a chain.
+
+A chain shows edited and reordered lines. A head that is kept elsewhere shows that the end was cut off or the whole was
+rewritten. So does the key that each line names for the next one (``line_signing``). docs/design/record-format.md
+describes the format.
 """
 
 from __future__ import annotations
@@ -27,10 +29,10 @@ _HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+)(?: (\S+))?)?", re.AS
 
 @dataclass(frozen=True)
 class Head:
-    """The last line of a record at one time, as it is anchored elsewhere: one line of text.
+    """The last line of a record at one time, as it is anchored elsewhere, in one line of text.
 
-    ``host`` is the control node that wrote it; empty in heads of earlier versions, and in syslog. ``place`` is the user
-    there and the folder, ``USER:FOLDER``; empty too where that is no one word, or too long.
+    ``host`` is the control node that wrote it. It is empty in heads of earlier versions, and in syslog. ``place`` is
+    the user there and the folder, ``USER:FOLDER``. It is empty, too, if that is not one word, or too long.
     """
 
     rotation_id: str
@@ -44,7 +46,7 @@ class Head:
 
     @classmethod
     def read(cls, text: object) -> Head:
-        """The head that ``text`` is. Raises ValueError."""
+        """Parse a head. Raise ValueError."""
         found = _HEAD.fullmatch(str(text))
         if not found:
             raise ValueError("no head")
@@ -53,7 +55,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a record, or was not to be checked. ``kind`` is one that verifier.EXIT_CODES has."""
+    """A fault of a record, or a check that was impossible. ``kind`` is a key of verifier.EXIT_CODES."""
 
     kind: str
     found: str
@@ -61,8 +63,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class RecordLine:
-    """One line of a record. ``raw`` is how it is stored, ``content`` its members, None if it has none. ``before`` is
-    the hash that it is to follow, ``end`` the one that the next line is to follow."""
+    """One line of a record. ``raw`` is the stored form, ``content`` its members or None.
+
+    ``before`` is the hash that it must follow, ``end`` the hash that the next line must follow.
+    """
 
     number: int
     raw: bytes
@@ -84,8 +88,10 @@ def canonical(document: LineContent) -> bytes:
 
 
 def link(before: bytes, content: LineContent, sign: Callable[[bytes], str] | None = None) -> bytes:
-    """``content`` as the next line of the record that is ``before`` so far, with what ``sign`` makes of it. The last
-    line alone does for the whole where it is chained (``chained``)."""
+    """Return ``content`` as the next line of the record, with the signature that ``sign`` returns for it.
+
+    ``before`` is the record so far. If it is chained (``chained``), its last line is enough.
+    """
     seq, end = _end(before)
     line = {**content, "seq": seq + 1, "prev_hash": end}
     line |= {SIGNATURE: sign(signed_part(line))} if sign else {}
@@ -93,12 +99,12 @@ def link(before: bytes, content: LineContent, sign: Callable[[bytes], str] | Non
 
 
 def signed_part(line: LineContent) -> bytes:
-    """What the signature of a line is of."""
+    """Return the part of a line that its signature covers."""
     return canonical({name: line[name] for name in line if name not in (SIGNATURE, "hash")})
 
 
 def head(rotation_id: str, text: bytes, host: str = "") -> Head:
-    """The head of the record whose whole lines are ``text``; a chained last line alone does too."""
+    """Return the head of the record with these complete lines. If it is chained, its last line is enough."""
     return Head(rotation_id, *_end(text), host)
 
 
@@ -116,7 +122,7 @@ def lines(text: bytes) -> list[RecordLine]:
 
 
 def problems(record: Iterable[RecordLine]) -> Iterator[Problem]:
-    """Where the chain of a record is broken."""
+    """Yield each place at which the chain of a record is broken."""
     linked = False
     for line in record:
         if line.content is None:
@@ -140,12 +146,12 @@ def foreign(record: Iterable[RecordLine], rotation_id: str) -> Iterator[Problem]
 
 
 def chained(record: Iterable[RecordLine]) -> bool:
-    """Whether any line has a hash: records of earlier versions have none."""
+    """Return whether any line has a hash. Records of earlier versions have no hashes."""
     return any("hash" in line.members for line in record)
 
 
 def missing(record: Sequence[RecordLine], kept: Head, where: str) -> Iterator[Problem]:
-    """What a head that was kept elsewhere says against a record."""
+    """Yield what is wrong with a record, compared with a head that was kept elsewhere."""
     if len(record) < kept.seq:
         yield Problem("cut", f"it ends at line {len(record)}, but {where} has seen line {kept.seq}")
     elif record[kept.seq - 1].end != kept.hash:
@@ -153,7 +159,7 @@ def missing(record: Sequence[RecordLine], kept: Head, where: str) -> Iterator[Pr
 
 
 def _end(text: bytes) -> tuple[int, str]:
-    """The number of the last line, and the hash that the next one is to follow."""
+    """Return the number of the last line, and the hash that the next one must follow."""
     last = read(text[text.rfind(b"\n", 0, -1) + 1 :]) or {}
     if isinstance(last.get("seq"), int) and last.get("hash"):
         return last["seq"], str(last["hash"])

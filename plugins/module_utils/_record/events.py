@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The events of a record, typed: every reader takes them from here.
+"""The events of a record as types. Every reader takes them from here.
 
-A record may be of another version of the collection. A member that is missing or has another type has its default, an
-event of an unknown name is a plain ``Event``, and an event of a former name or state has the present ones.
+A record may be of another version of the collection. A member that is missing or has another type has its default. An
+event with an unknown name is a plain ``Event``. An event with a former name or state has the present ones.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ INTENT, DONE, FAILED = "intent", "done", "failed"
 
 @dataclass(frozen=True)
 class Event:
-    """What every event has. ``raw`` is the line as it is stored, ``asked`` are the arguments of the step, ``error`` is
-    the error of a failed one, ``took`` its seconds in a process that it shared with others, ``changed`` and ``syslog``
-    (whether there was one) are None if the event does not say. ``follows`` and ``follows_refused`` are heads of other
-    records, ``unsigned_before`` counts the lines before it that nobody had signed."""
+    """What every event has. ``raw`` is the line as stored, ``asked`` are the arguments of the step.
+
+    ``error`` is the error of a failed step. ``took`` is its seconds in a process that it shared with others.
+    ``changed`` and ``syslog`` (whether there was one) are None if the event does not say. ``follows`` and
+    ``follows_refused`` are heads of other records. ``unsigned_before`` counts the lines before it without a signature.
+    """
 
     name: str = ""
     phase: str = ""
@@ -78,7 +80,7 @@ class Event:
 
     @property
     def state(self) -> str:
-        """The state that the step was asked for; empty if none."""
+        """Return the state that the step was asked for. Empty if there is none."""
         return str(self.asked.get("state") or "")
 
     @property
@@ -90,11 +92,12 @@ class Event:
 
     @property
     def is_chained(self) -> bool:
-        """Whether its line has the hash of the lines before it."""
+        """Return whether its line has the hash of the lines before it."""
         return "hash" in self.raw
 
     def find_in(self, steps: Mapping[str, str]) -> str | None:
-        """The entry of a table whose keys are a name, or a name with what was asked. The longer key counts."""
+        """Return the entry of a table whose keys are a name, or a name with what was asked. The longer key takes
+        precedence."""
         return next((steps[key] for key in self._step_keys() if key in steps), None)
 
     def _step_keys(self) -> tuple[str, ...]:
@@ -117,13 +120,16 @@ class Event:
 
     @property
     def was_run(self) -> bool:
-        """Whether it is no part of a process in which another one failed before it."""
+        """Return whether the step ran. It did not if another one failed before it in the same process."""
         return bool(self.error.get("code") != NotRun.code)
 
 
 class SinceBefore(NamedTuple):
-    """How the rows differ from before the first write: whether all are the ``same`` (None if they were not compared),
-    those whose value changed by column, and the new ones by table."""
+    """How the rows differ from before the first write.
+
+    All are the ``same``, or None if they were not compared. The rest are the changed values by column, and the new ones
+    by table.
+    """
 
     same: bool | None
     changed: Mapping[str, Sequence[str]]
@@ -131,14 +137,16 @@ class SinceBefore(NamedTuple):
 
     @classmethod
     def of(cls, found: SinceFirstWrite) -> SinceBefore:
-        """As a census for a report has it."""
+        """Return what the census for a report found."""
         return cls(found.get("same"), found.get("written_rows") or {}, found.get("added_rows") or {})
 
 
 @dataclass(frozen=True)
 class RunEvent(Event):
-    """The beginning or the end of a run that rotates or rolls back. ``seen`` is what a rollback found, ``pages`` the
-    file with the checksums of the reports."""
+    """The beginning or the end of a run that rotates or rolls back.
+
+    ``seen`` is what a rollback found. ``pages`` is the file with the checksums of the reports.
+    """
 
     operator: str = ""
     reason: str = ""
@@ -166,12 +174,12 @@ class RunEvent(Event):
 
     @property
     def had_empty_store(self) -> bool:
-        """Whether it says that the store had no version."""
+        """Return whether the store had no version."""
         return self.raw.get("versions") == []
 
     @property
     def since_before(self) -> SinceBefore:
-        """What a rollback found as it began."""
+        """Return what a rollback found as it began."""
         return SinceBefore.of((self.seen or {}).get("since") or {})
 
 
@@ -185,7 +193,7 @@ class StagesEvent(Event):
 
 @dataclass(frozen=True)
 class KeyInfoEvent(StagesEvent):
-    """A look at the keys of one host: ``key_id`` is what it has."""
+    """The keys of one host: ``key_id`` is the version that it has."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +213,14 @@ class CountingEvent(Event):
 
 @dataclass(frozen=True)
 class CensusEvent(CountingEvent):
-    """``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones;
-    ``written_rows`` names by column those of which it changed the value; ``sessions`` are those from before the switch
-    that were still connected. ``damaged`` are values that another process wrote and the application cannot read, each
-    with what it reads. ``outside`` are columns that look encrypted and were no part of the rotation. After the start,
-    ``served`` counts instead what the application and its users have written since."""
+    """The result of a census.
+
+    ``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones.
+    ``written_rows`` names by column the rows whose value it changed. ``sessions`` are those from before the switch that
+    were still connected. ``damaged`` are values that another process wrote and the application cannot read, each with
+    what it reads. ``outside`` are columns that look encrypted and were not part of the rotation. After the start,
+    ``served`` counts instead what the application and its users have written since.
+    """
 
     outside: Sequence[OutsideColumn] = ()
     sessions: Sequence[DatabaseSession] = ()
@@ -224,21 +235,24 @@ class CensusEvent(CountingEvent):
 
     @property
     def is_after_start(self) -> bool:
-        """Whether the application served again while it was taken."""
+        """Return whether the application was serving while the census was taken."""
         return self.asked.get("serving") is True
 
     @property
     def is_proof(self) -> bool:
-        """Whether a process that has only one version took it."""
+        """Return whether a process that has only one version took it."""
         return bool(self.asked.get("expect_stage"))
 
 
 @dataclass(frozen=True)
 class ReencryptionEvent(CountingEvent):
-    """``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
-    ``closed``, ``migration`` how values that are re-encrypted next to the data get there, ``settlements`` what a
-    person decided, each with its ``column``, ``decision`` and ``reason``. ``others_rows`` names by table, if something
-    stopped it after the switch, rows that another process had written."""
+    """The result of a re-encryption.
+
+    ``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
+    ``closed``. ``migration`` is how values that are re-encrypted next to the data get there. ``settlements`` are a
+    person's decisions, each with its ``column``, ``decision`` and ``reason``. ``others_rows`` names by table the rows
+    that another process had written, if something stopped the step after the switch.
+    """
 
     key_id: str = ""
     stale: Mapping[str, int] | None = None
@@ -251,8 +265,10 @@ class ReencryptionEvent(CountingEvent):
 
 @dataclass(frozen=True)
 class PreparationEvent(Event):
-    """What was prepared while the application served, or the proof of it: how many ``rows`` in this run, how many
-    ``seconds`` it took, and by table why it was ``excluded``."""
+    """What was prepared while the application served, or its proof: the ``rows`` of this run and its ``seconds``.
+
+    ``excluded`` has the tables that were not prepared, each with the reason.
+    """
 
     preparation: PreparationResult = field(default_factory=_empty)
 
@@ -294,8 +310,10 @@ class RepairEvent(Event):
 
 @dataclass(frozen=True)
 class RestoreEvent(Event):
-    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``. ``lost``
-    counts by table the rows that the backup does not have."""
+    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``.
+
+    ``lost`` counts by table the rows that the backup does not have.
+    """
 
     restored: RestoredDatabase = field(default_factory=_empty)
     lost: Sequence[LostRows] = ()
@@ -305,12 +323,12 @@ class RestoreEvent(Event):
 
     @property
     def alias(self) -> str:
-        """Which of the databases it was asked for."""
+        """Return the alias of the database."""
         return str(self.asked.get("alias", "default"))
 
     @property
     def swapped(self) -> bool:
-        """Whether a backup has taken the place of a database."""
+        """Return whether a backup has replaced a database."""
         return self.is_done and "aside" in self.restored and self.changed is not False
 
 
@@ -332,7 +350,7 @@ class ServicesEvent(Event):
 
 @dataclass(frozen=True)
 class HealthEvent(Event):
-    """Whether the application answers after it was started."""
+    """The answer of the application after its start."""
 
 
 @dataclass(frozen=True)
@@ -344,7 +362,8 @@ class BackupEvent(Event):
 
 @dataclass(frozen=True)
 class ChecklistEvent(Event):
-    """The answers of the checklist. ``plan_hash`` is what was approved, ``plan_content`` is without its findings."""
+    """The answers of the checklist. ``plan_hash`` is the approved plan, ``plan_content`` the plan without its
+    findings."""
 
     checks: Sequence[Any] = ()
     environment: str = ""
@@ -356,21 +375,21 @@ class ChecklistEvent(Event):
 
 @dataclass(frozen=True)
 class SnapshotEvent(Event):
-    """What monitoring saw of one host."""
+    """What monitoring found on one host."""
 
     snapshot: MonitoringSnapshot = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
 class ReadingEvent(Event):
-    """What the application itself read."""
+    """What the application read."""
 
     reading: RecordedReading = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
 class NotificationEvent(Event):
-    """Whom a channel notified, or could not."""
+    """The people whom a channel notified, or could not notify."""
 
     channel: str = ""
     about: str = ""
@@ -381,8 +400,10 @@ class NotificationEvent(Event):
 
 @dataclass(frozen=True)
 class LeaseEvent(Event):
-    """The lease of the databases, which was acquired or released. ``fenced`` is whether a run that died has left its
-    write fence, ``fence`` what was found as this run opened its own."""
+    """The lease of the databases, which was acquired or released.
+
+    ``fenced`` is whether a run that died left its write fence, ``fence`` what was found as this run opened its own.
+    """
 
     fenced: bool = False
     fence: FenceOutcome = field(default_factory=_empty)
@@ -413,7 +434,7 @@ ROTATE, ROLLBACK = "rotate", "rollback"
 
 # "Key compromise", "COMPROMISED: a laptop", "compromise_known".
 COMPROMISE = re.compile(r"(?:^|[\W_])compromise", re.IGNORECASE)
-# "Yearly, keys not compromised", "in case of a compromise": what such a sentence means, no pattern can tell.
+# No pattern can interpret sentences such as "Yearly, keys not compromised" or "in case of a compromise".
 _UNCLEAR = re.compile(
     r"(?:\b(?:no|not|non|none|nor|nothing|nobody|never|cannot|hardly|zero|0|without|if|unless|whether|in case|against|"
     r"prevent\w*|avoid\w*)\b|n['\u2019]t\b)[^.;:]*?[\W_]compromise",
@@ -422,17 +443,17 @@ _UNCLEAR = re.compile(
 
 
 def is_compromise(reason: object) -> bool:
-    """Whether the reason of a rotation says that its keys are compromised: one of its words begins so."""
+    """Return whether the reason of a rotation says that its keys are compromised: one of its words begins so."""
     return COMPROMISE.search(str(reason or "")) is not None
 
 
 def is_unclear(reason: object) -> bool:
-    """Whether the reason of a rotation may say that its keys are not compromised, or may be so later."""
+    """Return whether the reason of a rotation may say that its keys are not compromised, or may be so later."""
     return _UNCLEAR.search(str(reason or "")) is not None
 
 
 def for_compromise(events: Iterable[Event]) -> bool:
-    """Whether a run of this rotation was for a compromise: a later one without the reason does not undo that."""
+    """Return whether a run of this rotation was for a compromise. A later run without the reason does not undo that."""
     rotated = (event for event in events if isinstance(event, RunEvent) and event.name == ROTATE)
     return any(event.compromised or is_compromise(event.reason) for event in rotated)
 
@@ -462,7 +483,7 @@ KINDS: dict[str, type[Event]] = {
     "application_commands": CommandsEvent,
     "attempt": AttemptEvent,
 }
-# Members that tell "not said" from an empty value.
+# Members in which a missing value differs from an empty one.
 OPTIONAL: dict[str, type] = {
     "changed": bool,
     "syslog": bool,
@@ -504,7 +525,7 @@ def decode(line: LineContent) -> Event:
 
 
 def from_result(kind: type[KnownEvent], result: StepResult) -> KnownEvent:
-    """What the event of this kind will say, by the result of its step."""
+    """Return the event of this kind that the result of its step becomes."""
     return kind(**_members(kind, result))
 
 
@@ -514,7 +535,7 @@ def _members(kind: type[Event], stored: LineContent) -> dict[str, Any]:
 
 
 def _present(line: LineContent) -> tuple[str, StepOptions]:
-    """The present name of the event, and what was asked, in present words."""
+    """Return the present name of the event, and its arguments in present words."""
     stored, asked = str(line.get("event") or ""), line.get("asked")
     if not isinstance(asked, Mapping):
         asked = {}

@@ -1,12 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A key for each line of a record, used once: that lines were cut off its end shows before any run has signed them.
+"""A key for each line of a record, used once. It shows that lines were cut off even before a run has signed them.
 
-Each line names the public half of the key that signs the next one; the private half alone is next to the record, and
-is replaced with each line. Whoever cuts lines off has the key of the line behind the last, and none that what they left
-names: they can neither show it nor write another line in the place. The store's key is not used for that: each step is
-a process of its own, and would have to ask the store for each line, also while that is down. It signs the whole at the
-ends of a run, and says who has written it, which a key next to a record cannot.
+Each line names the public half of the key that signs the next one. Only the private half is next to the record, and
+each line replaces it. Whoever cuts lines off has the key of the line after the last, but no key that a remaining line
+names. They can neither show that key nor write another line in that place.
+
+The store's key is not used for that. Each step is a process of its own, and would have to ask the store for each line,
+even if the store is down. That key signs the whole record at the ends of a run and says who wrote it, which a key next
+to a record cannot.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ def sign(key: str, text: bytes) -> str:
 
 
 def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, needed: bool) -> Iterator[Problem]:
-    """What these keys say against the end of a record, of which the first ``signed`` lines are signed as a whole.
+    """Yield what these keys show against the end of a record. Its first ``signed`` lines are signed as a whole.
 
-    ``kept`` is the public half of the key next to it, which may be gone where it is not ``needed``: where the
-    record ends with the end of a run, and that was signed.
+    ``kept`` is the public half of the key next to it. It may be gone if it is not ``needed``: the record ends with the
+    signed end of a run.
     """
     for number in range(max(signed, 1), len(lines)):
         before = lines[number - 1].members.get(NEXT_KEY)

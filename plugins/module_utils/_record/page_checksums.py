@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
+"""The SHA-256 of each page of the records, as ``sha256sum`` writes and checks them.
 
-They are in one file next to the records, signed with the store's key as the records are. The record of which a page was
-made has its sum there too: pages from before its last run cannot be put back with their sums.
+They are in one file next to the records, which is signed with the store's key like the records. The record of a page
+has its checksum too, so that an older page cannot be put back together with its checksum.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 @dataclass(frozen=True)
 class PageChecksums:
-    """The sums in a folder of records, by the name of each page there, and the key that signed them; None if that
-    is no signature of theirs."""
+    """The checksums in a folder of records, by the name of each page, and the key that signed them.
+
+    The key is None if the signature is invalid.
+    """
 
     folder: str
     of: Mapping[str, str]
@@ -37,9 +39,10 @@ class PageChecksums:
     def problems(
         self, rotation_id: str, *, promised: bool, lines: Sequence[bytes] = (), ended: int = 0
     ) -> Iterator[Problem]:
-        """Which pages of a rotation are not what they were. ``promised`` is whether its runs have written sums down.
+        """Yield the pages of a rotation that have changed.
 
-        ``lines`` are those of its record, of which the first ``ended`` are up to the end of its last run.
+        ``promised`` is whether its runs have written checksums. ``lines`` are those of its record, of which the first
+        ``ended`` are up to the end of its last run.
         """
         names = [f"{rotation_id}/{name}" for name in PAGES]
         if promised and names[0] not in self.of:
@@ -52,7 +55,8 @@ class PageChecksums:
             yield from self.changed(name)
 
     def _made_of(self, rotation_id: str, lines: Sequence[bytes], ended: int) -> bool:
-        """Whether the page is of these lines, or of as many as end its last run; of none, where no run has ended."""
+        """Return whether the page is of these lines, or of those up to the end of its last run, if any run has
+        ended."""
         digest, found = hashlib.sha256(), self.of.get(f"{rotation_id}/{RECORD}")
         for number, line in enumerate(lines, 1):
             digest.update(line)
@@ -76,7 +80,7 @@ class PageChecksums:
 
 
 def look(folder: str) -> PageChecksums | None:
-    """The sums in ``folder``; None if there are none. Raises OSError."""
+    """Return the checksums in ``folder``, or None if there are none. Raise OSError."""
     try:
         text = _read(folder, SUMS)
     except FileNotFoundError:
@@ -90,9 +94,10 @@ def look(folder: str) -> PageChecksums | None:
 
 
 def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
-    """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
+    """Write the current checksums of the pages of these rotations and of the index, signed with the ``key`` for
+    records.
 
-    False if what was there was signed neither by it nor by one of the ``former`` keys, and begins again. Raises
+    Return False if neither this key nor a ``former`` one signed what was there; then the file begins again. Raise
     OSError.
     """
     with atomic_file.folder_lock(folder):
@@ -108,7 +113,8 @@ def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str
 
 
 def signed_wrongly(sums: PageChecksums, trusted: Collection[str]) -> Iterator[Problem]:
-    """``trusted`` are the keys that may have signed it; without any, nobody can tell."""
+    """Return why the signature is wrong. ``trusted`` are the keys that may have signed; without any, it cannot be
+    checked."""
     if not sums.key:
         yield Problem("page", f"{SUMS} was changed after it was signed")
     elif trusted and sums.key not in trusted:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A record as stored, with what its signature covers and who wrote it: what is checked, and by no rule yet."""
+"""A stored record with its signature data, not yet verified."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """``signed`` is how many of its lines its signature covers, ``key`` whose signature that is, ``half`` whether there
-    is half a line behind its lines. ``armoured`` and ``signers`` are the files next to it, None if there is none;
-    ``next_key`` is the public half of the key there for its next line."""
+    """``signed`` is how many of its lines its signature covers, ``key`` the key that signed.
+
+    ``half`` is whether an incomplete line follows. ``armoured`` and ``signers`` are the files next to it, or None.
+    ``next_key`` is the public half of the key there for its next line.
+    """
 
     record: Record
     lines: Sequence[RecordLine]
@@ -37,7 +39,7 @@ class StoredRecord:
 
     @property
     def folder(self) -> str:
-        """Where this and the other records are."""
+        """Return the folder that has this and the other records."""
         return os.path.dirname(os.path.dirname(self.record.path))
 
     @property
@@ -46,19 +48,20 @@ class StoredRecord:
         return {line.event.control_node for line in self.lines if line.event.control_node}
 
     def is_of(self, head: Head) -> bool:
-        """Whether the head is one of this record: a rotation that went on on another control node has one there too."""
+        """Return whether the head is of this record. A rotation that resumed on another control node has a head there,
+        too."""
         of_node = not head.host or not self.nodes or head.host in self.nodes
         return head.rotation_id == self.rotation_id and of_node
 
     def holds(self, head: Head) -> bool:
-        """Whether its line is the one that the head has seen."""
+        """Return whether its line is the one of the head."""
         return self.is_of(head) and not any(chain.missing(self.lines, head, ""))
 
 
 def look(folder: str, rotation_id: str) -> StoredRecord:
-    """The record of a rotation in ``folder``. Raises E_RECORD_WRITE if it cannot be read."""
+    """Return the record of a rotation in ``folder``. Raise E_RECORD_WRITE if it cannot be read."""
     record = Record(folder, rotation_id)
-    next_key = _next_key(record)  # before the lines: a run that goes on writes more of them meanwhile
+    next_key = _next_key(record)  # before the lines: a current run may add more of them
     raw = record.raw()
     end = raw.rfind(b"\n") + 1
     lines = chain.lines(raw[:end])
@@ -77,7 +80,7 @@ def look(folder: str, rotation_id: str) -> StoredRecord:
 
 
 def names(folder: str) -> list[str]:
-    """The rotations that have a record in ``folder``. Raises E_RECORD_WRITE."""
+    """Return the rotations that have a record in ``folder``. Raise E_RECORD_WRITE."""
     return [name for name in folders(folder) if is_plain(name)]
 
 
@@ -93,7 +96,7 @@ def folders(folder: str) -> list[str]:
 
 
 def _signature(armoured: str, lines: Sequence[RecordLine]) -> tuple[int, str | None]:
-    """How many lines a signature covers, and whose it is: lines that came later are signed at the end of their run."""
+    """Return how many lines a signature covers, and its key. Later lines are signed at the end of their run."""
     so_far, digests = hashlib.sha512(), []
     for line in lines:
         so_far.update(line.raw)

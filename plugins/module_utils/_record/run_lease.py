@@ -19,7 +19,7 @@ from .._engine.postgres.lease import Holder
 from .._errors.record import RecordWrite
 from .._errors.run import RotationRunning
 from .._system import atomic_file, child_processes
-from .._system.program_environment import TIME_ZONE, clean_environment
+from .._system.program_environment import TIME_ZONE, run_program
 from .._system.timestamps import now
 
 FILE_NAME = "lease.json"
@@ -32,7 +32,7 @@ class Lease:
         self.path = os.path.join(folder, FILE_NAME)
 
     def take(self, rotation_id: str, pid: int) -> None:
-        """Become the run that works on this application. Raises E_RUNNING, E_RECORD_WRITE."""
+        """Make this the only run that works on the application. Raise E_RUNNING, E_RECORD_WRITE."""
         try:
             atomic_file.private_folder(os.path.dirname(self.path))
             with atomic_file.folder_lock(os.path.dirname(self.path)):
@@ -47,7 +47,7 @@ class Lease:
         return None if held is None or alive(held) else str(held["rotation_id"])
 
     def of_run(self, pid: int) -> str | None:
-        """The rotation of the run whose ansible-playbook is the process ``pid``; None if it holds no lease."""
+        """Return the rotation of the run whose ansible-playbook is the process ``pid``. None if it holds no lease."""
         held = self._held()
         return str(held["rotation_id"]) if held is not None and held["pid"] == pid and alive(held) else None
 
@@ -57,7 +57,7 @@ class Lease:
             os.unlink(self.path)
 
     def refuse_other(self, pid: int) -> None:
-        """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
+        """Raise E_RUNNING if a living run other than that of ``pid`` holds the lease."""
         held = self._held()
         if held is not None and held["pid"] != pid and alive(held):
             raise RotationRunning(
@@ -84,7 +84,7 @@ class Lease:
 
 
 def describe_holder(rotation_id: str, pid: int) -> Holder:
-    """Who works on which rotation, since now: the run whose ansible-playbook is the process ``pid`` of this machine."""
+    """Return a new holder: the rotation, the run whose ansible-playbook is process ``pid`` here, and the time."""
     return {
         "rotation_id": rotation_id,
         "pid": pid,
@@ -97,17 +97,18 @@ def describe_holder(rotation_id: str, pid: int) -> Holder:
 
 
 def alive(held: Holder) -> bool:
-    """Whether the run goes on. Of another control node's run nothing can be said but that."""
+    """Return whether the run continues. A run of another control node cannot be seen, and counts as alive."""
     return not is_here(held) or (_started(held["pid"]) == held["started"] != "")
 
 
 def is_here(held: Holder) -> bool:
-    """Whether it is a run of this machine."""
+    """Return whether it is a run of this machine."""
     return (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
 
 
 def _machine() -> str:
-    """What tells this machine from another of the same name; empty if systemd has not named it (machine-id(5))."""
+    """Return what distinguishes this machine from another of the same name. Empty if systemd has not set it
+    (machine-id(5))."""
     try:
         with open("/etc/machine-id", "rb") as handle:
             # The id itself is not for others to see.
@@ -117,7 +118,8 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, as its system counts; empty if there is none. A later namesake differs in it."""
+    """Return when a process started, as its system counts. Empty if there is none. A later process with the pid
+    differs."""
     try:
         return child_processes.stat(pid)[19]  # field 22, proc(5)
     except OSError:
@@ -125,9 +127,5 @@ def _started(pid: int) -> str:
 
 
 def _started_by_ps(pid: int) -> str:
-    """The same where there is no /proc."""
-    import subprocess
-
-    argv, environment = ["ps", "-o", "lstart=", "-p", str(pid)], clean_environment(TIME_ZONE)
-    shown = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
-    return shown.stdout.strip()
+    """Return the same if there is no /proc."""
+    return run_program(["ps", "-o", "lstart=", "-p", str(pid)], TIME_ZONE).stdout.strip()

@@ -26,7 +26,7 @@ BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
 def usable() -> bool:
-    """Whether this Python has the package cryptography."""
+    """Return whether this Python has the package cryptography."""
     return "Ed25519PublicKey" in globals()
 
 
@@ -63,7 +63,7 @@ def signer(armoured: str, message: bytes, namespace: str) -> str | None:
 
 
 def signer_of(armoured: str, digest: bytes, namespace: str) -> str | None:
-    """The same of a message whose SHA-512 is ``digest``."""
+    """Return the signer of a message whose SHA-512 is ``digest``."""
     try:
         key, asked, _reserved, hashed, signature = _parts(armoured)
         (kind, raw), (signed_as, value) = _strings(key), _strings(signature)
@@ -76,12 +76,12 @@ def signer_of(armoured: str, digest: bytes, namespace: str) -> str | None:
 
 
 def key_in(armoured: str) -> str:
-    """The public key, of whatever kind, that a signature names as its own. Raises ValueError."""
+    """Return the public key, of any kind, that a signature names as its own. Raise ValueError."""
     return _named(next(iter(_parts(armoured)), b""))
 
 
 def fingerprint(public_key: str) -> str:
-    """As ``ssh-keygen -l`` has it: ``SHA256:...``. Raises ValueError if it is no public key."""
+    """Return the fingerprint of a public key as ``ssh-keygen -l`` shows it: ``SHA256:...``. Raise ValueError."""
     words = public_key.split()
     blob = base64.b64decode(words[1] if len(words) > 1 else "", validate=True)
     if words[:1] != [next(_strings(blob), b"").decode("latin-1")]:  # which it begins with
@@ -90,7 +90,7 @@ def fingerprint(public_key: str) -> str:
 
 
 def _parts(armoured: str) -> list[bytes]:
-    """The five members of a signature: key, namespace, reserved, hash, signature. Raises ValueError."""
+    """Return the members of a signature: key, namespace, reserved, hash, signature. Raise ValueError."""
     body = armoured.strip().removeprefix(BEGIN).removesuffix(END)
     blob = base64.b64decode("".join(body.split()), validate=True)
     if not blob.startswith(MAGIC + (1).to_bytes(4, "big")):
@@ -99,12 +99,12 @@ def _parts(armoured: str) -> list[bytes]:
 
 
 def _named(key: bytes) -> str:
-    """A public key as OpenSSH writes it. Raises ValueError."""
+    """Return a public key as OpenSSH writes it. Raise ValueError."""
     return f"{next(_strings(key), b'').decode('ascii')} {base64.b64encode(key).decode('ascii')}"
 
 
 def private(key: str) -> Ed25519PrivateKey:
-    """The key that ``new_key`` made."""
+    """Return the key that ``new_key`` created."""
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key))
 
 

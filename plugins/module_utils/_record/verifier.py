@@ -1,13 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the records of an application are intact: nothing edited, reordered, cut off, rewritten or signed by another.
+"""Verify that the records of an application are intact: not edited, reordered, cut off, rewritten or signed by another.
 
-Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
-must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
-that none covers must be signed with the key that the line before it names; each approval is held against its evidence;
-each page must be what it was when it was made.
-What could not be checked is said, and is not called whole. ``python -m`` of this file does the same without the store,
-with a head and a key that the auditor has from elsewhere, such as syslog.
+Each chain is followed. Each head that the store or the first line of a later run kept must be in its place. Each
+signature must be of the store's key, or of a known former one. Each line that no signature covers must be signed with
+the key that the previous line names. Each approval is compared with its evidence, and each page with its checksum. What
+could not be checked is reported, and does not count as intact.
+
+``python -m`` of this file does the same without the store. The auditor then supplies a head and a key from elsewhere,
+such as syslog.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ EXIT_CODES = {
     "unsigned": (13, "unsigned lines after the signed ones: written by a killed run, or by someone else"),
     "page": (14, "a page is missing, or was changed after it was written"),
 }
-# And of what was not to be checked, where no problem was found.
+# The codes of checks that were impossible, if there is no problem.
 NOT_CHECKED = {
     "elsewhere": (11, "intact, but some records are on another control node"),
     "unchecked": (12, "intact as far as it could be checked: a key, a head or evidence is missing"),
@@ -59,9 +60,12 @@ NOT_CHECKED = {
 
 @dataclass
 class VerifiedRecord:
-    """What was found of one record. ``signed`` is how many of its lines a signature covers, ``signer`` the fingerprint
-    of its key. ``notes`` are no problems: what could not be checked, a former key, a run that has not ended.
-    ``elsewhere`` is the control node on which it is, where that is another one."""
+    """The result for one record. ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its
+    key.
+
+    ``notes`` are not problems: what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the
+    control node that has it, if that is another one.
+    """
 
     rotation_id: str
     path: str
@@ -85,7 +89,7 @@ class VerifiedRecord:
 
 @dataclass(frozen=True)
 class AnchoredHead:
-    """A head that was kept elsewhere than in its own line, and where: in which line of a record, 0 in none."""
+    """A head that was kept outside of its own line, and the place: the line of a record, or 0 if it is not in one."""
 
     head: Head
     where: str
@@ -95,11 +99,11 @@ class AnchoredHead:
 def check(
     places: Sequence[str], *, anchor: str | None, key: str | None, former: Sequence[str] = (), only: str | None = None
 ) -> list[VerifiedRecord]:
-    """Every record in the folders ``places``, or the ``only`` one asked for.
+    """Verify every record in the folders ``places``, or the ``only`` one asked for.
 
-    ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
-    been signed before; without any, the one next to each record. Raises E_RECORD_WRITE if one cannot be
-    read, ValueError if the anchor is no head.
+    ``anchor`` is the head that the store has, ``key`` its public key. ``former`` are keys that may have signed records
+    before. Without any key, the one next to each record counts. Raise E_RECORD_WRITE if a record cannot be read,
+    ValueError if the anchor is not a head.
     """
     records = [look(place, name) for place in places for name in names(place)]
     last = Head.read(anchor) if anchor else None
@@ -122,9 +126,9 @@ def check(
 def before_going_on(
     place: str, rotation_id: str, *, anchor: str | None, key: str | None, former: Sequence[str] = ()
 ) -> tuple[list[Problem], int]:
-    """What stands against writing on a record, and signing all of it; and how many lines at its end nobody has signed.
+    """Return what prevents a run from adding to the record and signing all of it, and how many last lines are unsigned.
 
-    A head that names no control node may be of another one's record: it stands against none. Raises E_RECORD_WRITE.
+    A head that names no control node may be of another one's record, and prevents nothing. Raise E_RECORD_WRITE.
     """
     records = [look(place, name) for name in names(place)]
     record = next((each for each in records if each.rotation_id == rotation_id), None)
@@ -140,7 +144,7 @@ def before_going_on(
 
 
 def exit_code(checked: Iterable[VerifiedRecord]) -> int:
-    """Of several problems the lowest; of what was not checked too, where there is no problem."""
+    """Return the lowest exit code of the problems. Without a problem, that of the checks that were impossible."""
     every = list(checked)
     problems = [EXIT_CODES[problem.kind][0] for each in every for problem in each.problems]
     notes = [NOT_CHECKED[note.kind][0] for each in every for note in each.notes if note.kind in NOT_CHECKED]
@@ -148,12 +152,12 @@ def exit_code(checked: Iterable[VerifiedRecord]) -> int:
 
 
 def signers(place: str) -> list[str]:
-    """The keys that have signed the records in ``place``. Raises E_RECORD_WRITE."""
+    """Return the keys that signed the records in ``place``. Raise E_RECORD_WRITE."""
     return sorted({record.key for record in (look(place, name) for name in names(place)) if record.key})
 
 
 def known_keys(place: str, key: str, former: Sequence[str] = ()) -> list[str]:
-    """The keys that may have signed what is in ``place``, the store's own ``key`` among them. Raises E_RECORD_WRITE."""
+    """Return the keys that may have signed the records in ``place``, with the store's ``key``. Raise E_RECORD_WRITE."""
     return list(_trusted([look(place, name) for name in names(place)], key, former))
 
 
@@ -161,7 +165,7 @@ def _follows(record: StoredRecord, lines: Iterable[RecordLine]) -> Iterator[Anch
     """The heads that lines of a record have seen."""
     for line in lines:
         for text in (line.event.follows, line.event.follows_refused):
-            with contextlib.suppress(ValueError):  # what is not a head was not written by us, as its signature says
+            with contextlib.suppress(ValueError):  # anything else was not written by us, as its signature shows
                 yield AnchoredHead(Head.read(text), f"line {line.number} of {record.rotation_id}", line.number)
 
 
@@ -192,13 +196,15 @@ def _runs(lines: Iterable[RecordLine]) -> list[RunEvent]:
 
 
 def _began(record: StoredRecord) -> str:
-    """When its first line was written. A line that does not say counts as later than any other."""
+    """Return when its first line was written. A line without a time counts as later than all others."""
     return record.lines[0].event.time or "~"
 
 
 class _Evidence(NamedTuple):
-    """What every record is held against: the heads that others keep, the last head of all, whose signatures are
-    trusted, and when the oldest record that is signed was begun."""
+    """What every record is compared with: the heads that others keep, the last head of all, and the trusted signers.
+
+    It also has the time at which the oldest signed record began.
+    """
 
     kept: Sequence[AnchoredHead]
     last: Head | None
@@ -207,7 +213,7 @@ class _Evidence(NamedTuple):
 
 
 def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.PageChecksums | None) -> VerifiedRecord:
-    """``sums`` is what the pages were."""
+    """Verify a record. ``sums`` are the checksums of the pages."""
     kept, last, trusted, first = evidence
     lines = record.lines
     ours = [each for each in kept if record.is_of(each.head)]
@@ -234,7 +240,7 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
 
 
 def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapping[str, str]) -> Iterator[Problem]:
-    """What chain, heads and signature say against what is there."""
+    """Yield the contradictions of chain, heads and signature with the record."""
     yield from chain.problems(record.lines)
     yield from chain.foreign(record.lines, record.rotation_id)
     for each in ours:
@@ -243,13 +249,14 @@ def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapp
 
 
 def _cut_off(record: StoredRecord) -> Iterator[Problem]:
-    """Whether what no head and no signature has seen yet was cut: their keys were used for one line each."""
+    """Yield a problem if lines were cut off that no head and no signature covers yet."""
     open_end = record.signed < len(record.lines) or any(event.is_intent for event in _runs(record.lines)[-1:])
     yield from line_signing.cut_off(record.lines, record.signed, record.next_key, needed=open_end)
 
 
 def _missing(record: StoredRecord, kept: AnchoredHead, trusted: Mapping[str, str]) -> Iterator[Problem]:
-    """What a head says against the record. One that ends before, and is signed to its end, was whole once."""
+    """Yield how the record contradicts a head. A record that ends earlier and is signed to its end was complete
+    once."""
     whole = 0 < record.signed == len(record.lines) and (not trusted or record.key in trusted)
     for problem in chain.missing(record.lines, kept.head, kept.where):
         if whole and problem.kind == "cut":
@@ -260,7 +267,8 @@ def _missing(record: StoredRecord, kept: AnchoredHead, trusted: Mapping[str, str
 
 
 def _stale(record: StoredRecord, last: Head) -> Iterator[Problem]:
-    """Whether the record goes on behind the head that the store has: each head is put there when it is signed."""
+    """Yield a problem if the record was signed again after the head that the store has: each head is put there at
+    once."""
     if record.holds(last):
         later = record.signed if record.signed > last.seq else 0
     else:
@@ -296,9 +304,11 @@ def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) ->
 
 
 def _unsigned_ends(record: StoredRecord) -> Iterator[Problem]:
-    """How a run ended is signed in the same step that writes it: a line that says so without was added by another. So
-    was a step of a rotation after the end of the last run, and before the beginning of another; but for a drop of what
-    a restore has kept, which is a run of its own, and may have been killed."""
+    """Yield the lines that someone else must have added, because the step that writes them also signs them.
+
+    These are unsigned ends of runs, and steps of a rotation between the end of the last run and the beginning of
+    another. The drop of what a restore kept is a run of its own that may have been killed, and is excepted.
+    """
     ended = False
     for line in record.lines:
         event = line.event
@@ -317,10 +327,10 @@ def _drops(event: Event) -> bool:
 
 
 def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
-    """Where the store has a key and a head, a run that began and ended here has signed its record, however it ended.
+    """Yield a problem if someone else created the record. A run that began and ended here has signed its record.
 
-    Of a rotation that began on another control node, one that is refused here leaves the store as it is. So does one
-    that is refused before the ``first`` that was signed: the store has no version and no key yet.
+    Two kinds of refused runs have not: those of a rotation that began on another control node, and those before the
+    ``first`` signed one, since the store has no key yet.
     """
     runs = _runs(record.lines)
     began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)
@@ -330,7 +340,7 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
 
 
 def _approvals(record: StoredRecord) -> Iterator[Problem]:
-    """The evidence of each approval, against what the record says of it. Only how a rotation begins has any."""
+    """Yield each approval that its evidence contradicts. Only the beginning of a rotation has an approval."""
     for line in record.lines:
         found, required = line.members.get("approval"), line.members.get("require_approval") is True
         if not found and not required:
@@ -383,7 +393,7 @@ def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> I
 
 
 def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Problem]:
-    """What a cut would not show by. A record that has no chain shows nothing at all."""
+    """Yield why a cut would not show. In a record without a chain, no cut shows."""
     lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
     if not lines:
         yield Problem("unchecked", "it has no lines")
@@ -398,8 +408,10 @@ def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Pr
 
 
 def _not_ended(record: StoredRecord) -> Iterator[Problem]:
-    """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one. Behind those
-    that are signed, anybody could have written them, unless the lease says that a run of this machine goes on."""
+    """Yield the unsigned lines and the incomplete line that a current or killed run leaves.
+
+    Anyone could have written lines after the signed ones, unless the lease says that a run of this machine continues.
+    """
     lines, rest = record.lines, len(record.lines) - record.signed
     last = lines[-1].event if lines else Event()
     began = next((event for event in (*_runs(lines)[-1:], last) if event.is_intent), None)
@@ -419,7 +431,7 @@ def _not_ended(record: StoredRecord) -> Iterator[Problem]:
 
 
 def _goes_on(record: StoredRecord) -> bool:
-    """Whether a run of this rotation goes on now, on this machine: of another nobody here can tell."""
+    """Return whether a run of this rotation is in progress on this machine. Runs of others cannot be seen here."""
     try:
         Lease(os.path.dirname(os.path.dirname(record.record.path))).refuse_other(0)
     except RotationRunning as exc:
@@ -434,8 +446,11 @@ def _ends(event: Event) -> bool:
 def _absent(
     places: Sequence[str], records: Sequence[StoredRecord], kept: Iterable[AnchoredHead]
 ) -> Iterator[VerifiedRecord]:
-    """The records that a head was kept of and that are in no folder here: missing, where the others of the control node
-    that wrote it are here; else on that one."""
+    """Yield the records that a head mentions and that no folder here contains.
+
+    They are missing if the other records of the control node that wrote the head are here. Otherwise they are on that
+    one.
+    """
     here = {"", node()}.union(*(record.nodes for record in records))
     gone: dict[tuple[str, str], AnchoredHead] = {}
     for each in kept:

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a rotation: one line of JSON per event, on the control node, made durable before the act it speaks of.
+"""The record of a rotation on the control node: one line of JSON per event, made durable before the act it is about.
 
-It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row. Its lines are a chain
-(``chain``); each line's hash goes to syslog too. When a run begins and when it ends, the whole is signed, for
-``ssh-keygen -Y verify``, and its head kept in the store. What is in it, and why: docs/design/record-format.md.
+It holds names, counts, paths and key IDs; never a key, a plaintext or a value of a row. Its lines are a chain
+(``chain``), and each line's hash goes to syslog too. At the beginning and the end of a run, the whole is signed for
+``ssh-keygen -Y verify``, and the store keeps its head. docs/design/record-format.md describes the content and the
+reasons.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
 
 
 class Record:
-    """The record file of one rotation. Raises E_OPTION if the id is no plain name."""
+    """The record file of one rotation. Raise E_OPTION if the ID is not a plain name."""
 
     def __init__(self, folder: str, rotation_id: str) -> None:
         self.rotation_id = checked(rotation_id)
         self.path = os.path.join(folder, self.rotation_id, FILE_NAME)
 
     def append(self, event: str, phase: str, **fields: Any) -> None:
-        """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
+        """Write one event and make it durable. ``phase`` is intent, done or failed. Raise E_RECORD_WRITE."""
         folder = os.path.dirname(self.path)
         about = {"rotation_id": self.rotation_id, "event": event, "phase": phase, **_origin(), **fields}
         with _syslog() as log:
@@ -64,7 +65,7 @@ class Record:
                 _tell(log, f"{chain.head(self.rotation_id, line)} {event} {phase}")
 
     def sign(self, key: str) -> chain.Head:
-        """Sign the record as it is now, and say next to it whose signature that is; its head. Raises E_RECORD_WRITE."""
+        """Sign the current record, name the signer next to it, and return its head. Raise E_RECORD_WRITE."""
         text, folder = self.text(), os.path.dirname(self.path)
         signer = f'{SIGNER} namespaces="{NAMESPACE},{page_checksums.NAMESPACE}" {sshsig.public(key)}\n'
         try:
@@ -75,15 +76,15 @@ class Record:
         return self._placed(chain.head(self.rotation_id, text, node()))
 
     def _placed(self, head: chain.Head) -> chain.Head:
-        """The head with where its record is, where a tag of AWS may hold it."""
+        """Return the head with the place of the record, if a tag of AWS can hold it."""
         folder = os.path.abspath(os.path.dirname(os.path.dirname(self.path)))
         placed = replace(head, place=f"{users.name_of(os.getuid())}:{folder}")
         return placed if PLACE.fullmatch(placed.place) and len(str(placed)) <= MOST else head
 
     def _append(self, about: LineContent) -> bytes:
-        """The whole line, or none of it. What a run that was killed left of a line is cut off first.
+        """Write the whole line or nothing. An incomplete line of a killed run is removed first.
 
-        However long the record is, only its last line is read: it holds the hash of what is before it.
+        Only the last line of a record is read, however long the record is: it holds the hash of everything before it.
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b", buffering=0) as handle:  # a buffer would write its rest when it is closed
@@ -113,7 +114,7 @@ class Record:
         return line
 
     def next_key(self) -> str | None:
-        """The key that signs the next line; None if there is none, or what is no key. Raises OSError."""
+        """Return the key that signs the next line. None if there is no valid key. Raise OSError."""
         try:
             with open(self._path_next_to(NEXT), encoding="ascii", errors="replace") as handle:
                 key = handle.read().strip()
@@ -138,18 +139,18 @@ class Record:
             raise RecordWrite(path=self.path, reason=f"less than {ROOM} bytes free")
 
     def begun(self, direction: str) -> RunEvent:
-        """The event by which the last rotate or rollback was begun. Raises E_RECORD_NOT_BEGUN if there is none."""
+        """Return the event that began the last rotation or rollback. Raise E_RECORD_NOT_BEGUN if there is none."""
         for event in reversed(self.beginnings(direction)):
             return event
         raise RecordNotBegun(path=self.path, direction=direction)
 
     def beginnings(self, direction: str) -> list[RunEvent]:
-        """The events by which its runs of rotate or rollback were begun, oldest first. Raises E_RECORD_WRITE."""
+        """Return the events that began its rotations and rollbacks, oldest first. Raise E_RECORD_WRITE."""
         events = (event for event in self.decoded() if isinstance(event, RunEvent) and event.is_intent)
         return [event for event in events if event.name == direction]
 
     def events(self) -> list[LineContent]:
-        """All events so far, oldest first; none if there is no record yet. Raises E_RECORD_WRITE."""
+        """Return all events so far, oldest first. Empty if there is no record yet. Raise E_RECORD_WRITE."""
         try:
             found = [json.loads(line) for line in self.text().splitlines()]
         except (ValueError, RecursionError):
@@ -159,16 +160,16 @@ class Record:
         return found
 
     def decoded(self) -> list[Event]:
-        """The same, typed. Raises E_RECORD_WRITE."""
+        """Return all events as types. Raise E_RECORD_WRITE."""
         return decode_all(self.events())
 
     def text(self) -> bytes:
-        """The whole lines of the record: what a run that was killed left of one is passed over."""
+        """Return the complete lines of the record, without an incomplete line of a killed run."""
         text = self.raw()
         return text[: text.rfind(b"\n") + 1]
 
     def raw(self) -> bytes:
-        """All that is in the file. Raises E_RECORD_WRITE."""
+        """Return the content of the file. Raise E_RECORD_WRITE."""
         try:
             with open(self.path, "rb") as handle:
                 return handle.read()
@@ -179,12 +180,12 @@ class Record:
 
 
 def node() -> str:
-    """This control node, as a head names it: one word of what a tag of AWS may hold."""
+    """Return the name of this control node in heads: one word of characters that a tag of AWS can hold."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()) or "-"
 
 
 def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
-    """The last whole line, and where it ends."""
+    """Return the last complete line, and its end."""
     size, span = handle.seek(0, os.SEEK_END), BLOCK
     while True:
         start = max(size - span, 0)
@@ -198,14 +199,14 @@ def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
 
 
 def _origin() -> LineContent:
-    """Who and where from, and when by two clocks: PCI DSS 10.2.2 and 10.6."""
+    """Return who wrote the event, from where, and when by two clocks (PCI DSS 10.2.2 and 10.6)."""
     about = {
         "time": now(),
         "monotonic_ns": time.monotonic_ns(),
         "actor": users.name_of(os.getuid()),  # which no variable of the environment changes
         "actor_uid": os.getuid(),
         "login_uid": users.login_uid(),
-        "login_user": users.login(),  # by name: a page may be made where nobody has that number
+        "login_user": users.login(),  # by name: the page may be written on a host that does not know the number
         "sudo_user": os.environ.get("SUDO_USER"),
         "control_node": node(),
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,

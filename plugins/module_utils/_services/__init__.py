@@ -3,5 +3,5 @@
 """The services of an application on a host: units, processes, maintenance, health, commands.
 
 ``_monitoring``, ``_options``, ``_tasks``, ``action`` and ``plugin_utils`` import it. It imports ``_destinations``,
-``_engine``, ``_errors``, ``_system``, ``ansible`` and ``django``.
+``_engine``, ``_errors``, ``_kubernetes``, ``_system``, ``ansible`` and ``django``.
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of the application and of its operator. Of what they print, only codes and counts leave this file."""
+"""Run commands of the application and of its operator. Only codes and counts of their output leave this file."""
 
 from __future__ import annotations
 
@@ -60,28 +60,28 @@ _SHARE = re.compile(rf"{_OF}\s+(?:\w+\s+)?{_PASSED}\b|\b{_PASSED}:?\s+{_OF}", re
 
 
 def check(seconds: float) -> dict[str, int]:
-    """``manage.py check --deploy``: how often each message id came, and its exit code as ``exit code``.
+    """Run ``manage.py check --deploy``. Return how often each message ID came, and the exit code as ``exit code``.
 
-    Raises E_COMMAND_TIME after so many ``seconds``.
+    Raise E_COMMAND_TIME after ``seconds``.
     """
     return of_check(*_run_in_fork("check", seconds, deploy=True))
 
 
 def of_check(rc: int, text: str) -> dict[str, int]:
-    """What is kept of that command's exit code and output."""
+    """Return what is kept of the exit code and output of that command."""
     return {**Counter(_ID.findall(text)), "exit code": rc}
 
 
 def verify_encryption(seconds: float) -> dict[str, int]:
-    """The application's own command: what it counts as wrong, since such commands end with 0 whatever they find.
+    """Run the application's own command, and return what it counts as wrong. Such commands always end with 0.
 
-    Raises E_COMMAND_TIME after so many ``seconds``.
+    Raise E_COMMAND_TIME after ``seconds``.
     """
     return of_verify_encryption(*_run_in_fork("verify_encryption", seconds))
 
 
 def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
-    """What is kept of that command's exit code and output."""
+    """Return what is kept of the exit code and output of that command."""
     searched = _BLANKS.sub(" ", _TIME.sub("", text))
     return {
         "exit code": rc,
@@ -125,14 +125,14 @@ class EndedCommand(NamedTuple):
 
 
 def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[EndedCommand]:
-    """Each command of an operator in the project's folder.
+    """Run each command of an operator in the project's folder.
 
-    Raises E_COMMAND at the first that does not end with 0 within so many ``seconds``.
+    Raise E_COMMAND at the first that does not end with 0 within ``seconds``.
     """
     done = []
     for number, argv in enumerate(commands, 1):
         begun = time.monotonic()
-        rc = child_processes.ended(argv, seconds, project_dir)
+        rc = child_processes.run_command(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
             raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
@@ -188,10 +188,10 @@ def _called(name: str, options: Mapping[str, object]) -> tuple[int, str]:
 
 
 def _hear_logs(said: io.StringIO) -> None:
-    """Have level and message of what this process logs in ``said``, once, whichever handlers there are or will be.
+    """Add level and message of each log entry of this process to ``said``, once, whatever the handlers.
 
-    A console gets none of it: it was opened where stderr was, and its format puts numbers before the message, such as
-    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing if one is.
+    A console handler gets none of them. It was opened on the former stderr, and its format has numbers before the
+    message. No handler is added, since logging.basicConfig() does nothing if there is one.
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the application answers, asked over HTTP from its own host."""
+"""Ask over HTTP, from its own host, whether the application answers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """What is asked for: ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file``
-    has the certificates that vouch for the server, and each single answer has ``answer_patience`` seconds."""
+    """The request. ``host`` is sent as the Host header, together with ``headers``, which may hold a secret.
+
+    ``ca_file`` has the certificates to trust. Each answer has ``answer_patience`` seconds.
+    """
 
     url: str
     host: str | None = None
@@ -49,10 +51,11 @@ class Answer(NamedTuple):
 
 
 def wait(check: HealthCheck, patience: float) -> Answer:
-    """The first answer of status 200 to 299.
+    """Return the first answer of status 200 to 299. Raise E_HEALTH after ``patience`` seconds. An endless answer is a
+    failure.
 
-    Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry and a file that is not
-    there, and E_HEALTH after ``patience`` seconds: an answer that streams without end is a failure.
+    Raise E_OPTION for an invalid address or one with a password, for headers that HTTP cannot carry, and for a missing
+    file.
     """
     address = fit_url(check.url)
     sent = fit(check.headers, check.host)
@@ -69,9 +72,9 @@ def wait(check: HealthCheck, patience: float) -> Answer:
 
 
 def fit_url(url: str) -> str:
-    """The address as HTTP carries it: a name or path in another script encoded (RFC 3987, section 3.1).
+    """Return the address as HTTP carries it. A name or path in another script is encoded (RFC 3987, section 3.1).
 
-    Raises E_OPTION for what is not an address, or has a user or password in it.
+    Raise E_OPTION if it is not an address, or has a user or password.
     """
     try:
         parts = urlsplit(url)
@@ -106,8 +109,10 @@ def refuse_ca_file(path: str | None) -> None:
 
 
 def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
-    """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
-    written the value as its name."""
+    """Return the headers to send. Raise E_OPTION for what HTTP cannot carry.
+
+    The error names only the position of a header, since someone may have written the value as its name.
+    """
     if host and not _HOST.fullmatch(host):
         advice = "Set only the name, on one line and in ASCII, as it is in ALLOWED_HOSTS."
         raise InvalidOption(name="O(health_host)", found="is not a host name", advice=advice)
@@ -123,7 +128,7 @@ def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
 
 
 def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
-    """The status of one answer, or 0, and what to say of it."""
+    """Return the status of one answer, or 0, and a text about it."""
     from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
     from ansible.module_utils.urls import open_url
 
@@ -145,10 +150,10 @@ def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: f
 
 
 def read_whole(opened: Callable[[], Any], most: int, seconds: float) -> int:
-    """The status of an answer of which all was read, or ``most`` bytes, within ``seconds`` in all.
+    """Return the status of an answer after reading all of it, or ``most`` bytes, within ``seconds``.
 
-    A socket's own timeout is for each piece that comes, and a server may send one a second without end. Raises
-    TimeoutError, and what ``opened`` raises.
+    A socket's own timeout is for each piece, and a server may send one a second without end. Raise TimeoutError, and
+    the errors of ``opened``.
     """
     outcome: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
     threading.Thread(target=_take, args=(opened, most, time.monotonic() + seconds, outcome), daemon=True).start()
@@ -166,10 +171,10 @@ def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.Simpl
         with opened() as answer:
             while most > 0 and (piece := answer.read1(most)):
                 most -= len(piece)
-                if time.monotonic() > end:  # nobody waits anymore
+                if time.monotonic() > end:  # no one waits anymore
                     return
-            if most > 0 and answer.length:  # read1 does not tell that bytes are missing, as of a worker that died
+            if most > 0 and answer.length:  # read1 does not report missing bytes, as of a worker that died
                 raise http.client.IncompleteRead(b"", answer.length)
             outcome.put((answer.status, None))
-    except BaseException as exc:  # noqa: BLE001  # whoever waits raises it
+    except BaseException as exc:  # noqa: BLE001  # the waiting thread raises it
         outcome.put((0, exc))

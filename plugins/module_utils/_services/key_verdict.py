@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of the keys that a process or a pod has."""
+"""The verdict on the keys that a process or a pod has."""
 
 from __future__ import annotations
 

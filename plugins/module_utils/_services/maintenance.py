@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maintenance of this host: what was up is stopped and remembered, and started again by whichever run comes to it.
+"""Maintenance of this host: running services are stopped and remembered, and the next run can start them again.
 
-What was up stands in a file before it is stopped, so that a run that was killed forgets nothing. It stays there until
-another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
+The names are written to a file before the stop, so that they survive a killed run. They stay there until another
+rotation begins. If a service dies under new keys, the rollback starts it.
 
-A command outlives the run that was killed while it was at work, and would undo what is done meanwhile: which process it
-is stands next to that file, and it is waited for.
+A command outlives a run that was killed while it ran, and could undo later steps. A file next to the memory says which
+process it is, and the next run waits for it.
 
-A stop by hand, that of the maintenance playbook, stays in effect: no rotation and no rollback starts anything until the
-same playbook starts the services.
+A manual stop, by the maintenance playbook, stays in effect. Rotations and rollbacks start nothing until the same
+playbook starts the services.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
 
 @dataclass(frozen=True)
 class StoppedServices:
-    """Names of the services that were stopped, in the order of stopping; whether they are down; since when somebody
-    holds them down, empty for nobody; the last rotation and what was up when it began, also through a stop by hand."""
+    """The names of the stopped services in the order of stopping, and whether they are stopped.
+
+    It also has the time since a manual stop is in effect, empty without one. The rest is the last rotation, and what
+    was running when it began, even after a manual stop.
+    """
 
     rotation_id: str = ""
     names: Sequence[str] = ()
@@ -46,8 +49,11 @@ class StoppedServices:
 
 @dataclass(frozen=True)
 class MaintenanceOptions:
-    """For which rotation services stop and start, and how: the file ``memory``, the ``flag`` by which a web server
-    shows a page, ``patience`` and ``settle`` in seconds, what to do with ``jobs`` and while all is ``held``."""
+    """The rotation for which services stop and start, and how.
+
+    ``memory`` is the file with the names, ``flag`` the file for the page of a web server. ``patience`` and ``settle``
+    are seconds. ``jobs`` says what to do with jobs, ``held`` what to do during a manual stop.
+    """
 
     memory: str
     rotation_id: str
@@ -60,7 +66,7 @@ class MaintenanceOptions:
 
 @dataclass
 class StopProgress:
-    """The services that are up, those of them that are jobs to be waited for, and those that are down by now."""
+    """The running services, the jobs among them to wait for, and the services that are stopped already."""
 
     up: list[Service]
     jobs: list[Service]
@@ -68,24 +74,24 @@ class StopProgress:
 
     @property
     def names(self) -> list[str]:
-        """What is stopped, and not waited for."""
+        """Return the services to stop, without the jobs to wait for."""
         return [service.name for service in self.up if service not in self.jobs]
 
     @property
     def left(self) -> list[str]:
-        """What may be up still."""
+        """Return the services that may still be running."""
         return [service.name for service in self.up if service not in self.down]
 
     @property
     def stopped(self) -> list[str]:
-        """What was stopped, and not waited for."""
+        """Return the stopped services, without the jobs that ended."""
         return [service.name for service in self.down if service not in self.jobs]
 
 
 class Maintenance:
-    """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by.
+    """The services of a host, the file that remembers which ones ran, and the flag for the page of a web server.
 
-    ``wrong`` is what is wrong with entries that are no services, which a stop by hand reports in the end.
+    ``wrong`` are invalid entries, which a manual stop reports at its end.
     """
 
     def __init__(
@@ -100,10 +106,11 @@ class Maintenance:
         self.warnings: list[str] = []
 
     def stop(self, *, dry: bool) -> list[str]:
-        """Stop what is up, in the order given; the names. A job may be waited for instead, and is not among them.
+        """Stop what runs, in the order of the option, and return the names. A job may be waited for instead, and is
+        left out.
 
-        A stop by hand tries every service whatever becomes of the others, and reports all failures at its end.
-        Raises E_SERVICE_*, E_MAINTENANCE_FILE; by hand E_STOP_INCOMPLETE alone.
+        A manual stop tries every service, whatever happens to the others, and reports all failures at its end. Raise
+        E_SERVICE_* and E_MAINTENANCE_FILE; for a manual stop, E_STOP_INCOMPLETE only.
         """
         self._refuse_stop()
         failures = list(self.wrong)
@@ -134,16 +141,17 @@ class Maintenance:
                 service.refuse_unrunnable()
 
     def _overtakes_start(self) -> bool:
-        """Whether a start is at work, which a stop by hand keeps from going further; a rotation waits for it."""
+        """Return whether a start is in progress that this manual stop interrupts. A rotation waits for the start
+        instead."""
         if not self.by_hand:
             self._outlast("start")
             return False
         with contextlib.suppress(RotationError):  # which is reported later
             self._remember(replace(self.remembered(), held=_now()))
-        return bool(child_processes.at_work(self.notes["start"]))
+        return bool(child_processes.find_running(self.notes["start"]))
 
     def _progress(self, memory: StoppedServices) -> StopProgress:
-        """What there is to stop."""
+        """Return what there is to stop."""
         up = [service for service in self.services.values() if self._is_up(service, memory)]
         return StopProgress(up, [each for each in up if self.options.jobs == "wait" and each.is_at_work])
 
@@ -163,7 +171,7 @@ class Maintenance:
     def _bring_down_late(
         self, progress: StopProgress, known: StoppedServices, memory: StoppedServices, failures: list[RotationError]
     ) -> None:
-        """Stop also what a start that was at work has brought up, and has written."""
+        """Also stop what a start that was in progress has started and noted."""
         late = self._stop_late(memory, failures)
         names = {*known.names, *late}
         self._note_down(replace(known, names=[name for name in self.services if name in names]), failures)
@@ -171,9 +179,10 @@ class Maintenance:
         progress.down = [each for each in progress.up if late.get(each.name, each in progress.down)]
 
     def _note_down(self, memory: StoppedServices, failures: list[RotationError]) -> None:
-        """Write down what is to be started again, and show a web server that it is down.
+        """Note what must be started again, and set the flag for the web server.
 
-        Another run may have stopped some, or all by hand, since the memory was read: asking each service takes time.
+        Asking each service takes time. Since the memory was read, another run may have stopped some, or a person may
+        have stopped all.
         """
         with self._going_on(failures):
             newest = self._newest(memory)
@@ -192,7 +201,8 @@ class Maintenance:
                 self._write(self.options.flag, b"", mode=0o644)
 
     def _newest(self, memory: StoppedServices) -> StoppedServices:
-        """What stands there now; by hand ``memory`` if it is damaged, which was reported."""
+        """Return the current memory. For a manual stop, return ``memory`` if the file is damaged, which was
+        reported."""
         try:
             return self.remembered()
         except RotationError:
@@ -201,7 +211,7 @@ class Maintenance:
             return memory
 
     def _stop_late(self, memory: StoppedServices, failures: list[RotationError]) -> dict[str, bool]:
-        """By name of what a start that was at work has brought up, whether it is stopped now."""
+        """Return by name, of what a start in progress has started, whether it is stopped now."""
         with self._going_on(failures):
             self._outlast("start")
         late = {}
@@ -214,9 +224,9 @@ class Maintenance:
         return late
 
     def start(self, *, dry: bool) -> list[str]:
-        """Start what was stopped, in the other order; the names. What was down before stays down.
+        """Start what was stopped, in the opposite order, and return the names. What was down before stays down.
 
-        Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
+        Raise E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
         try:
             return self._started(dry=dry)
@@ -229,7 +239,7 @@ class Maintenance:
         if not dry:
             self._outlast("stop", "start")
         memory = self.remembered()
-        if memory.held != held:  # somebody has stopped all while this waited
+        if memory.held != held:  # someone stopped all services while this waited
             self._refuse_held(meanwhile=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
@@ -252,7 +262,7 @@ class Maintenance:
                     self._remember(replace(memory, names=memory.began, down=True))
                 raise _add_started(exc, started) from None
             finally:
-                self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
+                self._refuse_held(meanwhile=True)  # a manual stop during this start takes effect
             try:
                 if memory.down:
                     self._remember(replace(memory, down=False))
@@ -263,20 +273,20 @@ class Maintenance:
         return started
 
     def release(self, *, dry: bool) -> list[str]:
-        """Hold nothing anymore, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
+        """End the manual stop without starting anything: a rotation or a rollback may. Raise E_MAINTENANCE_FILE."""
         memory = self.remembered()
         if memory.held and not dry:
             self._remember(replace(memory, held=""))
         return []
 
     def states(self, started: Sequence[str]) -> dict[str, str]:
-        """What each service is after a start, in a word or two for a person."""
+        """Return the state of each service after a start, in a word or two."""
         return {name: "started" if name in started else _state(service) for name, service in self.services.items()}
 
     def _outlast(self, *words: str) -> None:
-        """Wait for what an earlier run has left at work on the services. Raises E_SERVICE_AT_WORK."""
+        """Wait for commands of an earlier run that still work on the services. Raise E_SERVICE_AT_WORK."""
         for word in words:
-            if child_processes.at_work(self.notes[word]):
+            if child_processes.find_running(self.notes[word]):
                 self.warnings.append(f"A {word} by an earlier run was still running; this run waited for it.")
             left = child_processes.outlast(self.notes[word], self.options.patience)
             if left:
@@ -284,15 +294,15 @@ class Maintenance:
                 raise ServiceAtWork(word=word, pids=pids, seconds=f"{self.options.patience:.0f}")
 
     def _began(self, memory: StoppedServices) -> Sequence[str]:
-        """What was up when this very rotation began, whatever was stopped and started by hand since."""
+        """Return what ran when this rotation began, whatever was stopped and started manually since."""
         return memory.began if memory.rotation_id == self.options.rotation_id else ()
 
     def _running(self, memory: StoppedServices) -> list[Service]:
-        """What somebody has started by hand for this rotation, and may have died since."""
+        """Return what was started manually for this rotation, and may have ended since."""
         return [self.services[name] for name in self._began(memory) if name in self.services]
 
     def _start(self, down: Sequence[Service]) -> None:
-        """Start each, whatever becomes of the others: a worker that does not start leaves no web server down."""
+        """Start each, whatever happens to the others: a worker that does not start must not keep a web server down."""
         started: list[str] = []
         failures = []
         for service in down:
@@ -307,7 +317,7 @@ class Maintenance:
             raise failures[0].with_changed(others) from None
 
     def remembered(self) -> StoppedServices:
-        """What the last stop left. Raises E_MAINTENANCE_FILE."""
+        """Return what the last stop noted. Raise E_MAINTENANCE_FILE."""
         try:
             with open(self.path, encoding="utf-8") as handle:
                 memory = StoppedServices(**json.load(handle))
@@ -320,7 +330,7 @@ class Maintenance:
         return memory
 
     def _remembered_by_hand(self) -> StoppedServices:
-        """The same for a stop by hand, which a damaged memory does not hold up: it is reported, and replaced."""
+        """Return the same for a manual stop. A damaged file does not prevent that: it is reported and replaced."""
         try:
             return self.remembered()
         except RotationError as exc:
@@ -331,7 +341,7 @@ class Maintenance:
             return StoppedServices()
 
     def _refuse_held(self, *, meanwhile: bool = False) -> None:
-        """Raise E_SERVICE_HELD; for a start by hand only if somebody has stopped all ``meanwhile``."""
+        """Raise E_SERVICE_HELD. For a manual start, raise it only if someone has stopped all ``meanwhile``."""
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
             changed = "No other service was started." if meanwhile else NOTHING_CHANGED
@@ -351,7 +361,7 @@ class Maintenance:
 
     @contextlib.contextmanager
     def _going_on(self, failures: list[RotationError]) -> Iterator[None]:
-        """Whoever stops all by hand wants the rest stopped too; a rotation must not go on."""
+        """Let a manual stop continue after an error, which is added to ``failures``. A rotation must not continue."""
         try:
             yield
         except RotationError as exc:
@@ -365,7 +375,7 @@ class Maintenance:
             raise StopIncomplete(changed=changed, found=found)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
-        """Whether it is to be stopped: by hand also where nothing is known of it, which its stop will tell."""
+        """Return whether to stop it. A manual stop includes it if its state is unknown."""
         try:
             return service.is_up(unknown=self.by_hand or not memory.down or service.name not in memory.names)
         except RotationError:
@@ -374,7 +384,7 @@ class Maintenance:
             return True
 
     def _stopped(self, progress: StopProgress) -> str:
-        """How far a stop has come that failed: what is down, what may be up still, the flag, and the hold."""
+        """Return how far a failed stop came: what is down, what may still be running, the flag, and the hold."""
         before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
         return " ".join(
             [
@@ -419,7 +429,7 @@ class Maintenance:
 
 
 def _add_started(failure: RotationError, started: Sequence[str]) -> RotationError:
-    """The same of a start that had started some."""
+    """Return the same for a start that had started some."""
     if started and failure.changed_nothing:
         return failure.with_changed(f"{', '.join(started)} was started.")
     return failure

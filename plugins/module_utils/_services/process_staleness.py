@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which keys a process uses: exported variables and its start time override the .env file.
 
-django-environ, python-dotenv and python-decouple leave alone what is in the environment already
+django-environ, python-dotenv and python-decouple do not change variables that are already set
 (docs/design/env-files.md).
 """
 
@@ -29,9 +29,12 @@ CLOCKS = (
 
 @dataclass(frozen=True, repr=False)
 class _Environment:
-    """The keys ``exported`` to a process, whether others may be ``hidden``, which file it sees as it was before it was
-    ``replaced``, which keys are ``missing`` there, since what starts the process should have exported them, the keys in
-    its ``credentials``, and the credentials that it is ``lacking``."""
+    """What a process was started with: the keys ``exported`` to it, and whether others may be ``hidden``.
+
+    ``replaced`` is the file that it sees in its version before the replacement. ``missing`` are keys that whatever
+    starts the process should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names the
+    credentials that it does not have.
+    """
 
     exported: Mapping[str, str]
     hidden: bool
@@ -48,9 +51,9 @@ class _Environment:
 
 @dataclass(frozen=True)
 class KeyChange:
-    """The last change of an env file, in seconds since the epoch, and the keys that it holds since.
+    """The last change of a .env file, in seconds since 1970, and the keys that it holds since.
 
-    Of one that is still to come, only what would keep new keys from a process is asked: one that is exported to it.
+    Before a future change, only what would keep new keys from a process is checked: a key that is exported to it.
     """
 
     env_file: str
@@ -65,9 +68,9 @@ class KeyChange:
     credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
 
     def check(self, there: Mapping[int, Process], process: Process) -> KeyVerdict | None:
-        """Which keys the process has, and why it is stale; None if it has ended meanwhile.
+        """Return which keys the process has, and why it is stale. None if it has ended.
 
-        Raises E_PROCESS_READ, if one that hides its environment may not pass.
+        Raise E_PROCESS_READ if it hides its environment and that is not accepted.
         """
         try:
             environment = self._read_environment(process)
@@ -93,7 +96,7 @@ class KeyChange:
         )
 
     def _started(self, there: Mapping[int, Process], process: Process) -> tuple[float, bool]:
-        """Since when its keys count, and whether what it was forked from is gone, and may have been older."""
+        """Return the time from which its keys date, and whether an older parent of it may have ended."""
         origin = processes.origin(there, process)
         if not origin.forked or self.accept_orphans:
             return origin.started, False
@@ -103,7 +106,7 @@ class KeyChange:
     def _why_stale(
         self, there: Mapping[int, Process], process: Process, environment: _Environment, started: float, orphan: bool
     ) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing if it is not."""
+        """Return why it is stale, and what to type. Empty if it is not stale."""
         if environment.replaced:
             recreate = f"recreate the container of {process.name}: a restart is not enough"
             seen = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
@@ -117,7 +120,8 @@ class KeyChange:
         return reason, todo
 
     def _read_environment(self, process: Process) -> _Environment:
-        """What it was started with. Raises E_PROCESS_READ, if one that hides its environment may not pass."""
+        """Return what it was started with. Raise E_PROCESS_READ if it hides its environment and that is not
+        accepted."""
         try:
             found, hidden = processes.exported(process, self.keys.values)
             replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
@@ -138,12 +142,12 @@ class KeyChange:
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
 
     def _read_credentials(self, process: Process) -> dict[str, str]:
-        """The keys that systemd gave it as credentials. Raises as ``processes.credentials``."""
+        """Return the keys that it got from systemd as credentials. Raise the errors of ``processes.credentials``."""
         found = processes.credentials(process, self.credentials.values()) if self.credentials else {}
         return {name: _value(found[each]) for name, each in self.credentials.items() if each in found}
 
     def _is_read_by(self, service: str) -> bool:
-        """Whether systemd reads the file into the environment of this service at each start."""
+        """Return whether systemd reads the file into the environment of this service at each start."""
         patterns = units.Unit(service).environment_files if service else []
         files = (file for pattern in patterns for file in unit_files.expanded(pattern))
         return os.path.realpath(self.env_file) in map(os.path.realpath, files)
@@ -152,9 +156,9 @@ class KeyChange:
         return environment.credentials[name] == self.keys.values[name]
 
     def _missing(self, there: Mapping[int, Process], process: Process, names: Sequence[str]) -> tuple[str, str]:
-        """Why it is stale without these keys in its environment, and what to type; nothing if it is not.
+        """Return why it is stale without these keys in its environment, and what to type. Empty if it is not stale.
 
-        A shell that puts them there for what it starts has none of them itself.
+        A shell that exports them to what it starts does not have them itself.
         """
         if processes.hands_on(there, process, names):
             return "", ""
@@ -170,7 +174,7 @@ class KeyChange:
         return f"{listed} is not in its environment", f"{todo}{by_itself}"
 
     def _stale(self, process: Process, started: float, environment: _Environment, orphan: bool) -> tuple[str, str]:
-        """Why it is stale, and what to type; nothing if it is not."""
+        """Return why it is stale, and what to type. Empty if it is not stale."""
         exported = environment.exported
         wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
         if self.to_come and exported and not self._is_read_by(process.service):

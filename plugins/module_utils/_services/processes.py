@@ -36,7 +36,7 @@ class Process:
     parent: int
     forked: bool  # and runs the program of the process that it was forked from
     started: float  # seconds since the epoch
-    layout: tuple[int, ...]  # where its program is in memory
+    layout: tuple[int, ...]  # the addresses of its program in memory
     control_group: str
     command: str = field(repr=False)
 
@@ -52,12 +52,12 @@ class Process:
 
     @property
     def service(self) -> str:
-        """The system's service that it belongs to; empty for none, and for one of a user."""
+        """Return the system service that it belongs to. Empty without one, and for a user's service."""
         return self.services[-1] if self.services and not self.services[0].startswith("user@") else ""
 
     @property
     def restart(self) -> str:
-        """What to type to restart it."""
+        """Return what to type to restart it."""
         services = self.services
         if not services:
             return f"stop process {self.pid} ({self.name}) and start it again"
@@ -66,7 +66,8 @@ class Process:
 
 
 def snapshot() -> dict[int, Process]:
-    """All processes but zombies and the kernel's own, by pid. Raises OSError if there is no proc file system."""
+    """Return all processes by pid, without zombies and the kernel's own. Raise OSError if there is no proc file
+    system."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     found = {}
     for pid in sorted(int(name) for name in os.listdir(PROC) if name.isdigit()):
@@ -132,17 +133,17 @@ def of_unit(processes: Mapping[int, Process], unit: str) -> list[Process]:
 
 
 def matching(processes: Mapping[int, Process], pattern: str) -> list[Process]:
-    """The processes whose command line matches, but this one and those that it was started from. Raises re.error."""
+    """Return the processes whose command line matches, without this process and its ancestors. Raise re.error."""
     own = {process.pid for process in _lineage(processes, os.getpid())}
     searched = re.compile(pattern)
     return [process for process in processes.values() if process.pid not in own and searched.search(process.command)]
 
 
 def origin(processes: Mapping[int, Process], process: Process) -> Process:
-    """The process that was started as the program that this one runs, or the last of those forked from it.
+    """Return the process that was started as the program of this one, or the earliest living one forked from it.
 
-    A worker that was only forked has the memory of its parent, settings and all, and counts from its parent's start.
-    Where what it was forked from is gone, another process is its parent now, whose program is elsewhere in memory.
+    A worker that was only forked has the memory of its parent, settings included, and counts from its parent's start.
+    If that parent has ended, the new parent has its program elsewhere in memory.
     """
     while process.forked:
         parent = processes.get(process.parent)
@@ -153,9 +154,10 @@ def origin(processes: Mapping[int, Process], process: Process) -> Process:
 
 
 def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
-    """Which of the files it has mounted each by itself and sees as they were before they were replaced; '' for none.
+    """Return which of the files, mounted individually, the process sees as they were before their replacement. '' for
+    none.
 
-    A mount keeps the file, not its name: proc_pid_mountinfo(5) then calls its root deleted. Raises PermissionError, or
+    A mount keeps the file, not its name: proc_pid_mountinfo(5) then calls its root deleted. Raise PermissionError, or
     one of GONE.
     """
     roots = [mounts.decode_octal(os.fsdecode(line.split()[3])) for line in _read(process.pid, "mountinfo").splitlines()]
@@ -164,7 +166,7 @@ def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
 
 
 def _end(path: str) -> tuple[str, ...]:
-    """Folder and name: what is before them depends on where the file system is mounted."""
+    """Return folder and name. What is before them depends on where the file system is mounted."""
     return tuple(path.split("/")[-2:])
 
 
@@ -175,11 +177,11 @@ def _lineage(processes: Mapping[int, Process], pid: int) -> Iterable[Process]:
 
 
 def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bool]:
-    """The variables among ``names`` that the process was started with, and whether it has overwritten some since.
+    """Return the variables among ``names`` that the process was started with, and whether it has overwritten some
+    since.
 
-    Programs that set their title do (setproctitle, in gunicorn and celery): the room is taken from the environment,
-    and what is left of it are empty entries. One in the middle of a long exec has them hidden too. Raises
-    PermissionError, or one of GONE.
+    Programs that set their title do (setproctitle, in gunicorn and celery). They use the room of the environment and
+    leave empty entries. A process in the middle of a long exec hides them, too. Raise PermissionError, or one of GONE.
     """
     text = _laid_out(process.pid, "environ")
     if text is None:
@@ -191,9 +193,9 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
 
 
 def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
-    """What systemd gave to it under these names (systemd.exec(5)), in the folder as the process sees it.
+    """Return its credentials of these names (systemd.exec(5)), from the folder as the process sees it.
 
-    Where it has overwritten its environment, the folder is that of its unit. Raises PermissionError, or one of GONE.
+    If it has overwritten its environment, the folder is that of its unit. Raise PermissionError, or one of GONE.
     """
     variables, hidden = exported(process, [CREDENTIALS_DIRECTORY])
     folder = variables.get(CREDENTIALS_DIRECTORY, f"{unit_credentials.FOLDER}/{process.service}" if hidden else "")
@@ -206,7 +208,7 @@ def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
 
 
 def hands_on(processes: Mapping[int, Process], process: Process, names: Collection[str]) -> bool:
-    """Whether something that it has started, directly or not, was started with all of these variables."""
+    """Return whether a process that it started, directly or not, was started with all of these variables."""
     family = {process.pid}
     while more := {pid for pid, each in processes.items() if each.parent in family} - family:
         family |= more
@@ -218,10 +220,10 @@ def hands_on(processes: Mapping[int, Process], process: Process, names: Collecti
 
 
 def with_holders(sessions: Iterable[DatabaseSession]) -> list[HeldSession]:
-    """Sessions of a server, each with the ``process`` of this host whose socket it is; None if none is seen.
+    """Return sessions of a server, each with the ``process`` of this host that has its socket, or None.
 
-    A session is known by the ``address`` and ``port`` of its client; one through a Unix socket has none. A user sees
-    the sockets of his own processes, root those of all (proc_net(5), proc_pid_fd(5)).
+    A session is identified by the ``address`` and ``port`` of its client. One through a Unix socket has neither. A user
+    sees only their own processes' sockets, root sees all (proc_net(5), proc_pid_fd(5)).
     """
     there = snapshot()
     holders = _holders(there)
@@ -246,7 +248,7 @@ def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:
     holders = {}
     for pid in there:
         folder = os.path.join(PROC, str(pid), "fd")
-        with contextlib.suppress(OSError):  # somebody else's, or gone
+        with contextlib.suppress(OSError):  # of another user, or ended
             for name in os.listdir(folder):
                 with contextlib.suppress(OSError):
                     place = os.readlink(os.path.join(folder, name))
@@ -264,5 +266,5 @@ def _address(text: str) -> str:
 
 
 def owner(process: Process) -> int:
-    """The user id it runs as. Raises one of GONE."""
+    """Return the ID of the user who runs it. Raise one of GONE."""
     return os.stat(os.path.join(PROC, str(process.pid))).st_uid

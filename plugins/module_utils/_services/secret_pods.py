@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pods of Kubernetes that use a Secret, and under which keys each is.
+"""The pods of Kubernetes that use a Secret, and which keys each has.
 
-A container keeps the value that the Secret had when it was created. A pod that is not younger than the last change of
-the keys counts as one with the previous ones, by the clock of the API server, which knows both times to the second. If
-it does not know one of them, the pod counts as one with the previous ones, too.
+A container keeps the value that the Secret had when it was created. A pod has the new keys only if it is younger than
+the last change of the keys. The clock of the API server decides, which has both times to the second. If one of the
+times is unknown, the pod counts as having the previous keys.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from .._destinations.secret_destination import SecretDestination, seconds
-from .._system.kubernetes_api import ApiPath, Json
+from .._destinations.secret_destination import SecretDestination
+from .._kubernetes.kubernetes_api import ApiPath, Json
+from .._system.timestamps import seconds_since_1970
 from .key_verdict import KeyVerdict
 
 ENDED = ("Succeeded", "Failed")
@@ -21,7 +22,7 @@ ROLLED_OUT = ("deployment", "statefulset", "daemonset")
 
 
 def judge(place: SecretDestination, key_id: str) -> list[KeyVerdict]:
-    """Each pod that uses a Secret, as a process is judged; without a key ID before a switch. Raises E_KUBERNETES_*."""
+    """Return a verdict on each pod that uses the Secret. Before a switch, there is no key ID. Raise E_KUBERNETES_*."""
     secret, at = place.secret, place.changed_at
     path = ApiPath(f"/api/v1/namespaces/{secret.namespace}/pods", f"the pods of {secret.namespace}")
     pods = secret.cluster.get(path).get("items") or []
@@ -36,7 +37,7 @@ def _phase(pod: Json) -> str:
 def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> KeyVerdict:
     metadata = pod["metadata"]
     created = metadata["creationTimestamp"]
-    is_older = not at or seconds(created) <= at
+    is_older = not at or seconds_since_1970(created) <= at
     stale = bool(key_id and is_older)
     owner, name = _owner(pod), metadata["name"]
     words = ["rollout", "restart", owner] if owner.partition("/")[0] in ROLLED_OUT else ["delete", "pod", name]
@@ -53,7 +54,7 @@ def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> KeyV
 
 
 def _owner(pod: Json) -> str:
-    """The workload of a pod; that of a ReplicaSet is a Deployment, whose name is before its last part."""
+    """Return the workload of a pod. For a ReplicaSet, that is the Deployment with its name up to the last dash."""
     for owner in pod["metadata"].get("ownerReferences") or []:
         if owner["kind"] == "ReplicaSet":
             return f"deployment/{owner['name'].rpartition('-')[0]}"

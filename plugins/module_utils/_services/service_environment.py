@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service gives to the application, for an application that reads its settings from its environment.
+"""The variables and credentials that a service passes to an application which reads its settings from its environment.
 
-systemd.exec(5): Environment= first, then each EnvironmentFile= in order. Credentials are files.
+Environment= is applied first, then each EnvironmentFile= in order (systemd.exec(5)). Credentials are files.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ class EnvironmentSource(TypedDict, total=False):
 
 
 def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
-    """The variables and credentials of all sources. A later value replaces an earlier one.
+    """Return the variables and credentials of all sources. A later value replaces an earlier one.
 
-    Of keys, those count that are kept where the service takes its environment or its credentials from. Empty names are
-    left out.
-    A file that the unit reads, too, keeps its place in the order of the unit: what it reads later wins.
-    Raises E_SERVICE_MISSING, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and what reading the keys raises.
+    Keys count if they are kept where the service takes its environment or its credentials from. Empty names are left
+    out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SERVICE_MISSING,
+    E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
     """
     found: dict[str, str] = {}
     credentials: dict[str, bytes] = {}
@@ -76,7 +75,7 @@ class _File:
     optional: bool
 
     def variables(self) -> dict[str, str]:
-        """What it sets; nothing if it is missing and may be."""
+        """Return the variables that it sets. Empty if it is missing and may be."""
         if self.optional and not os.path.exists(self.path):
             return {}
         return env_file_editor.variables(self.path, self.dialect)

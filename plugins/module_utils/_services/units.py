@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The services of an application on this host: systemd units, or whatever an operator's commands start and stop.
+"""The services of an application on this host: systemd units, or what the commands of an operator start and stop.
 
-Commands get no input and their output is not looked at: what a program prints may hold a value.
+Commands get no input. Their output is ignored, since it may hold a value.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ SAYS_READY = {"notify", "notify-reload", "forking", "dbus"}
 
 
 class Service:
-    """What an operator's commands start and stop. Without ``status`` it counts as up until it is stopped."""
+    """A service that commands of an operator start and stop. Without ``status`` it counts as running until it is
+    stopped."""
 
     def __init__(self, name: str, start: Sequence[str], stop: Sequence[str], status: Sequence[str] = ()) -> None:
         self.name = name
@@ -41,35 +42,35 @@ class Service:
 
     @property
     def entries(self) -> list[Service]:
-        """What is stopped where it is."""
+        """Return the services of this entry, which are stopped together."""
         return [self]
 
     def is_up(self, *, unknown: bool) -> bool:
-        """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
+        """Return whether it runs, or ``unknown`` if nothing can tell. Raise E_SERVICE_STATUS."""
         if not self.status:
             return unknown
-        code = child_processes.ended(self.status, 30)
+        code = child_processes.run_command(self.status, 30)
         if code in UNTOLD:
             raise ServiceStatus(name=self.name, rc=code)
         return code == 0
 
     def is_well(self) -> bool:
-        """Whether it runs as it should after a start."""
+        """Return whether it runs as it should after a start."""
         return self.is_up(unknown=True)
 
     @property
     def is_to_be_started(self) -> bool:
-        """Return whether the unit is stopped or stopping. Raises E_SERVICE_STATUS."""
+        """Return whether the unit is stopped or stopping. Raise E_SERVICE_STATUS."""
         return not self.is_up(unknown=False)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it is a job that ends by itself, and has not yet."""
+        """Return whether it is a job that ends by itself, and has not yet."""
         return False
 
     @property
     def restarts(self) -> int:
-        """How often it was started again by itself."""
+        """Return how often it was restarted automatically."""
         return 0
 
     def settles_in(self, seconds: float) -> float:
@@ -77,10 +78,11 @@ class Service:
         return seconds if self.status else 0
 
     def refresh(self) -> None:
-        """Take over what has changed in its own configuration, before a start."""
+        """Apply changes of its own configuration before a start."""
 
     def run_start(self, patience: float, note: str | None) -> str:
-        """Have it start, within so many seconds; what went wrong, if anything did (``child_processes.ended``)."""
+        """Start it within the given seconds, and return what went wrong, if anything did
+        (``child_processes.run_command``)."""
         return self._run(self.start, patience, note)
 
     def run_stop(self, patience: float, note: str | None) -> str:
@@ -101,22 +103,22 @@ class Service:
 
     @property
     def look(self) -> str:
-        """What to type to see why it does not come or go."""
+        """Return what to type to see why it does not start or stop."""
         return "Run its commands by hand as the same user"
 
     def _environment(self) -> dict[str, str] | None:
-        """Of its commands: those of an operator get ours."""
+        """Return the environment of its commands. Those of an operator get ours."""
         return None
 
     def _run(self, argv: Sequence[str], patience: float, note: str | None) -> str:
         if not argv:
             return "no command is set for that"
-        rc = child_processes.ended(argv, patience, note=note, environment=self._environment())
+        rc = child_processes.run_command(argv, patience, note=note, environment=self._environment())
         return child_processes.format_failure(rc, patience, child_processes.program(argv)) if rc else ""
 
 
 class DuplicateEntries(Service):
-    """Entries of one name, which nothing can tell apart: a stop by hand stops them all."""
+    """Entries with the same name, which nothing distinguishes. A manual stop stops them all."""
 
     def __init__(self, entries: Sequence[Service]) -> None:
         super().__init__(entries[0].name, [], [])
@@ -170,11 +172,11 @@ class Unit(Service):
         return 0 if kind == "oneshot" else min(seconds, READY) if kind in SAYS_READY else seconds
 
     def refresh(self) -> None:
-        """Have systemd read changed unit files, such as a drop-in with keys. Raises E_SERVICE_START."""
+        """Let systemd read changed unit files, such as a drop-in with keys. Raise E_SERVICE_START."""
         if self._property("NeedDaemonReload") != "yes":
             return
         argv = ["systemctl", "daemon-reload"]
-        if rc := child_processes.ended(argv, RELOAD, environment=self._environment()):
+        if rc := child_processes.run_command(argv, RELOAD, environment=self._environment()):
             found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
             raise ServiceStart(name=self.name, found=found, look=self.look)
 
@@ -197,7 +199,7 @@ class Unit(Service):
 
     @property
     def began(self) -> float | None:
-        """When it left the state in which it has no process, in seconds since the epoch; None if nobody says."""
+        """Return when it left the state without a process, in seconds since 1970. None if that is unknown."""
         shown = self._property("InactiveExitTimestampMonotonic")  # microseconds (org.freedesktop.systemd1)
         if not shown.isdigit() or not int(shown):
             return None
@@ -205,12 +207,12 @@ class Unit(Service):
 
     @property
     def id(self) -> str:
-        """Its own name, where it was asked for by an alias; as it was asked for, where systemd does not answer."""
+        """Return its own name if it was named by an alias. Return the name unchanged if systemd does not answer."""
         return self._property("Id") or self.unit
 
     @property
     def has_process(self) -> bool:
-        """Whether systemd says that it has one: not what only starts others, or has done its work and ended."""
+        """Return whether systemd says that it has a process. A unit that only starts others, or has ended, has none."""
         return self._property("MainPID") not in ("", "0")
 
     @property
@@ -233,18 +235,17 @@ class Unit(Service):
 
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty if systemd does not answer."""
+        from .._system.program_environment import OF_SYSTEMD, run_program
+
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]
         try:
-            shown = subprocess.run(
-                argv, capture_output=True, text=True, timeout=30, check=False, env=self._environment()
-            )
+            return run_program(argv, *OF_SYSTEMD, seconds=30).stdout.strip()
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return shown.stdout.strip()
 
 
 def stop(service: Service, patience: float, note: str | None = None) -> None:
-    """Stop it and see that it is down. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    """Stop it, and check that it is down. Raise E_SERVICE_STOP after ``patience`` seconds."""
     failures = []
     for each in service.entries:
         try:
@@ -262,7 +263,7 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
 def _may_be_up(service: Service) -> bool:
     try:
         return service.is_up(unknown=True)
-    except RotationError:  # what cannot tell is stopped
+    except RotationError:  # a service without a known state is stopped
         return True
 
 
@@ -272,13 +273,13 @@ def _stop(service: Service, patience: float, note: str | None) -> None:
 
 
 def start(service: Service, patience: float, note: str | None = None) -> None:
-    """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
+    """Start it, and check that it is running. Raise E_SERVICE_START after ``patience`` seconds."""
     service.refresh()
     _ordered(service, _Command(service.run_start, ServiceStart, service.is_well), patience, note)
 
 
 def finish(service: Service, patience: float) -> None:
-    """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    """Wait until a job has ended. Raise E_SERVICE_STOP after ``patience`` seconds."""
     found = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
     _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
 
@@ -308,7 +309,7 @@ def _fallen(service: Service, found: str) -> RotationError:
 
 
 class _Command(NamedTuple):
-    """What stops or starts a service, the error if it does not, and whether it has."""
+    """The command that stops or starts a service, the error if it fails, and the check that it worked."""
 
     run: Callable[[float, str | None], str]
     error: type[ServiceStop | ServiceStart]

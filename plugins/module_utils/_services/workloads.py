@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
-from .._system.kubernetes_api import ApiPath, Cluster, Json
+from .._kubernetes.kubernetes_api import ApiPath, Cluster, Json
 from .service_entry import ServiceEntry
 from .units import Service
 
@@ -20,7 +20,7 @@ UNFIT = f"is not {' or '.join(f'{kind}/NAME' for kind in KINDS)}, whose replicas
 
 
 class Workload(Service):
-    """A workload of an entry of the option ``services``. Raises E_WORKLOAD, and E_KUBERNETES_* of its cluster."""
+    """A workload of an entry of the option ``services``. Raise E_WORKLOAD, and E_KUBERNETES_* of its cluster."""
 
     def __init__(self, entry: ServiceEntry) -> None:
         super().__init__(entry["name"], [], [])
@@ -38,7 +38,8 @@ class Workload(Service):
         return bool(_wanted(found) or (found.get("status") or {}).get("replicas"))
 
     def is_well(self) -> bool:
-        """Whether its rollout is at its end: all pods that it wants are new and ready, and there are no others."""
+        """Return whether its rollout has finished: all pods that it wants are new and ready, and there are no
+        others."""
         found = self._read()
         status, count = found.get("status") or {}, _wanted(found)
         is_seen = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
@@ -87,7 +88,7 @@ class Workload(Service):
         return self._cluster.get(self._where)
 
     def _change(self, change: Callable[[Json], None], unless: Callable[[Json], bool]) -> None:
-        """Change it, again where a controller has changed it meanwhile, as with its status."""
+        """Change it, and try again if a controller has changed it at the same time, for example its status."""
         for left in reversed(range(TRIES)):
             found = self._read()
             if unless(found):

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key store in one secret of AWS Secrets Manager, by boto3.
 
-The values of each version are one version of the secret, a flat JSON object, so that AWSCURRENT, AWSPENDING and
-AWSPREVIOUS give other readers what they expect. Its id, and with it the idempotency token of its put, is derived from
-the rotation id. A label of its own keeps it: AWS deletes versions without any. The index is a version too, under the
-label HISTORY. AWS has no check-and-set, but takes no other content under an id it has seen: the id of an index is
-derived from the id of the one it replaces, so of two successors the second is refused. A tag of the secret has the head
-of the newest record.
+The values of each version are one version of the secret, a flat JSON object. AWSCURRENT, AWSPENDING and AWSPREVIOUS
+then give other readers what they expect. The ID of the version is derived from the rotation ID, and is the idempotency
+token of its put. A label of its own keeps it, because AWS deletes versions without a label.
+
+The index is a version too, under the label HISTORY. AWS has no check-and-set, but accepts no other content under an ID
+that it has seen. The ID of an index is derived from the ID of the one that it replaces, so that of two successors the
+second is refused. A tag of the secret has the head of the newest record.
 
 Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVersionStage).
 """
@@ -70,7 +71,7 @@ with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
 HISTORY = "HISTORY"
 ANCHOR = "key_rotation_record"
 OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
-# In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
+# In this order: AWS moves AWSPREVIOUS itself when AWSCURRENT moves.
 LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
 MOST_LABELS = 20  # of all versions of a secret together (quotas of AWS Secrets Manager)
 NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
@@ -83,7 +84,7 @@ Answer = dict[str, Any]  # of AWS, from its JSON
 
 @functools.cache
 def _service_data(folders: str | None) -> Any:
-    """What botocore knows of AWS: megabytes of JSON, which a process reads once for all stores that it opens."""
+    """Return botocore's description of AWS: megabytes of JSON, which a process reads once for all its stores."""
     return botocore.loaders.create_loader(folders)
 
 
@@ -121,7 +122,7 @@ class SecretsManager(ServerStore):
         return None if found is None else self._content(found)
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        """Raises E_STORE_FULL too while the labels that this version will bear later have no room left."""
+        """Also raise E_STORE_FULL if there is no room left for the labels that this version will need."""
         label = f"{OURS}{rotation_id}"
         there = {label for labels in self._described()["VersionIdsToStages"].values() for label in labels}
         if len(there | {label, HISTORY, *LABELS.values()}) > MOST_LABELS:
@@ -142,7 +143,8 @@ class SecretsManager(ServerStore):
         return next(self._misplaced(history), None) is None
 
     def _misplaced(self, history: History) -> Iterator[tuple[str, str | None, str | None]]:
-        """Each label of AWS that is not with its stage: the version that has it, and the one that is to have it."""
+        """Yield each label of AWS that does not match its stage: the version that has it, and the version that should
+        have it."""
         labelled = self._described()["VersionIdsToStages"]
         for stage, label in LABELS.items():
             now = next((version for version, labels in labelled.items() if label in labels), None)
@@ -169,13 +171,14 @@ class SecretsManager(ServerStore):
             raise StoreStandby(server=self.path)
 
     def _refuse_foreign(self, found: Answer) -> None:
-        """Raise E_STORE_FOREIGN if somebody else keeps a version here: AWS deletes one whose label we would take."""
+        """Raise E_STORE_FOREIGN if someone else keeps a version here: AWS deletes a version that loses its label to
+        ours."""
         for labels in found["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
                 raise StoreForeign(path=self.path, labels=", ".join(labels))
 
     def _described(self) -> Answer:
-        """The secret without its values. Raises E_STORE_MISSING, E_STORE_DELETION."""
+        """Return the secret without its values. Raise E_STORE_MISSING, E_STORE_DELETION."""
         found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
         if found is None:
             raise StoreMissing(path=self.path, name=self._secret)
@@ -214,7 +217,8 @@ class SecretsManager(ServerStore):
         )
 
     def _ask(self, action: str, call: Callable[[Any], Answer]) -> Answer | None:
-        """What AWS answers, None if it has no such thing; what stands against it is an error of the catalogue."""
+        """Return the answer of AWS, or None if there is no such thing. Turn a refusal into an error of the
+        catalogue."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._connected()
@@ -287,7 +291,8 @@ class SecretsManager(ServerStore):
         return StoreDeletion(path=self.path, name=self._secret)
 
     def _to_be_deleted(self) -> bool:
-        """Whether that is why AWS refuses the request: it has no code of its own for it."""
+        """Return whether AWS refuses the request because the secret will be deleted. AWS has no code of its own for
+        that."""
         try:
             return bool(self._client.describe_secret(SecretId=self._secret).get("DeletedDate"))
         except (ClientError, BotoCoreError):

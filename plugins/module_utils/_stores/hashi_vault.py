@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key store in HashiCorp Vault or OpenBao, in a KV secrets engine of version 2, by hvac.
 
-``PATH`` is the index. ``PATH/ROTATION_ID`` are the values of one version: written once with cas=0, so that max_versions
-never drops any, a policy without ``update`` keeps them from being overwritten, and ``destroy`` removes those of one
-version alone. The stages are not kept in custom metadata, which has no check-and-set in HashiCorp Vault, nor as KV
-versions of one path: whoever reads that without a version would be given the pending keys. Custom metadata of the index
-repeats them for people and monitors, and has the head of the newest record.
+``PATH`` is the index. ``PATH/ROTATION_ID`` has the values of one version, written once with cas=0. So max_versions
+never drops any, a policy without ``update`` prevents overwriting, and ``destroy`` removes the values of one version
+only.
 
-The answers' form: the KV version 2 API of the Vault documentation, seen on OpenBao 2.7.
+The stages are not kept in custom metadata, because HashiCorp Vault has no check-and-set for it. Nor are they KV
+versions of one path: whoever reads that without a version would get the pending keys. Custom metadata of the index
+repeats the stages for people and monitors, and has the head of the newest record.
+
+The form of the answers is that of the KV version 2 API in the Vault documentation, as seen on OpenBao 2.7.
 """
 
 from __future__ import annotations
@@ -168,7 +170,8 @@ class HashiVault(ServerStore):
         )
 
     def unwritable(self) -> str | None:
-        """By what the token may do, which the policy `default` of both servers lets it ask (sys/capabilities-self)."""
+        """Return the missing rights of the token. The policy `default` of both servers lets it ask
+        (sys/capabilities-self)."""
         paths = [f"{self._mount}/data/{self._secret}", f"{self._mount}/data/{self._secret}/-"]
         try:
             told = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
@@ -178,7 +181,7 @@ class HashiVault(ServerStore):
         return f"this login may not write {' and '.join(denied)}" if denied else None
 
     def refuse_unsafe(self) -> None:
-        """Raise E_STORE_EXPIRES if the mount or the index has KV delete what is put after a time."""
+        """Raise E_STORE_EXPIRES if the mount or the index deletes what is put after a time."""
         asked = {
             f"{self._mount}/config": lambda client: client.secrets.kv.v2.read_configuration(mount_point=self._mount),
             f"{self._mount}/metadata/{self._secret}": lambda client: client.secrets.kv.v2.read_secret_metadata(
@@ -191,11 +194,12 @@ class HashiVault(ServerStore):
                 raise StoreExpires(place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
-        """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
+        """Return the path of a version's values. Raise E_OPTION: no other path is ever built from an ID."""
         return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[Answer | None, Answer]:
-        """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""
+        """Return data and metadata of the newest KV version. Without data if it was deleted, without both if there is
+        none."""
         answer = self._ask(
             f"{self._mount}/data/{secret}",
             lambda client: client.secrets.kv.v2.read_secret_version(
@@ -220,14 +224,14 @@ class HashiVault(ServerStore):
         try:
             mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data") or {}
         except StoreDenied:
-            mount = {}  # the server does not say whether there is none, or none for this token
+            mount = {}  # the server does not say whether it is missing or not allowed
         if mount.get("type") != "kv":
             raise StoreMount(mount=self._mount, server=self._server)
-        if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
+        if (mount.get("options") or {}).get("version") != "2":  # a mount created as plain kv has no version
             raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
-        """What the server answers, nothing if it has none; what stands against it is an error of the catalogue."""
+        """Return the answer of the server, empty if it has none. Turn a refusal into an error of the catalogue."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._login()
@@ -241,7 +245,7 @@ class HashiVault(ServerStore):
         return self._read_answer(answer)
 
     def _read_answer(self, answer: Any) -> Answer:
-        """The content of an answer, nothing if it has none. Raises E_STORE_STANDBY if it leads elsewhere."""
+        """Return the content of an answer, empty if it has none. Raise E_STORE_STANDBY if it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
         if 300 <= answer.status_code < 400:
@@ -278,7 +282,8 @@ class HashiVault(ServerStore):
         return StoreLogin(server=self._server, method=method, options=wrong)
 
     def _failure(self, exc: Exception, place: str) -> RotationError:
-        """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
+        """Return the error of the catalogue for an error of hvac or requests. Their texts are examined and never
+        shown."""
         said = " ".join(getattr(exc, "errors", None) or ()).lower()
         if isinstance(exc, requests.exceptions.SSLError):
             return tls_failed(self._server, exc)
@@ -295,7 +300,8 @@ class HashiVault(ServerStore):
         return StoreDown(server=self._server, reason=type(exc).__name__)
 
     def _token_lives(self) -> bool:
-        """Whether the server knows the token: it answers 403 to a dead one as it does to one without the right."""
+        """Return whether the server knows the token. It answers 403 both to an expired token and to one without the
+        right."""
         try:
             return bool(self._client and self._client.auth.token.lookup_self())
         except (VaultError, requests.RequestException):
@@ -303,12 +309,12 @@ class HashiVault(ServerStore):
 
 
 def _members(history: History) -> dict[str, str]:
-    """How the stages are repeated in custom metadata, which knows texts alone."""
+    """Return the stages for custom metadata, which can only hold texts."""
     return {stage: history.stages.get(stage, "none") for stage in STAGES}
 
 
 def _content(options: Options, name: str, instead_of: str = "") -> str:
-    """What is in the file of an option. Raises E_STORE_NEEDS."""
+    """Return the content of the file that an option names. Raise E_STORE_NEEDS."""
     path = os.path.expanduser(needed(options, name))
     try:
         return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The history of a key set: its versions, and the stage of each. What every store keeps, however it keeps it.
+"""The history of a key set: its versions, and the stage of each. Every store keeps it, each in its own form.
 
-Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated,
-destroyed, destroyed compromised (the last is revision 4's word for what revision 5 records as an attribute).
+Stages are AWS Secrets Manager's words. States are those of NIST SP 800-57 part 1, section 7: pre-activation, active,
+deactivated, destroyed, destroyed compromised. The last is revision 4's word for what revision 5 records as an
+attribute.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .._record.rotation_id import checked
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
-# What to do where a stage is asked for that no version has.
+# What to do if no version has the requested stage.
 ADVICE = {
     "current": "Run the rotate playbook first.",
     "pending": "It exists only during a rotation.",
@@ -40,9 +41,9 @@ EXPOSED = "compromised"  # and still in the store, since values or backups may n
 
 @dataclass
 class Version:
-    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open.
+    """One set of values. ``outcome`` is how the rotation that created it ended; None while it is open.
 
-    Of a destroyed version all but the values is kept.
+    Of a destroyed version, everything except the values is kept.
     """
 
     key_id: str
@@ -74,7 +75,7 @@ class Version:
             raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
     def described(self, stage: str | None) -> VersionDescription:
-        """All of it but the values, and where each was; with its stage."""
+        """Return all of it except the values, with their places and its stage."""
         return {
             "key_id": self.key_id,
             "rotation_id": self.rotation_id,
@@ -88,7 +89,7 @@ class Version:
 
 
 class _VersionFields(TypedDict):
-    """What all forms of a version have. The states are those of NIST SP 800-57."""
+    """The fields of all forms of a version. The states are those of NIST SP 800-57."""
 
     key_id: str
     rotation_id: str
@@ -126,8 +127,11 @@ class HistoryDocument(_WholeDocument, total=False):
 
 
 class HostKeySets(TypedDict):
-    """What a host's side is given: the values and the key ID of each version by its stage, those without one as
-    ``older-`` and their key ID; and the stage that everything was under."""
+    """The key sets for a host: the values and the key ID of each version by its stage, and the stage of all values
+    before.
+
+    A version without a stage is ``older-`` with its key ID.
+    """
 
     key_sets: dict[str, dict[str, str]]
     key_set_ids: dict[str, str]
@@ -136,9 +140,9 @@ class HostKeySets(TypedDict):
 
 @dataclass
 class History:
-    """All versions, oldest first, and which key ID has which stage.
+    """All versions, oldest first, and the key ID of each stage. ``path`` is its place, for errors.
 
-    ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
+    ``revision`` lets its store detect that someone else changed it.
     """
 
     path: str
@@ -155,7 +159,7 @@ class History:
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
-        """The history as it was stored. Raises E_STORE_FORMAT."""
+        """Return the history as it was stored. Raise E_STORE_FORMAT."""
         try:
             if document["format"] != FORMAT:
                 raise StoreFormat(path=path, found=f"format {int(document['format'])}")
@@ -187,32 +191,33 @@ class History:
             self.version(key_id).refuse_damaged(self.path)
 
     def version(self, key_id: str) -> Version:
-        """The version of this key ID. Raises E_VERSION_UNKNOWN."""
+        """Return the version with this key ID. Raise E_VERSION_UNKNOWN."""
         for version in self.versions:
             if version.key_id == key_id:
                 return version
         raise VersionUnknown(path=self.path, key_id=key_id)
 
     def stage(self, stage: str) -> Version:
-        """The version that has ``stage``. Raises E_STORE_STAGE."""
+        """Return the version that has ``stage``. Raise E_STORE_STAGE."""
         if stage not in self.stages:
             raise StoreStage(path=self.path, stage=word(stage), advice=ADVICE.get(stage, NO_STAGE))
         return self.version(self.stages[stage])
 
     @property
     def last(self) -> Version:
-        """The version that a rollback discards: the pending one, otherwise the current one. Raises E_STORE_STAGE."""
+        """Return the version that a rollback discards: the pending one, otherwise the current one. Raise
+        E_STORE_STAGE."""
         return self.stage("pending" if "pending" in self.stages else "current")
 
     @property
     def last_change(self) -> tuple[Version, Version]:
-        """The versions before and after the last rotation. Raises E_STORE_STAGE."""
+        """Return the versions before and after the last rotation. Raise E_STORE_STAGE."""
         before, after = ("current", "pending") if "pending" in self.stages else ("previous", "current")
         return self.stage(before), self.stage(after)
 
     @property
     def open_rotation(self) -> str | None:
-        """The rotation that made a version and is not closed yet."""
+        """Return the rotation that created a version and is not closed yet."""
         return next((version.rotation_id for version in self.versions if version.outcome is None), None)
 
     @property
@@ -223,11 +228,11 @@ class History:
 
     @property
     def is_base_compromised(self) -> bool:
-        """Whether the version that everything was under when the rotation began is marked compromised."""
+        """Return whether the version of all values at the beginning of the rotation is marked compromised."""
         return "current" in self.stages and self.stage(self.base).is_compromised
 
     def rotated_by(self, name: str) -> str | None:
-        """The last rotation that made a value for this key; None if none did."""
+        """Return the last rotation that created a value for this key, or None."""
         made = (version for version in reversed(self.versions) if version.origin == "generated")
         return next((version.rotation_id for version in made if name in version.values), None)
 
@@ -236,23 +241,24 @@ class History:
         return next((version for version in self.versions if version.rotation_id == rotation_id), None)
 
     def outcome(self, rotation_id: str) -> str | None:
-        """How that rotation ended; None if it is open or unknown."""
+        """Return how that rotation ended. None if it is open or unknown."""
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
     def taken_back(self, key_id: str) -> str | None:
-        """The rotation that made this version, where it is the last one and was rolled back."""
+        """Return the rotation that created this version, if it is the last one and was rolled back."""
         newest = self.versions[-1] if self.versions else None
         if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):
             return None
         return newest.rotation_id
 
     def adopt(self, keys: KeySet, listed: KeyEntries = ()) -> Version:
-        """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
-        and then a rollback to the previous version is not possible.
+        """Take the application's own keys as the first version, or in place of a current one with an ``other_list`` of
+        them.
 
-        It is filed under its key ID: what a run put aside before it died is found again under the same keys alone, and
-        is in nobody's way where the application has others by now.
+        After such a replacement, a rollback to the previous version is impossible. The version is stored under its key
+        ID. What a killed run stored is found again under the same keys only, and does no harm if the application has
+        others by now.
         """
         state = "active"
         if "current" in self.stages:
@@ -278,14 +284,14 @@ class History:
         return version
 
     def other_list(self, keys: KeySet) -> bool:
-        """Whether these are the current keys, but for some that were added to the list or taken out of it."""
+        """Return whether these are the current keys, except for some that were added to a list or removed from it."""
         current = self.stage("current").values
         same = set(current) & set(keys.values)
         listed_anew = bool(same) and set(current) != set(keys.values)
         return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
     def add_pending(self, keys: KeySet, rotation_id: str, listed: KeyEntries = ()) -> Version:
-        """Put a new version next to the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
+        """Put a new version next to the current one. Raise E_KEY_REUSED, and E_STORE_STAGE without a current one."""
         self.stage("current")
         self.refuse_reused(keys)
         version = Version(
@@ -303,20 +309,20 @@ class History:
         return version
 
     def use_approval(self, approval: Approval, rotation_id: str) -> None:
-        """Remember for which rotation it was used, whoever asks from wherever. Raises E_APPROVAL_USED."""
+        """Remember the rotation for which an approval was used, on any control node. Raise E_APPROVAL_USED."""
         self.refuse_used(approval, rotation_id)
         self.approvals[approval.digest] = rotation_id
 
     def refuse_used(self, approval: Approval, rotation_id: str) -> None:
-        """Raise E_APPROVAL_USED if another rotation has made its keys with this approval."""
+        """Raise E_APPROVAL_USED if another rotation created its keys with this approval."""
         used = self.approvals.get(approval.digest, rotation_id)
         if used != rotation_id:
             raise ApprovalUsed(principal=approval.principal, time=approval.time, rotation_id=used)
 
     def refuse_reused(self, keys: KeySet) -> None:
-        """Raise E_KEY_REUSED if one of the values was another version's.
+        """Raise E_KEY_REUSED if one of the values was another version's. In a list, only the first value is new.
 
-        Of a list only the first is new. A destroyed version is known by its key ID alone, no longer value by value.
+        A destroyed version is known only by its key ID, and no longer by its values.
         """
         new = {value.split(",")[0].strip() for value in keys.values.values()}
         for version in self.versions:
@@ -332,7 +338,7 @@ class History:
         self.stages["current"] = self.stages.pop("pending")
 
     def expose(self) -> None:
-        """The version that the open rotation replaces is compromised. Raises E_STORE_STAGE."""
+        """Mark the version that the open rotation replaces as compromised. Raise E_STORE_STAGE."""
         self.stage(self.base).enter(EXPOSED)
 
     def roll_back(self) -> None:
@@ -354,12 +360,12 @@ class History:
                 version.outcome = COMPLETED
 
     def replacement(self, key_id: str) -> Version:
-        """The version of the completed rotation that put it in the place of this one. Raises E_STORE_STAGE."""
+        """Return the version of the completed rotation that replaced this one. Raise E_STORE_STAGE."""
         later_ones = self.versions[self.versions.index(self.version(key_id)) + 1 :]
         return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
 
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
-        """The values of a version are gone for good; the rest of it stays. Raises E_VERSION_*."""
+        """Delete the values of a version permanently; the rest of it stays. Raise E_VERSION_*."""
         version = self.version(key_id)
         stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
         if stage:
@@ -390,9 +396,9 @@ class History:
         return found
 
     def destination(self, direction: str) -> str:
-        """The stage that every value is to be under, for ``rotate`` or ``rollback``.
+        """Return the stage that all values must get by ``rotate`` or ``rollback``.
 
-        Raises E_NOTHING_TO_ROLL_BACK, or E_PREVIOUS_DESTROYED.
+        Raise E_NOTHING_TO_ROLL_BACK, or E_PREVIOUS_DESTROYED.
         """
         promoted = "pending" not in self.stages
         if direction == "rotate":
@@ -416,9 +422,9 @@ class History:
                 )
 
     def to_roll_back(self, asked: str | None) -> str:
-        """The rotation that a rollback takes back, the last one; ``asked`` is the one that the operator names.
+        """Return the last rotation, which a rollback rolls back. ``asked`` is the one that the operator names.
 
-        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_NOT_LAST_ROTATION.
+        Raise E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_NOT_LAST_ROTATION.
         """
         self.destination("rollback")
         last, newest = self.last.rotation_id, self.versions[-1]
@@ -429,7 +435,7 @@ class History:
         return last
 
     def for_host(self) -> HostKeySets:
-        """What a host's side is given, of every version that has values."""
+        """Return the key sets for a host, of every version that has values."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
         kept = [version for version in self.versions if not version.destroyed]
         ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
@@ -442,12 +448,12 @@ class History:
 
 
 def are_values(found: Any) -> bool:
-    """Whether these can be the values of a version: texts by name."""
+    """Return whether these can be the values of a version: texts by name."""
     return isinstance(found, Mapping) and all(isinstance(word, str) for word in (*found, *found.values()))
 
 
 def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
-    """What no history has; empty if it may be one. Raises TypeError or ValueError too."""
+    """Return what makes this an invalid history, empty if it is valid. Raise TypeError or ValueError, too."""
     for version in versions:
         add_days(version.created, 0)
         if not are_values(version.values):

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A key store on a server: an index without values, and the values of each version apart from it.
+"""A key store on a server: an index without values, and the values of each version next to it.
 
-The index is the history with every value left out. It changes by check-and-set alone, so that stages, states and
-outcomes move in one step, and what it says counts. The values of a version are put once, under the rotation that made
-them, before the index names them, and are never written again.
+The index is the history with every value left out. It changes by check-and-set only, so that stages, states and
+outcomes move in one step, and it is authoritative. The values of a version are put once, under the rotation that
+created them, before the index names them. They are never written again.
 """
 
 from __future__ import annotations
@@ -39,39 +39,40 @@ MOST_SECONDS = 3600
 # What versions of OpenSSL say of an answer without TLS, such as one of plain HTTP.
 NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
-SIGNING = "record signing"  # where the signing key is among the values: no rotation's id has a blank
+SIGNING = "record signing"  # the signing key's name among the values: no rotation ID has a blank
 UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, that came late
 
 
 class ServerStore(Store):
-    """What the servers have in common. A subclass says how one index and one set of values are read and written."""
+    """What the servers have in common. A subclass reads and writes one index and one set of values."""
 
     @abc.abstractmethod
     def read_index(self) -> tuple[object, Any]:
-        """The index, or None if there is none yet, and its revision."""
+        """Return the index, or None if there is none yet, and its revision."""
 
     @abc.abstractmethod
     def write_index(self, index: HistoryDocument, revision: Any) -> None:
-        """Replace the index of that revision, and no other. Raises E_STORE_CONFLICT; E_STORE_DOWN: perhaps it did."""
+        """Replace the index of that revision only. Raise E_STORE_CONFLICT, and E_STORE_DOWN if the result is
+        unknown."""
 
     @abc.abstractmethod
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN if it is unknown whether it did."""
+        """Put values if there are none. Raise E_STORE_CONFLICT, and E_STORE_DOWN if the result is unknown."""
 
     @abc.abstractmethod
     def show_stages(self) -> None:
-        """Repeat the stages that the index has now where the server's own tools show them. The index counts, not this.
+        """Repeat the stages of the index where the server's own tools show them.
 
-        It looks again: another controller may have changed the index since.
+        The index is authoritative, not this copy. It is read again, since another controller may have changed it.
         """
 
     @abc.abstractmethod
     def shows(self, history: History) -> bool:
-        """Whether the server's own tools show the stages of this history."""
+        """Return whether the server's own tools show the stages of this history."""
 
     @abc.abstractmethod
     def refuse_unsafe(self) -> None:
-        """Raise if the server, as it is set up, would not keep what is put, or cannot be written to."""
+        """Raise an error if the server, as it is configured, would lose what is put, or cannot be written to."""
 
     def load(self) -> History:
         history = self._index()
@@ -146,7 +147,8 @@ class ServerStore(Store):
         )
 
     def _put(self, look: Callable[[], Any], write: Callable[[], None], wanted: Any, before: Any) -> None:
-        """Look, write, look again: a put whose answer was lost is found or tried once more, never put over another."""
+        """Read, write and read again. A put whose answer was lost is found or repeated once, and never overwrites
+        another."""
         failure: RotationError | None = None
         for _ in range(TRIES):
             found = _again(look, failure)
@@ -166,7 +168,7 @@ class ServerStore(Store):
 
 
 def _again(look: Callable[[], Any], failure: RotationError | None) -> Any:
-    """What is there now. Where that cannot be seen after a write, nobody knows whether it was taken."""
+    """Return what is there now. If it cannot be read after a write, it is unknown whether the write succeeded."""
     try:
         return look()
     except RotationError as exc:
@@ -178,16 +180,16 @@ def _without_values(document: HistoryDocument) -> HistoryDocument:
 
 
 def needed(options: Options, name: str) -> str:
-    """An option that has no default. Raises E_STORE_NEEDS."""
+    """Return an option that has no default. Raise E_STORE_NEEDS."""
     if not options[name]:
         raise StoreNeeds(name=name, found="is not set")
     return str(options[name])
 
 
 def address(url: str, name: str) -> str:
-    """Host and port of ``url``, the option ``name``, and nothing else that it may hold.
+    """Return host and port of ``url``, the option ``name``, and nothing else that it may hold.
 
-    Raises E_STORE_NEEDS, or E_STORE_CLEARTEXT unless it is https or this machine.
+    Raise E_STORE_NEEDS, or E_STORE_CLEARTEXT unless it is https or this machine.
     """
     try:
         parts = urlsplit(url)
@@ -202,12 +204,12 @@ def address(url: str, name: str) -> str:
 
 
 def in_clear(url: str) -> bool:
-    """Whether what is sent there must not go through a proxy."""
+    """Return whether the connection is unencrypted, so that it must not use a proxy."""
     return not url.lower().startswith("https:")
 
 
 def tls_failed(server: str, exc: Exception) -> RotationError:
-    """E_STORE_NO_TLS or E_STORE_TLS, by the text of an error of ssl, which is looked at and never shown."""
+    """Return E_STORE_NO_TLS or E_STORE_TLS for the text of an error of ssl, which is examined and never shown."""
     said = str(exc).lower().replace("_", " ")
     if any(words in said for words in NO_TLS):
         return StoreNoTls(server=server)
@@ -215,14 +217,14 @@ def tls_failed(server: str, exc: Exception) -> RotationError:
 
 
 def seconds(options: Options) -> int:
-    """The option ``timeout``. Raises E_STORE_NEEDS."""
+    """Return the option ``timeout``. Raise E_STORE_NEEDS."""
     if not 1 <= options["timeout"] <= MOST_SECONDS:
         raise StoreNeeds(name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
     return int(options["timeout"])
 
 
 def sendable(name: str, value: str) -> str:
-    """The value of an option that a header carries. Raises E_STORE_NEEDS, if a client would show the value."""
+    """Return the value of an option that a header carries. Raise E_STORE_NEEDS if a client would show the value."""
     if not SENDABLE.fullmatch(value):
         found = "has a space, or a character that is not printable ASCII"
         raise StoreNeeds(name=name, found=found)

@@ -16,9 +16,9 @@ UNKNOWN = "The store may have saved the change or not. Run the same command agai
 
 
 class Store(abc.ABC):
-    """A history that is loaded as a whole and changed as a whole, by one changer at a time.
+    """A history that is loaded and changed as a whole, by one process at a time.
 
-    ``path`` names the store in results and errors. ``folder`` is what changers on this control node lock.
+    ``path`` is the store's name in results and errors. ``folder`` is what processes on this control node lock.
     """
 
     def __init__(self, path: str, folder: str) -> None:
@@ -27,10 +27,10 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def load(self) -> History:
-        """The history; an empty one where nothing was stored yet. Raises E_STORE_*."""
+        """Return the history. It is empty if nothing was stored yet. Raise E_STORE_*."""
 
     def stage(self, stage: str) -> Version:
-        """The version that has ``stage``, whatever has become of the others. Raises E_STORE_*."""
+        """Return the version that has ``stage``, even if others are damaged. Raise E_STORE_*."""
         return self.load().stage(stage)
 
     @abc.abstractmethod
@@ -39,11 +39,11 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def _catch_up(self, history: History) -> None:
-        """Do what an earlier change of ``history`` left undone: whoever read the error types the same command again."""
+        """Complete an earlier change of ``history``: whoever got its error types the same command again."""
 
     @abc.abstractmethod
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
-        """The values that were put for a rotation, in the history or not yet: what an interrupted put left."""
+        """Return the values that were put for a rotation, even if an interrupted put left them out of the history."""
 
     @abc.abstractmethod
     def destroy_values(self, rotation_id: str) -> None:
@@ -51,32 +51,29 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def anchor(self) -> str | None:
-        """The head of the record that was written last, as it was put here. Raises E_STORE_*."""
+        """Return the head of the record that was written last, as it was put here. Raise E_STORE_*."""
 
     @abc.abstractmethod
     def set_anchor(self, head: str) -> None:
-        """Keep the head of a record: up to 256 letters, digits, blanks and ``+=._:/@-``. Raises E_STORE_*."""
+        """Keep the head of a record: up to 256 letters, digits, blanks and ``+=._:/@-``. Raise E_STORE_*."""
 
     @abc.abstractmethod
     def kept_signing_key(self) -> str | None:
-        """The key that signs records (``sshsig``); None if there is none yet. Raises E_STORE_*."""
+        """Return the key that signs records (``sshsig``), or None if there is none yet. Raise E_STORE_*."""
 
     @abc.abstractmethod
     def signing_key(self) -> str:
-        """The same key, which the first call makes. Raises E_STORE_*."""
+        """Return the key that signs records. The first call creates it. Raise E_STORE_*."""
 
     def unwritable(self) -> str | None:
-        """Why it cannot be written, as far as that shows without a write; None if nothing is seen against it.
-
-        Raises E_STORE_*.
-        """
+        """Return why the store cannot be written, as far as this shows without a write, or None. Raise E_STORE_*."""
         return None
 
     @contextlib.contextmanager
     def change(self) -> Iterator[History]:
-        """Load, let the caller change, then save and read back.
+        """Load the history, let the caller change it, then save it and read it back. Raise E_STORE_*.
 
-        Nothing is written where the caller raises, or changes nothing and all is as it is to be. Raises E_STORE_*.
+        Nothing is written if the caller raises, or if it changes nothing and nothing is left to complete.
         """
         with contextlib.ExitStack() as held:
             try:

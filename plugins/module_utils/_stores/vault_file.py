@@ -22,13 +22,13 @@ class Vault(Protocol):
     """Ansible Vault with the secrets Ansible was started with (given by the controller's side)."""
 
     def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
-        """The text in Vault's format, under the secret and vault id of ``before``, where there is one."""
+        """Return the text in Vault's format. If there is a text ``before``, its secret and vault ID are used."""
 
     def decrypt(self, text: bytes) -> bytes | None:
         """The plaintext, or None if no secret opens it."""
 
     def describe(self) -> str:
-        """Where the secrets are from, for a person."""
+        """Return the source of the secrets, for a person."""
 
     def refuse_without_password(self) -> None:
         """Raise E_VAULT_PASSWORD_FILE if nothing could be encrypted."""
@@ -110,7 +110,7 @@ class VaultFile(Store):
             atomic_file.replace(self._file, text, most=0o600)
         except OSError as exc:
             failure = StoreWrite(path=self.path, reason=exc.strerror)
-            as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
+            as_it_was = self.load().as_document() == before  # false if only the fsync after the rename failed
             raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         with contextlib.suppress(RotationError):
             if self.load().as_document() == document:

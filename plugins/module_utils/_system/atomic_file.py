@@ -23,11 +23,11 @@ EVERY_MODE = 0o7777
 
 
 class LeftBehindError(OSError):
-    """A private file, ``filename``, cannot be taken away, with what was to be written in it."""
+    """The private file ``filename`` cannot be removed. It holds what was to be written."""
 
 
 def is_path(text: str) -> bool:
-    """Whether it is of characters that a path can have: no NUL, and no half of one."""
+    """Return whether the text can be a path: it has no NUL and no half of a character."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
@@ -37,9 +37,9 @@ def is_path(text: str) -> bool:
 def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> None:
     """Write ``data`` to ``path`` by a private file next to it, fsync and rename.
 
-    An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
-    attributes), but no bit of the mode beyond ``most``; a new one gets ``mode``. Raises OSError, ELOOP for a symbolic
-    link: what it leads to would be left behind.
+    An existing file keeps its owner, its group and its extended attributes, such as POSIX ACLs and SELinux contexts. It
+    keeps its mode, too, without the bits beyond ``most``. A new file gets ``mode``. Raise OSError, with ELOOP for a
+    symbolic link, whose target would be left behind.
     """
     with prepared(path, data, mode=mode, most=most) as private:
         os.rename(private, path)
@@ -47,7 +47,8 @@ def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE
 
 
 def read(path: str) -> bytes:
-    """The content of a regular file, or of the one that a link leads to. Raises OSError: a FIFO might never answer."""
+    """Return the content of a regular file, or of the one that a link leads to. Raise OSError for other files: a FIFO
+    might never answer."""
     place = os.path.realpath(path)
     if not stat.S_ISREG(os.lstat(place).st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)
@@ -56,7 +57,7 @@ def read(path: str) -> bytes:
 
 
 def create(path: str, data: bytes) -> None:
-    """Write ``data`` to a new file, 0600, in one step. Raises FileExistsError if anything, even a link, is there."""
+    """Write ``data`` to a new file, 0600, in one step. Raise FileExistsError if anything is there, even a link."""
     folder, name = os.path.split(path)
     with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=f".{name}.") as private:
         private.write(data)
@@ -68,11 +69,12 @@ def create(path: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> Iterator[str]:
-    """A private file next to ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
+    """Yield a private file next to ``path`` that durably holds ``data``, with the attributes of ``path`` or those that
+    it will have.
 
-    The block renames it or takes it away; an error takes it away too. Its name is no other writer's, so that what a
-    writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError, and
-    LeftBehindError if even an error leaves it there.
+    The block renames or removes it; an error removes it too. No other writer has this name, so a writer renames only
+    what it wrote itself. The next run removes what a killed one left. Raise OSError, and LeftBehindError if an error
+    leaves the file there.
     """
     discard_leftover(path)
     folder, prefix = _private(path)
@@ -90,8 +92,8 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
 
 
 def discard_leftover(path: str) -> None:
-    """Remove every private file next to ``path``: while writers hold the folder, a killed one's. Raises OSError,
-    LeftBehindError."""
+    """Remove every private file next to ``path``. Writers lock the folder, so these are from killed ones. Raise
+    OSError, LeftBehindError."""
     folder, prefix = _private(path)
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
@@ -151,7 +153,7 @@ def sync_folder(folder: str) -> None:
 def folder_lock(folder: str) -> Iterator[None]:
     """Hold the folder against other holders of this lock on this machine; the system frees it with the process.
 
-    Raises OSError, a BlockingIOError if another process holds it for longer than any of ours does.
+    Raise OSError: a BlockingIOError if another process holds the lock for longer than any of ours does.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     end = time.monotonic() + LOCK_SECONDS
@@ -176,7 +178,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _find_lock_holder(descriptor: int) -> str:
-    """Who holds the lock of a file, as proc_locks(5) has it."""
+    """Return which process holds the lock of a file, from proc_locks(5)."""
     inode = f":{os.fstat(descriptor).st_ino}"
     with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
         for words in map(str.split, locks):
@@ -186,7 +188,7 @@ def _find_lock_holder(descriptor: int) -> str:
 
 
 def private_folder(path: str) -> None:
-    """Make ``path`` and what is missing above it with mode 0700. Raises OSError."""
+    """Create ``path`` and all missing folders above it with mode 0700. Raise OSError."""
     path = os.path.abspath(path)
     if not os.path.isdir(path):
         private_folder(os.path.dirname(path))

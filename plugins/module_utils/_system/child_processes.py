@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of an operator: no input and no output but for a value that is exchanged, a session of their own, and an end
-after so many seconds."""
+"""Run commands of an operator, each in a session of its own and with a time limit.
+
+They get no input, and their output is dropped. ``exchange`` is the exception: it passes a value in or out.
+"""
 
 from __future__ import annotations
 
@@ -17,36 +19,35 @@ from dataclasses import dataclass
 
 from . import pipe_exchange, pipelines
 
-ROUNDS = 10  # of looking for what was forked while the others were killed
+ROUNDS = 10  # of searching for processes that were forked during the kills
 POLL = 0.1
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
 
 
-def ended(
+def run_command(
     argv: Sequence[str],
     seconds: float,
     folder: str | None = None,
     note: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> int:
-    """The exit code of a command. What it leaves running outlives this process.
+    """Run a command and return its exit code. What it leaves running outlives this process.
 
-    After ``seconds`` it is killed with all that it has started in its session, and the code is TIMED_OUT. In the file
-    ``note`` stands which process it is, so that whoever comes after this one was killed can wait for it. Without an
-    ``environment`` it is a command of the operator, and gets ours.
+    After ``seconds`` its whole session is killed, and the code is TIMED_OUT. The file ``note`` says which process it
+    is. If this process is killed, the next one can wait for the command. Without an ``environment`` the command gets
+    ours, as a command of the operator.
     """
-    none = subprocess.DEVNULL
-    sign = functools.partial(_sign, note) if note else None
+    note_process = functools.partial(_note_process, note) if note else None
     try:
         process = subprocess.Popen(
             list(argv),
             cwd=folder,
-            stdin=none,
-            stdout=none,
-            stderr=none,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
-            preexec_fn=sign,
+            preexec_fn=note_process,
         )
     except OSError:
         return NOT_FOUND
@@ -61,7 +62,7 @@ def ended(
 
 @dataclass(frozen=True, repr=False)
 class Exchange:
-    """How a command ended, and what it printed: that may be a value, and is shown to nobody."""
+    """The exit code and the output of a command. The output may be a value and is never shown."""
 
     rc: int
     output: bytes
@@ -69,9 +70,12 @@ class Exchange:
 
 
 def exchange(argv: Sequence[str], data: bytes, seconds: float) -> Exchange:
-    """Run a command with ``data`` on its standard input. Its environment is the one that this process was born with:
-    what was put into ours since then may be a key. Otherwise as ``ended``: what it leaves running, such as an agent,
-    may keep the output open."""
+    """Run a command with ``data`` on its standard input, and return its output.
+
+    The command gets the environment with which this process was started, since a variable that was set later may be a
+    key. Otherwise this is like ``run_command``: a process that the command leaves running, such as an agent, may keep
+    the output open.
+    """
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
@@ -95,43 +99,45 @@ def _born_environment() -> dict[bytes, bytes]:
         return {name: value for name, _, value in entries}
 
 
-def at_work(note: str) -> dict[int, str]:
-    """By pid each noted ``command``, and each ``run`` that waits for one, as far as they live and are not ours."""
+def find_running(note: str) -> dict[int, str]:
+    """Return the noted processes that are alive and not this one. By pid, each is a ``command``, or a ``run`` that
+    waits for one."""
     found = {}
     with contextlib.suppress(OSError, ValueError), open(note, encoding="ascii") as handle:
         for line in handle:
             who, pid, born = line.split()
-            if int(born) and int(born) == _born(int(pid)) and int(pid) != os.getpid():
+            if int(born) and int(born) == _start_ticks(int(pid)) and int(pid) != os.getpid():
                 found[int(pid)] = who
     return found
 
 
 def outlast(note: str, seconds: float) -> dict[int, str]:
-    """Wait for what is noted, and kill its commands after ``seconds``, as their runs would; what is there even then."""
-    left = _gone(note, seconds)
+    """Wait for the noted processes, and kill their commands after ``seconds``, as their runs would. Return those that
+    remain."""
+    left = _await_end(note, seconds)
     commands = [pid for pid, who in left.items() if who == "command"]
     for pid in commands:
         kill_session(pid)
-    return _gone(note, 1) if commands else left
+    return _await_end(note, 1) if commands else left
 
 
-def _gone(note: str, seconds: float) -> dict[int, str]:
+def _await_end(note: str, seconds: float) -> dict[int, str]:
     end = time.monotonic() + seconds
-    while (left := at_work(note)) and time.monotonic() < end:
+    while (left := find_running(note)) and time.monotonic() < end:
         time.sleep(POLL)
     return left
 
 
-def _sign(note: str) -> None:
-    """Between fork and exec, so that nothing is ever run that is not noted. What an earlier run has left stays so."""
-    noted = {**at_work(note), os.getpid(): "command", os.getppid(): "run"}
-    text = "".join(f"{who} {pid} {_born(pid)}\n" for pid, who in noted.items())
+def _note_process(note: str) -> None:
+    """Note the process between fork and exec, so that nothing runs without a note. Notes of an earlier run stay."""
+    noted = {**find_running(note), os.getpid(): "command", os.getppid(): "run"}
+    text = "".join(f"{who} {pid} {_start_ticks(pid)}\n" for pid, who in noted.items())
     with contextlib.suppress(OSError), open(note, "w", encoding="ascii") as handle:
         handle.write(text)
 
 
-def _born(pid: int) -> int:
-    """When a process began, in clock ticks since the boot (proc(5), fields 3 and 22); 0 where it has ended."""
+def _start_ticks(pid: int) -> int:
+    """Return when a process began, in clock ticks since the boot (proc(5), fields 3 and 22). 0 if it has ended."""
     with contextlib.suppress(OSError):
         fields = stat(pid)
         return 0 if fields[0] in "ZX" else int(fields[19])
@@ -139,13 +145,14 @@ def _born(pid: int) -> int:
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel says of a process: proc(5)'s fields of ``stat`` from the third on. Raises OSError."""
+    """Return the fields of ``stat`` of a process, from the third one on (proc(5)). Raise OSError."""
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
         return handle.read().rpartition(")")[2].split()
 
 
 def kill_session(leader: int) -> None:
-    """Kill a process that leads a session, its group, and where there is a /proc every other group of that session."""
+    """Kill a process that leads a session, and its group. If there is a /proc, kill all other groups of the session,
+    too."""
     for _ in range(ROUNDS):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
@@ -158,7 +165,8 @@ def kill_session(leader: int) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    """The living processes of its session but itself; none if there is no /proc (proc(5), fields 3 and 6)."""
+    """Return the other living processes of the leader's session. The list is empty if there is no /proc (proc(5),
+    fields 3 and 6)."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -170,10 +178,14 @@ def _session(leader: int) -> list[int]:
 
 
 def program(argv: Sequence[str]) -> str:
-    """What a command is called by: a whole line in one word may hold a secret further on."""
+    """Return the name of the program of a command. The rest is not shown: it may hold a secret."""
     return (argv[0].split() or [""])[0]
 
 
 def format_failure(rc: int, seconds: float, program: str) -> str:
-    """What to say of a command that did not end with 0."""
-    return f"it did not finish within {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"
+    """Return why a command failed, for a message."""
+    return (
+        f"it did not finish within {seconds:.0f} seconds"
+        if rc == TIMED_OUT
+        else f"{program} {pipelines.format_exit(rc)}"
+    )

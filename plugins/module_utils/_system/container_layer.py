@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of a container that ends with this process: what is written to them is lost, unless they are mounted."""
+"""Find files that are lost when a container ends with this process: those that are not mounted into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 
 
 def is_lost(path: str) -> bool:
-    """Whether ``path``, or the folder where it would be created, is in such a container and not mounted into it."""
+    """Return whether ``path``, or the folder where it would be created, will be lost with the container."""
     if not ends_with_us():
         return False
     while not os.path.lexists(path):
@@ -29,9 +29,9 @@ def is_lost(path: str) -> bool:
 
 @functools.cache
 def ends_with_us() -> bool:
-    """Whether this process, or its ancestor that is the first process of the container, is what the container runs.
+    """Return whether the container ends with this process, or with its ancestor that is the container's first process.
 
-    A process of ``podman exec`` has no such ancestor. If /proc hides processes of others, this is no container of ours.
+    A process of ``podman exec`` has no such ancestor. If /proc hides the processes of others, the answer is no.
     """
     try:
         pid, names = os.getpid(), set()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which filesystem has a path, proc_pid_mountinfo(5)."""
+"""Find the filesystem that has a path (proc_pid_mountinfo(5))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")  # how a blank in the name of a folder is w
 
 
 class Mount(NamedTuple):
-    """What is mounted where, and the type of its filesystem."""
+    """A mount point, the folder of the filesystem that is mounted there, and the type of the filesystem."""
 
     root: str
     point: str
@@ -33,7 +33,7 @@ def mount_of(path: str) -> Mount:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or in it."""
+    """Return whether a path is the folder, or in it."""
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 

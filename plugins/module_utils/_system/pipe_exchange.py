@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a command reads from us and prints until it ends: what it leaves running may keep its output open much longer.
+"""Exchange data with a command through pipes until it ends, even if a process that it started keeps the output open.
 
-Pipes, since a file without a name would keep the output for as long as that runs, and a command that opens /dev/stderr
-would cut it off.
+A file without a name would keep the output for as long as that process runs. A command that opens /dev/stderr would
+also truncate it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CAPACITY = 1 << 20  # bytes: more than a pipe can hold (fs.pipe-max-size), so th
 
 
 def communicate(process: subprocess.Popen[bytes], data: bytes, seconds: float) -> tuple[bytes, bytes]:
-    """Give ``data`` to a command with three pipes, and return its output and its errors when it has ended.
+    """Write ``data`` to a command that has three pipes. Return its output and its errors when it has ended.
 
-    Raises subprocess.TimeoutExpired after so many ``seconds``. The pipes are closed in any case.
+    Raise subprocess.TimeoutExpired after ``seconds``. The pipes are closed in any case.
     """
     end = time.monotonic() + seconds
     output, errors = bytearray(), bytearray()
@@ -49,7 +49,7 @@ def communicate(process: subprocess.Popen[bytes], data: bytes, seconds: float) -
 
 
 def _give(descriptor: int, left: bytearray) -> bool:
-    """Write what the pipe has room for, and say whether more is to come."""
+    """Write what fits into the pipe, and return whether anything is left."""
     try:
         del left[: os.write(descriptor, left)]
     except BrokenPipeError:  # it does not want the rest
@@ -58,7 +58,7 @@ def _give(descriptor: int, left: bytearray) -> bool:
 
 
 def _take(descriptor: int, found: bytearray) -> bool:
-    """Read what is in the pipe, and say whether more may come."""
+    """Read what is in the pipe, and return whether more may come."""
     chunk = os.read(descriptor, CAPACITY)
     found += chunk
     return bool(chunk)

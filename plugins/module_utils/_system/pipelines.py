@@ -32,9 +32,9 @@ class Program:
 
 @contextlib.contextmanager
 def output_of(program: Program, failed: Failed, over: Cancellation | None = None) -> Iterator[IO[bytes]]:
-    """What a program writes, to be read in the block. After the block it is read to its end, and the exit code counts.
+    """Yield the output of a program. After the block, the rest of the output is read, and the exit code is checked.
 
-    Raises what ``failed`` makes. Where the block raises, or it is ``over``, the program is killed.
+    Raise the error that ``failed`` returns. If the block raises, or if ``over`` is announced, the program is killed.
     """
     with (
         tempfile.TemporaryFile() as complaints,
@@ -49,7 +49,7 @@ def output_of(program: Program, failed: Failed, over: Cancellation | None = None
     ):
         output = cast("IO[bytes]", process.stdout)
         if over:
-            over.then(process.kill)
+            over.on_cancel(process.kill)
         try:
             yield output
             while output.read(CHUNK):
@@ -61,8 +61,8 @@ def output_of(program: Program, failed: Failed, over: Cancellation | None = None
             raise failed(process.returncode, complaints)
 
 
-def ended(code: int) -> str:
-    """How a program ended, by the exit code that subprocess gives: it is negative after a signal."""
+def format_exit(code: int) -> str:
+    """Return how a program ended. The exit code is that of subprocess, which is negative after a signal."""
     if code >= 0:
         return f"ended with exit code {code}"
     names = {one.value: one.name for one in signal.Signals}
@@ -70,6 +70,6 @@ def ended(code: int) -> str:
 
 
 def first_line(complaints: IO[bytes]) -> str:
-    """The first line of what a program complained of."""
+    """Return the first line of a program's error messages."""
     complaints.seek(0)
     return complaints.readline().decode("utf-8", "replace").strip()[:LINE_CHARACTERS] or "no message"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a long step is, in one small file that is rewritten meanwhile, for whoever watches."""
+"""The progress of a long step, in one small file that is rewritten while the step runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERY_SECONDS = 1.0
 
 @final
 class StepNumbers(TypedDict):
-    """What is being done, and how many bytes or rows of at ``most`` about how many are done."""
+    """What the step is doing, how many bytes or rows are done, and about how many there are at ``most``."""
 
     doing: str
     done: int | None
@@ -36,7 +36,7 @@ class RewritePace(TypedDict):
 
 
 class ColumnNumbers(RewritePace):
-    """How many values of a column are re-encrypted."""
+    """The number of re-encrypted values of a column."""
 
     column: str
     done: int
@@ -46,7 +46,7 @@ class ColumnNumbers(RewritePace):
 
 @final
 class RewriteNumbers(RewritePace):
-    """How many values are re-encrypted, in all and by column."""
+    """The number of re-encrypted values, in total and by column."""
 
     rotation_id: str
     key_id: str
@@ -62,12 +62,12 @@ Numbers = Union[StepNumbers, RewriteNumbers]
 
 
 class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
-    """``path`` is None if nobody watches. That the file cannot be written never stops the work."""
+    """``path`` is None if no one watches. A file that cannot be written never stops the work."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self._doing = ""
-        self._begun = self._told = 0.0
+        self._begun = self._written = 0.0
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -75,20 +75,20 @@ class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
         self.end()
 
     def tell(self, doing: str, done: int | None = None, most: int | None = None, unit: str = "bytes") -> None:
-        """Write what is being done now."""
+        """Write the current progress."""
         moment = time.monotonic()
         if doing != self._doing:
-            self._doing, self._begun, self._told = doing, moment, 0.0
-        if self._path is None or moment - self._told < EVERY_SECONDS:
+            self._doing, self._begun, self._written = doing, moment, 0.0
+        if self._path is None or moment - self._written < EVERY_SECONDS:
             return
-        self._told = moment
+        self._written = moment
         seconds = round(moment - self._begun)
         numbers: StepNumbers = {"doing": doing, "done": done, "most": most, "unit": unit, "seconds": seconds}
         with contextlib.suppress(OSError):
             atomic_file.replace(self._path, json.dumps(numbers).encode(), mode=0o644)
 
     def end(self) -> None:
-        """Nobody need look anymore."""
+        """Remove the file."""
         if self._path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)

@@ -13,33 +13,33 @@ T = TypeVar("T")
 
 
 class Cancellation:
-    """Whether the others are to end: what was to be called then, such as the kill of a process, is called once."""
+    """Tells parallel tasks to stop. Calls that were registered, such as the kill of a process, are made once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._said = False
+        self._is_cancelled = False
         self._calls: list[Callable[[], object]] = []
 
-    def then(self, call: Callable[[], object]) -> None:
-        """Have it called when it is over, at once where it is by now."""
+    def on_cancel(self, call: Callable[[], object]) -> None:
+        """Call this when the tasks are to stop; at once if they are to stop already."""
         with self._lock:
-            if not self._said:
+            if not self._is_cancelled:
                 self._calls.append(call)
                 return
         call()
 
-    def say(self) -> None:
-        """From now on it is so."""
+    def cancel(self) -> None:
+        """Tell the tasks to stop."""
         with self._lock:
-            self._said = True
+            self._is_cancelled = True
         for call in self._calls:
             call()
 
 
-def all_of(works: Sequence[Callable[[Cancellation], T]], most: int = 0) -> list[T]:
-    """What each returns, in their order; ``most`` is how many work at once, all of them without it.
+def run_all(works: Sequence[Callable[[Cancellation], T]], most: int = 0) -> list[T]:
+    """Run tasks in parallel and return their results in the same order. ``most`` limits how many run at once.
 
-    The first error is raised when all have ended, which they hear of by Over.
+    If one fails, the ``Cancellation`` tells the others to stop. The first error is raised when all have ended.
     """
     over = Cancellation()
     if len(works) == 1:
@@ -50,6 +50,6 @@ def all_of(works: Sequence[Callable[[Cancellation], T]], most: int = 0) -> list[
             for future in as_completed(futures):
                 future.result()
         except BaseException:
-            over.say()
+            over.cancel()
             raise
     return [future.result() for future in futures]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users by their names. In a container one may have a number alone."""
+"""Users by their names. In a container, a user may have a number only."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import contextlib
 import os
 import pwd
 
-LOGIN = "/proc/self/loginuid"  # proc(5): set once when somebody logs in, whatever they become since
+LOGIN = "/proc/self/loginuid"  # proc(5): set once at login, and kept by su and sudo
 NOBODY = 2**32 - 1
 
 
 def name_of(uid: int) -> str:
-    """The name of the user, or the number where the system knows none."""
+    """Return the name of the user, or the number if the system has no name for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -21,12 +21,12 @@ def name_of(uid: int) -> str:
 
 
 def own_name() -> str:
-    """Under whose rights this process acts."""
+    """Return the name of the user who runs this process."""
     return name_of(os.geteuid())
 
 
 def login_uid() -> int | None:
-    """Who logged in to get here; None if nobody did, as at boot, or where the system does not say."""
+    """Return the user who logged in. None if no one did, as at boot, or if the system does not say."""
     with contextlib.suppress(OSError, ValueError), open(LOGIN, encoding="ascii") as handle:
         found = int(handle.read())
         return None if found == NOBODY else found
@@ -34,6 +34,6 @@ def login_uid() -> int | None:
 
 
 def login() -> str | None:
-    """The same by name."""
+    """Return the name of the user who logged in, or None."""
     uid = login_uid()
     return None if uid is None else name_of(uid)

@@ -54,7 +54,7 @@ def _dumped(task: HostTask) -> ModuleResult:
 
 
 def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> ModuleResult:
-    """The proved dump of one database, or what is to be done for it."""
+    """Return the proved dump of one database, or what to do for it."""
     from .._backup import dump_rights, restore_proof
     from .._backup.dump import Backup
     from .._engine.postgres import server_info
@@ -89,7 +89,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
 
 
 def _cleared(task: HostTask) -> ModuleResult:
-    """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
+    """Drop leftover copies of each database, if possible. A repair creates its copy with the admin."""
     from .._backup import restore_proof
     from .._engine.application import django_project
     from .._engine.postgres import server_info

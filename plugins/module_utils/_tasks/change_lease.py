@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
     from .._engine.postgres.lease import Holder
 
-TRIES = 5  # to drop the triggers of a fence that refuses nothing anymore, and what was prepared
+TRIES = 5  # to drop the prepared values, and the triggers of a fence that is open
 
 
 def change_lease(task: HostTask) -> ModuleResult:
@@ -81,8 +81,11 @@ def _delete(path: str, task: HostTask) -> None:
 
 
 def _open_fence(databases: Sequence[Database]) -> ModuleResult:
-    """Everything that is verified before the start is: let everybody write again. What cannot be dropped now is dropped
-    when the lease is released. Raises E_STALE_WRITER if a process that was not stopped waits for just that."""
+    """Allow all writes again, after everything that is verified before the start.
+
+    What cannot be dropped now is dropped when the lease is released. Raise E_STALE_WRITER if a process that was not
+    stopped waits to write.
+    """
     from .._engine.rewrite import fence
 
     hidden = [who for database in databases for who in fence.refuse_writers(database)]

@@ -13,7 +13,7 @@ from .host_task import HostTask, ModuleResult, TaskParams
 
 
 def change_logins(task: HostTask) -> ModuleResult:
-    """What became of the sessions in the database. A dry run only refuses."""
+    """Change the sessions in the database, and return the result. A dry run only refuses."""
     from .._engine.application import django_project, stored_sessions
     from .._engine.crypto.key_set import signing_name
     from .._engine.postgres import lease

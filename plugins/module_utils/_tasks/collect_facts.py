@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def collect_facts(task: HostTask) -> ModuleResult:
-    """Everything at once. Raises what opening the application raises."""
+    """Collect everything at once. Raise the errors of opening the application."""
     from .._engine import host_facts
     from .._engine.application import django_project
     from .._engine.open_application import open_application
@@ -62,7 +62,8 @@ def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSes
 
 
 def _of_django(application: Application, request: Request, params: TaskParams) -> tuple[ModuleResult, Any]:
-    """What is asked of Django before it lets the databases go, and how fast the application reads a value."""
+    """Return what must be asked of Django before it closes the databases, and how fast the application reads a
+    value."""
     from .._engine import host_facts
     from .._engine.proof import model_reading
 
@@ -80,7 +81,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
 
 
 def _held_in_caches(application: Application) -> ModuleResult:
-    """The caches that outlive the processes, and what they and the sessions hold under the old keys."""
+    """Return the caches that outlive the processes, and what they and the sessions hold under the old keys."""
     from .._engine.application import lasting_caches
     from .._engine.discovery import cached_tokens
 
@@ -94,7 +95,7 @@ def _held_in_caches(application: Application) -> ModuleResult:
 
 
 def _preparation(application: Application, request: Request, *, wanted: bool) -> ModuleResult:
-    """The tables that cannot be prepared, with why, and how many bytes what is prepared needs."""
+    """Return the tables that cannot be prepared, with the reasons, and the bytes that the prepared values need."""
     from .._engine import preparation
     from .._engine.crypto import schemes
 

@@ -8,9 +8,9 @@ from .host_task import HostTask, ModuleResult
 
 
 def compare_logs(task: HostTask) -> ModuleResult:
-    """The position in each log, or the counts since an earlier one.
+    """Return the position in each log, or the counts since an earlier one.
 
-    Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN.
+    Raise E_OPTION for an invalid pattern, E_LOG_ERRORS and E_LOG_UNSEEN.
     """
     from .._monitoring import log_window
 

@@ -45,8 +45,10 @@ def compare_readings(task: HostTask) -> ModuleResult:
 
 @dataclass(frozen=True)
 class TakenReading:
-    """What was read, which attributes were left out of it, and how many values of each table may be read in another
-    way than before, by why."""
+    """What was read, and which attributes were left out.
+
+    It also counts by table, and by reason, the values that may be read differently than before.
+    """
 
     reading: RecordedReading
     left_out: set[str]
@@ -54,7 +56,7 @@ class TakenReading:
 
 
 def _read(params: TaskParams, application: Application) -> TakenReading:
-    """Everything that the application reads; what differs from the baseline is read twice."""
+    """Read everything that the application reads. What differs from the baseline is read twice."""
     from .._engine.proof import damage, model_reading, write_counters
     from .._engine.proof.model_readers import is_left_out
     from .._monitoring import response_times
@@ -88,7 +90,7 @@ def _read(params: TaskParams, application: Application) -> TakenReading:
 
 
 def _judge(params: TaskParams, application: Application, taken: TakenReading) -> ModuleResult:
-    """Raise what is worse than in the baseline. If nothing is, the application may write again."""
+    """Raise an error for what is worse than in the baseline. Otherwise, the application may write again."""
     from .._engine.proof import model_reading
 
     reading = taken.reading
@@ -126,10 +128,10 @@ def _written_meanwhile(params: TaskParams, parts: Collection[tuple[Database, Seq
 
 
 def _open(application: Application) -> list[str]:
-    """All is proved: the application may write again. What cannot be dropped now is when the lease is returned.
+    """Let the application write again, after everything is verified. Return the refused sessions of a pooler.
 
-    Returns the sessions of a pooler that were refused. Raises E_STALE_WRITER if a process that was not stopped waits
-    for just that.
+    What cannot be dropped now is dropped when the lease is released. Raise E_STALE_WRITER if a process that was not
+    stopped waits to write.
     """
     from .._engine.rewrite import fence
 

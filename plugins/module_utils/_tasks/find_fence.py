@@ -10,9 +10,11 @@ from .host_task import HostTask, ModuleResult
 
 
 def find_fence(task: HostTask) -> ModuleResult:
-    """Whether a database refuses what others write, or has prepared values. Raises E_FENCED, or returns
-    E_PREPARED_LEFT with the ``holder`` of the lease, unless that is accepted. Whether that run is alive is known on the
-    control node."""
+    """Find out whether a database refuses the writes of others, or has prepared values.
+
+    Raise E_FENCED, or return E_PREPARED_LEFT with the ``holder`` of the lease, unless that is accepted. The control
+    node knows whether that run is alive.
+    """
     from .._engine.postgres import lease
     from .._engine.postgres.catalog import PREPARED
     from .._engine.rewrite import fence, prepared_table

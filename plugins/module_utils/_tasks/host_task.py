@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the work of a module is given, alone or as one of several in a process."""
+"""The arguments of a module's work, whether it runs alone or as one of several in a process."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class HostTask(Protocol):
 
 
 def surveys_of(task: HostTask) -> KnownSurveys | None:
-    """What discovery found for the tasks before this one in its process; None of a module that runs alone."""
+    """Return what discovery found for earlier tasks of this process. None for a module that runs alone."""
     return getattr(task, "surveys", None)

@@ -30,14 +30,14 @@ class AskedProcesses(NamedTuple):
 
     @property
     def still_runs(self) -> bool:
-        """Whether it is a unit that still has a process, as systemd says, which does not show itself to us."""
+        """Return whether it is a unit that still has a process, according to systemd, which this user cannot see."""
         from .._services.units import Unit
 
         return self.kind == "unit" and Unit(self.name).has_process
 
 
 def judge_processes(task: HostTask) -> ModuleResult:
-    """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
+    """Judge each process that is asked for by the keys it holds. Raise E_ENV_*, E_OPTION or E_PROCESS_*."""
     from .._destinations import key_destinations
     from .._engine.crypto.key_set import KeySet
     from .._services import processes, secret_pods
@@ -67,7 +67,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
 
 
 def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
-    """The last change of the keys, or the one that is still to come."""
+    """Return the last change of the keys, or the future one."""
     from .._destinations import key_destinations
     from .._destinations.dialects import DIALECTS
     from .._services.process_staleness import KeyChange
@@ -90,7 +90,7 @@ def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
 
 
 def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[AskedProcesses, set[int]]:
-    """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
+    """Return the pids of each unit, pid and pattern. Raise E_OPTION."""
     from .._destinations import key_destinations
     from .._services import processes
     from .._services.units import Unit

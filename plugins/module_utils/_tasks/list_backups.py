@@ -11,13 +11,13 @@ from .host_task import HostTask, ModuleResult
 
 
 def list_backups(task: HostTask) -> ModuleResult:
-    """What the manifests say."""
+    """Return the content of the manifests."""
     from .._backup import manifest
 
     folder = task.params["backup_dir"]
     if task.params["absent"] == "accept" and not os.path.lexists(folder):
         return {"changed": False, "backups": [], "key_ids": []}
-    if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
+    if not os.path.isdir(folder):  # on another host or not mounted: an empty list would allow destroying keys
         raise BackupList(path=folder, reason="it does not exist")
     manifest.refuse_undescribed(folder)
     found = [described.as_kept(path) for path, described in manifest.in_folder(folder)]

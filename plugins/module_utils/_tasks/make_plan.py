@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say what a rotation would re-encrypt."""
+"""Report what a rotation would re-encrypt."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def make_plan(task: HostTask) -> ModuleResult:
-    """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
-    is not the store's."""
+    """Open the application and report its content. If the files hold other keys than the store, report only their key
+    ID."""
     from .._destinations import agreement, env_file_editor, key_destinations
     from .._engine.create_plan import create_plan
     from .._engine.crypto.key_set import KeySet
@@ -42,7 +42,7 @@ def make_plan(task: HostTask) -> ModuleResult:
 
 
 def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[dict[str, str]]:
-    """What the application's own models read and write otherwise than a rotation needs."""
+    """Yield what the application's own models read and write differently than a rotation needs."""
     from .._engine import under_new_keys
     from .._engine.proof import model_reading
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare a re-encryption while the application serves, or prove what is prepared."""
+"""Prepare a re-encryption while the application serves, or prove what was prepared."""
 
 from __future__ import annotations
 
@@ -66,8 +66,10 @@ def _prepared(params: TaskParams, application: Application, known: Collection[st
 
 
 def _counted(params: TaskParams, application: Application) -> PreparationResult:
-    """The census of all rows that are prepared, with the digest of each in a file. What stops a rotation before its
-    first write stops it here."""
+    """Return the census of all prepared rows, and write the digest of each to a file.
+
+    What stops a rotation before its first write stops the preparation here.
+    """
     from .._engine import preparation, refusals
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_findings, row_digests
@@ -86,7 +88,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
 
 
 def _prove(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
-    """Verify what is prepared. Raises E_PREPARED, and then drops the tables."""
+    """Verify what was prepared. Raise E_PREPARED after dropping the tables."""
     from .._engine import preparation
     from .._engine.rewrite import prepared_table
 

@@ -9,7 +9,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def read_keys(task: HostTask) -> ModuleResult:
-    """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
+    """Return the application's own keys, readable only by the action that asked."""
     from .._destinations import key_destinations
     from .._module import sealed_result
 

@@ -27,8 +27,10 @@ SHOWN = 50  # rows of a table that the record names
 
 
 def reencrypt_values(task: HostTask) -> ModuleResult:
-    """Census, refusal of what is unreadable, then the work by the chosen method. After the switch the work comes first:
-    what is refused then is all that the application cannot read."""
+    """Take a census, refuse unreadable values, then re-encrypt by the chosen method.
+
+    After the switch, the re-encryption comes first, and only then the refusal of what the application cannot read.
+    """
     from .._engine import refusals
     from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
@@ -110,15 +112,17 @@ def _begin(
 
 
 def _stay_the_one_run(run: Reencryption, until_end: contextlib.ExitStack) -> None:
-    """Share the lock of the run until the process ends: what follows in it may write the keys of these values. Raises
-    E_STOPPED if nobody waits for that anymore."""
+    """Share the lock of the run until the process ends, since later steps may write the keys of these values.
+
+    Raise E_STOPPED if no one waits for the result anymore.
+    """
     run.stop.refuse_to_go_on()
     for database, _ in run.application.databases:
         until_end.enter_context(contextlib.closing(database.another()))
 
 
 def _fence(application: Application, params: TaskParams) -> ModuleResult:
-    """Keep other sessions from writing, before any value is looked at."""
+    """Keep other sessions from writing, before any value is read."""
     from .._engine.rewrite import fence
 
     without = application.put_up_fence(params["rotation_id"])
@@ -128,12 +132,12 @@ def _fence(application: Application, params: TaskParams) -> ModuleResult:
 
 
 def _first(concurrent_writes: ConcurrentWrites) -> dict[str, list[str]]:
-    """Of each table, the rows that the record names: another process wrote them, and they were re-encrypted."""
+    """Return by table the rows in the record that another process wrote and the rotation re-encrypted."""
     return {table: sorted(rows)[:SHOWN] for table, rows in concurrent_writes.rows.items() if rows}
 
 
 def _is_settlement(params: TaskParams) -> bool:
-    """Whether the application has the new keys already, and only values that were written meanwhile are left."""
+    """Return whether the application has the new keys already, and only concurrently written values are left."""
     return (
         bool(params["concurrent_writes"])
         and not params["share"]
@@ -143,14 +147,14 @@ def _is_settlement(params: TaskParams) -> bool:
 
 
 def _examined(application: Application, params: TaskParams) -> Examined:
-    """The census before the first write, and what is refused by it."""
+    """Take the census before the first write, and refuse what it finds."""
     from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_findings, row_digests
     from .._engine.request import TRIAL
 
     destination, reverse = params["destination"], params["reverse"]
-    known = destination in application.keyring.stages  # not in a dry run before the version is made
+    known = destination in application.keyring.stages  # not in a dry run before the version exists
     key_id = application.keyring.key_id(destination if known else "current")
     is_prepared = bool(params["preparation"]) and not reverse
     continues = row_digests.of_preparation(key_id) if is_prepared else key_id
@@ -159,7 +163,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
         tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
         results = found.results if found else [tally.result for tally in tallies]
         traced = rows is not None and rows.goes_on
-        if rows and (traced or found is None):  # of what is prepared, a file that begins here has only what was opened
+        if rows and (traced or found is None):  # of the prepared rows, a new file only has the decrypted ones
             rows.end(results)
     refusal = None
     if reverse:
@@ -178,8 +182,10 @@ def _examined(application: Application, params: TaskParams) -> Examined:
 
 
 def _prepared(application: Application, params: TaskParams, rows: Recording | None) -> PreparedCensus:
-    """The census of the rows that changed since they were prepared, and of all other tables; after the switch, of the
-    rows that changed since they were written."""
+    """Return the census of the rows that changed since they were prepared, and of all other tables.
+
+    After the switch, it is the census of the rows that changed since they were written.
+    """
     from .._engine.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.prepared_table import NEW, OLD

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``host_tasks`` can run: the work of each module, its options, and the packages that it needs."""
+"""The tasks that ``host_tasks`` can run: the work of each module, its options, and the packages that it needs."""
 
 from __future__ import annotations
 
@@ -51,8 +51,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModuleWork:
-    """The work of a module: a function with the name of its file. ``takes`` has by module which of its results are
-    options of this one, or a member of them, where that module ran before it in the same task."""
+    """The work of a module: a function with the name of its file.
+
+    ``takes`` has by module the results that become options of this one, or a member of them. They apply if that module
+    ran earlier in the same task.
+    """
 
     spec: Spec
     name: str

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def repair_values(task: HostTask) -> ModuleResult:
-    """For each database with such values: a copy of its backup, the values, the copy dropped."""
+    """For each database with such values, restore a copy of its backup, repair the values, and drop the copy."""
     from .._engine import repair as work
     from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
@@ -74,7 +74,7 @@ def _missing(application: Application, values: Iterable[str]) -> list[work.Left]
 
 
 def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
-    """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
+    """Return the backup of a database, and its manifest. Raise E_BACKUP_NONE, E_RESTORE_ENGINE."""
     from .._backup import dump
 
     one = dump.Backup(params["backup_dir"], params["backup"], alias)
@@ -86,7 +86,7 @@ def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
 
 
 def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database) -> Database:
-    """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
+    """Return the restored copy of the backup, which the ``admin`` creates if one is named."""
     from .._backup import pg_client, restore_proof
     from .._engine.postgres import server_info
     from .._engine.postgres.connection import Database
@@ -108,7 +108,7 @@ class _Kept:
         self.path = path
 
     def keep(self, replaced: Sequence[Any]) -> None:
-        """Raises OSError."""
+        """Keep it. Raise OSError."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             for one in replaced:

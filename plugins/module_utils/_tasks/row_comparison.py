@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every row next to what it was before the first write, by the row digests from that time."""
+"""Compare every row with its state before the first write, by the row digests of that time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SecondLook:
 
     @property
     def has_earlier(self) -> bool:
-        """Whether an interrupted run found rows that others had written."""
+        """Return whether an interrupted run found rows that others had written."""
         return bool(self._rows.earlier)
 
     @property
@@ -37,7 +37,7 @@ class SecondLook:
 
     @property
     def looks(self) -> dict[str, TableComparison]:
-        """What differs, by table."""
+        """Return what differs, by table."""
         return self._taken[1]
 
     @cached_property

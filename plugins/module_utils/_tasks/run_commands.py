@@ -9,7 +9,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def run_commands(task: HostTask) -> ModuleResult:
-    """Run them. Raises E_OPTION for an invalid command, and E_COMMAND."""
+    """Run the commands. Raise E_OPTION for an invalid command, and E_COMMAND."""
     params = task.params
     commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])
     asked = [] if task.check_mode else params["commands"]

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have the application's own command re-encrypt, prove what it did, and let the engine do what it left.
+"""Let the application's own command re-encrypt, prove its result, and let the engine do the rest.
 
-The command is one transaction (own_command.py): if any value is under the new version, an earlier run has committed it,
-and it never runs again over its own result. What it committed is compared with the census before it, which a note on
-this host keeps for a run that was killed in between.
+The command is one transaction (own_command.py). If any value is under the new version, an earlier run has committed it,
+and the command never runs again on its own result. What it committed is compared with the census before it. A note on
+this host keeps that census if a run is killed in between.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 
 def forwards(run: Reencryption) -> ModuleResult:
-    """To the new version. Raises E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, what a census refuses, E_COUNT_CHANGED
-    and E_DIGEST_CHANGED."""
+    """Re-encrypt to the new version.
+
+    Raise E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, the refusals of a census, E_COUNT_CHANGED and E_DIGEST_CHANGED.
+    """
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_comparison, census_findings
     from .._engine.proof.value_classes import UNOPENED
@@ -54,8 +56,11 @@ def forwards(run: Reencryption) -> ModuleResult:
 
 
 def backwards(run: Reencryption) -> ModuleResult:
-    """To the previous version, if the command has brought a value under another one. Raises E_OWN_COMMAND_NEEDED if it
-    fails and only it can restore a column, E_COUNT_CHANGED and E_DIGEST_CHANGED."""
+    """Re-encrypt to the previous version, if the command put a value under another one.
+
+    Raise E_OWN_COMMAND_NEEDED if the command fails and only it can restore a column, E_COUNT_CHANGED and
+    E_DIGEST_CHANGED.
+    """
     from .._engine.proof import census_comparison
 
     destination, application = run.params["destination"], run.application
@@ -82,7 +87,7 @@ def _run(run: Reencryption) -> None:
 
 
 def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") -> ModuleResult:
-    """The engine does what is left. The name of the command, how much it left, and why it failed, if it did."""
+    """Let the engine do the rest. Return the name of the command, how much it left, and why it failed, if it did."""
     destination = run.params["destination"]
     left = {column.name: column.not_under(destination) for column in after}
     for column in run.census:
@@ -100,14 +105,14 @@ class CensusNote:
         self._key_id = key_id
 
     def write(self, census: Sequence[CensusResult]) -> None:
-        """Keep it. Raises OSError if that cannot be done."""
+        """Keep the census. Raise OSError."""
         if self._path:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             text = json.dumps({"key_id": self._key_id, "census": [column.as_result() for column in census]})
             atomic_file.replace(self._path, text.encode())
 
     def read(self) -> list[CensusResult] | None:
-        """The census of this version; None if this host has no such census."""
+        """Return the census of this version. None if this host has no such census."""
         from .._engine.proof.census_result import CensusResult
 
         try:

@@ -59,8 +59,10 @@ def _do(
 
 @dataclass
 class _Task:
-    """One of the tasks, as an AnsibleModule would be to its work. ``until_end`` closes what a task leaves open for
-    those that follow it, ``surveys`` are what discovery found for those before it."""
+    """One of the tasks, in the role of an AnsibleModule.
+
+    ``until_end`` closes what a task leaves open for later ones. ``surveys`` are what discovery found for earlier ones.
+    """
 
     params: TaskParams
     check_mode: bool
@@ -77,7 +79,7 @@ class _Task:
     def of(
         cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
     ) -> _Task:
-        """Raises E_OPTION for options that the module has not; what was given is not shown."""
+        """Create a task. Raise E_OPTION for options that the module does not have. Their values are not shown."""
         validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:

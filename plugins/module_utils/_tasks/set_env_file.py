@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write keys to the environment file and the key files."""
+"""Write keys to the .env file and the key files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT = "{path} is a compiled file with the previous value of a key, and could no
 
 
 def set_env_file(task: HostTask) -> ModuleResult:
-    """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
+    """Rewrite the files in which a value differs. Without values, in a dry run, report what would be set."""
     from .._destinations import env_file_editor, key_destinations
 
     places = key_destinations.paths(task.params["path"], task.params["keys"])

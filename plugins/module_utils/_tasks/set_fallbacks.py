@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variable SECRET_KEY_FALLBACKS of the env file: former values of SECRET_KEY, with which Django still verifies."""
+"""The variable SECRET_KEY_FALLBACKS of the .env file: former values of SECRET_KEY that Django still accepts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOT_SET = f"the application, as it starts now, does not have the old key in its 
 
 
 def set_fallbacks(task: HostTask) -> ModuleResult:
-    """Put a key in front of the list, which a fresh start of the application must have; or take keys out of it, and put
-    former ones back. ``removed`` in the result are the positions of those keys to remove that were in the list.
+    """Put a key first in the list, or remove keys and put former ones back.
 
-    If the application does not start with the new list, or does not find the key, the line gets back what it had: one
-    that its settings cannot read would keep it from starting, under whatever keys.
+    ``removed`` in the result are the positions of the removed keys in the list. A fresh start of the application must
+    have an added key. If it does not, or does not start, the line gets its former value: a line that its settings
+    cannot read would keep it from starting under any keys.
     """
     params = task.params
     result: ModuleResult = {"changed": False, "path": params["env_file"]}
@@ -83,7 +83,7 @@ def why_unread(params: TaskParams) -> str:
 
 
 def _has_line(params: TaskParams) -> bool:
-    """Whether the env file sets the variable. An application whose keys are elsewhere may have no such file."""
+    """Return whether the .env file sets the variable. An application with its keys elsewhere may have no such file."""
     from .._destinations import env_file_editor
     from .._errors.env_file import EnvMissing
 
@@ -120,7 +120,7 @@ def _refuse_unread(params: TaskParams) -> ModuleResult:
 
 
 def _still_valid(params: TaskParams) -> ModuleResult:
-    """How many keys a fresh start of the application has in the list: those that were to leave it, and others."""
+    """Return how many removed keys, and how many other keys, a fresh start of the application has in the list."""
     from .._engine.application import django_project
     from .._options.application_start import read_settings
 

@@ -10,7 +10,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def switch_services(task: HostTask) -> ModuleResult:
-    """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
+    """Stop or start the services. Raise E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = task.params
     offered, wrong = services_of(params["services"])
     if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):

@@ -32,10 +32,12 @@ SHOWN = 50  # rows of a column that the record names
 
 @dataclass
 class Compared:
-    """The census that was compared with the baseline, and what differs: how many rows another process wrote by table,
-    of which rows it changed the value by column, which ones it added by table, and the rows by column that differ
-    although nobody is known to have written them. ``composed`` are its results if not every value was opened for it,
-    ``since`` what a report found to differ from before the first write."""
+    """The census that was compared with the baseline, and what differs.
+
+    By table: the rows that another process wrote, and those that it added. By column: the rows whose value it changed,
+    and the rows that differ although no one is known to have written them. ``composed`` are the results if not every
+    value was decrypted for it. ``since`` is what a report found to differ from before the first write.
+    """
 
     tallies: Sequence[Tally]
     composed: list[CensusResult] | None = None
@@ -52,8 +54,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class CensusTask:
-    """One census: what is asked, the application, the census before, and the findings of columns outside of the
-    rotation."""
+    """One census: the options, the application, the baseline, and the findings in columns outside of the rotation."""
 
     params: TaskParams
     application: Application
@@ -62,8 +63,11 @@ class CensusTask:
 
     @cached_property
     def keys(self) -> KeySet:
-        """The keys of the env file: those of a stage, where they are the same, since computing a key ID takes long.
-        Raises E_ENV_* unless the application has its keys from there."""
+        """Return the keys of the .env file. Those of a stage are used if they are equal, since computing a key ID is
+        slow.
+
+        Raise E_ENV_* unless the application has its keys from there.
+        """
         from .._options.engine_request import refuse_other_source
 
         keys = refuse_other_source(self.params, self.application.started)
@@ -71,7 +75,7 @@ class CensusTask:
 
     @property
     def judged(self) -> list[CensusResult]:
-        """Of the census before, the columns that this one counts."""
+        """Return those columns of the baseline that this census counts."""
         columns = _columns(self.params)
         return [column for column in self.baseline if not self.params["serving"] or column.name in columns]
 
@@ -131,7 +135,7 @@ def _migrations() -> ModuleResult:
 
 
 def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
-    """A result that fails if the data is not what was expected, and None if it is, or if nothing was expected."""
+    """Return a failed result if the data is not as expected. None if it is, or if nothing was expected."""
     from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
@@ -150,7 +154,7 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
             if params["accounted"]:
                 _refuse_unsettled(application, compared.tallies)
             _compare(asked, compared, look)
-        except RotationError as exc:  # who reads it asks where the values are, and who wrote them
+        except RotationError as exc:  # the reader needs to know where the values are, and who wrote them
             _name_written(params, compared, look)
             key_ids = {"key_ids": _key_ids(application)}
             return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
@@ -158,7 +162,7 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
 
 
 def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
-    """What other processes wrote since the census before."""
+    """Return what other processes wrote since the baseline."""
     if asked.params["serving"]:
         return {"served": compared.meanwhile}
     return {
@@ -171,14 +175,17 @@ def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
 
 
 def _rehearse(asked: CensusTask) -> None:
-    """Raise what would stop a rotation under new keys. That the application does not start with values which nobody has
-    supplied says nothing of those that a person has."""
+    """Raise the errors that would stop a rotation under new keys.
+
+    If the application does not start with values that no one supplied, this says nothing about values that a person
+    has.
+    """
     from .._engine import refusals, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.request import TRIAL
 
     params, application = asked.params, asked.application
-    # After the switch this process has the new keys: it does not read what is under the previous keys.
+    # After the switch, this process has the new keys and cannot read values under the previous ones.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
     found = [*under_new_keys.start_findings(application), *refusals.find_refused_updates(application)]
     found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []
@@ -195,8 +202,10 @@ def _key_ids(application: Application) -> dict[str, str]:
 
 
 def _reported(params: TaskParams, application: Application) -> Compared:
-    """The census for a report, and what differs from the one before the first write, as far as the row digests that an
-    unfinished rotation or rollback has left can say."""
+    """Return the census for a report, and what differs from the one before the first write.
+
+    The second part needs row digests that an unfinished rotation or rollback has left.
+    """
     from .._engine.proof import row_digests
 
     path, key_ids = params["row_digests"], _key_ids(application)
@@ -227,7 +236,7 @@ def _damaged(params: TaskParams, application: Application, written: dict[str, li
 
 
 def _named(compared: Compared) -> ModuleResult:
-    """Of a census that was refused: what was counted, and the rows that say why."""
+    """Return the counts of a refused census, and the rows that are the reason."""
     return {
         "targets": _targets(compared.results),
         "differing_rows": _first(compared.differing),
@@ -237,7 +246,7 @@ def _named(compared: Compared) -> ModuleResult:
 
 
 def _first(rows: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Of each column or table, the rows that the record names."""
+    """Return by column or table the rows that the record names."""
     return {name: each[:SHOWN] for name, each in rows.items()}
 
 
@@ -246,7 +255,8 @@ def _targets(results: list[CensusResult]) -> list[ColumnCounts]:
 
 
 def _counted(params: TaskParams, application: Application, baseline: list[CensusResult]) -> Compared:
-    """Every value is opened, or is exactly a token that such a process has opened while it was prepared."""
+    """Count every value. It is decrypted, unless it equals a token that the preparation has decrypted in such a
+    process."""
     if params["report_only"]:
         return _reported(params, application)
     stage, last = params["digest_stage"], params["preparation"].get("last")
@@ -291,7 +301,7 @@ def _refuse_outside(asked: CensusTask) -> None:
 
 
 def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
-    """The values that may need a version that is about to leave the env file; the action judges them."""
+    """Return the values that may need a version that the .env file is about to lose. The action judges them."""
     from .._engine import refusals
     from .._engine.proof import census_findings
 
@@ -303,8 +313,10 @@ def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
 
 
 def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusResult], look: SecondLook | None) -> None:
-    """Raise if the data, the env file or the application is not what it should be; E_VALUES_OVERWRITTEN if the rows
-    say that another process wrote what does not open."""
+    """Raise an error if the data, the .env file or the application is not as expected.
+
+    It is E_VALUES_OVERWRITTEN if the rows show that another process wrote the values that cannot be decrypted.
+    """
     from .._engine import refusals
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_comparison, census_findings, damage
@@ -331,7 +343,7 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
 
 
 def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> None:
-    """Raise what a rotation would refuse of values that stay as they are, unless a person settled it."""
+    """Raise what a rotation would refuse of values that stay unchanged, unless a person settled it."""
     from .._engine import refusals
     from .._engine.discovery.findings import refuse
 
@@ -339,8 +351,10 @@ def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> Non
 
 
 def _connected_since_before(params: TaskParams, application: Application) -> list[DatabaseSession]:
-    """At the end of a rotation, the application's sessions from before the env file was switched: what has them may
-    have other keys. Those of a pooler tell nothing of who uses them."""
+    """Return the application's sessions from before the switch of the .env file: their processes may have other keys.
+
+    The sessions of a pooler do not show who uses them.
+    """
     from .._destinations import key_destinations
     from .._engine.postgres import sessions
 
@@ -378,8 +392,10 @@ def _unopened(params: TaskParams, tallies: Sequence[Tally]) -> ModuleResult:
 
 
 def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> None:
-    """Compare it with the baseline: the digests of all, otherwise every row. Raises if a value differs that no other
-    process wrote."""
+    """Compare the census with the baseline: the digests of all values, otherwise every row.
+
+    Raise an error if a value differs that no other process wrote.
+    """
     from .._engine.proof import census_comparison
 
     baseline = asked.judged
@@ -403,8 +419,10 @@ def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> 
 
 
 def _name_written(params: TaskParams, compared: Compared, look: SecondLook | None) -> None:
-    """Of a census that was refused before it was compared with its baseline: what another process wrote since. It may
-    have caused the refusal, and may have written values that open and that are not what they were."""
+    """Return what another process wrote, for a census that was refused before its comparison with the baseline.
+
+    This may be the reason for the refusal. It may also have changed values that can be decrypted.
+    """
     if look and params["concurrent_writes"] and not (look.has_failed or compared.differing or params["serving"]):
         compared.written = _select_written(compared.tallies, look.looks)
         compared.added = _added(look.looks)
@@ -418,8 +436,8 @@ def _select_written(tallies: Sequence[Tally], looks: Looks) -> dict[str, list[st
 def _by_column(
     tallies: Sequence[Tally], looks: Looks, rows_of: Callable[[TableComparison, str], list[str]]
 ) -> dict[str, list[str]]:
-    """By column, as table.column, what ``rows_of`` finds in the look at its table; without columns that have no such
-    rows."""
+    """Return by column, as table.column, the rows that ``rows_of`` finds for its table. Columns without such rows are
+    left out."""
     found = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}
     rows = {name: rows_of(looks[table], column) for name, (table, column) in found.items() if table in looks}
     return {name: each for name, each in rows.items() if each}
@@ -431,7 +449,7 @@ def _added(looks: Looks) -> dict[str, list[str]]:
 
 
 def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
-    """The application reads its keys from the env file: they must be the ones that were proved."""
+    """Raise an error unless the keys in the .env file are the ones that were proved."""
     from .._destinations import key_destinations
 
     if found != expected:

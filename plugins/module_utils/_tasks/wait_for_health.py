@@ -9,7 +9,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def wait_for_health(task: HostTask) -> ModuleResult:
-    """Ask until it answers. Raises E_HEALTH or E_OPTION."""
+    """Wait until the application answers. Raise E_HEALTH or E_OPTION."""
     params = task.params
     check = health.HealthCheck(
         params["url"], params["host"], params["headers"], params["ca_file"], params["answer_timeout"]

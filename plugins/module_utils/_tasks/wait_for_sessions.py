@@ -11,7 +11,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def wait_for_sessions(task: HostTask) -> ModuleResult:
-    """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
+    """Wait until the sessions have closed, and report those that are left. Raise E_SESSIONS."""
     from .._engine.application import django_project
     from .._engine.postgres import sessions
     from .._engine.postgres.connection import Database

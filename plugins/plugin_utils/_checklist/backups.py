@@ -7,9 +7,9 @@ from __future__ import annotations
 import datetime
 
 from ...module_utils._errors.counts import counted
+from ...module_utils._system.timestamps import parse_with_offset
 from .database_capacity import databases
 from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result
-from .rehearsal import when
 
 RECENT = datetime.timedelta(days=1)
 PROVED = ("full", "sample")
@@ -28,7 +28,7 @@ def possible(seen: Observations) -> ChecklistItem:
         return ChecklistItem(
             "backup", STOP, summary, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
         )
-    times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
+    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return ChecklistItem(
             "backup", OK, "a backup can be created, and will be before anything is changed; there is no earlier one"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 
 from ...module_utils._errors.counts import counted
+from ...module_utils._system.timestamps import parse_with_offset
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 NAME = "rehearsal"
@@ -24,7 +25,7 @@ def rehearsed(seen: Observations) -> ChecklistItem:
     content = seen.plan.get("plan", {}).get("content_hash")
     if not content:
         return ChecklistItem(NAME, status, "there is no plan to compare a rehearsal with", f"Create the plan. {todo}")
-    past = [each for each in seen.rehearsals if when(each["time"]) <= seen.now + AHEAD]
+    past = [each for each in seen.rehearsals if parse_with_offset(each["time"]) <= seen.now + AHEAD]
     same = [each for each in past if each["plan_content"] == content]
     if not same:
         return ChecklistItem(
@@ -34,7 +35,7 @@ def rehearsed(seen: Observations) -> ChecklistItem:
     if not of_this:
         return ChecklistItem(NAME, status, f"only with another collection than {seen.collection}", todo)
     newest = max(of_this, key=lambda each: str(each["time"]))
-    age = (seen.now - when(newest["time"])) / datetime.timedelta(days=1)
+    age = (seen.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
     limit = seen.options["rehearsal_max_days"]
     if age > limit:
         return ChecklistItem(
@@ -49,8 +50,3 @@ def rehearsed(seen: Observations) -> ChecklistItem:
         f"{newest['rotation_id']} in staging, {counted(round(age), 'day')} ago, same plan and collection "
         f"{seen.collection}",
     )
-
-
-def when(text: str) -> datetime.datetime:
-    """Parse an ISO 8601 time, in UTC as in the records or with an offset."""
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

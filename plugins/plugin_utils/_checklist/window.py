@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import WindowTooShort
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
+from ...module_utils._system.timestamps import format_estimate, parse_with_offset
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
-from .rehearsal import when
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup, Proof
@@ -34,7 +34,7 @@ def window(seen: Observations) -> ChecklistItem:
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
         return ChecklistItem("window", status, f"none is set; {told}", todo)
     try:
-        start, end = (_time(limits[name]) for name in ("start", "end"))
+        start, end = (parse_with_offset(str(limits[name])) for name in ("start", "end"))
     except (KeyError, ValueError):
         todo = "Write it as {start: 2026-12-01T22:00:00+01:00, end: 2026-12-02T02:00:00+01:00}."
         return ChecklistItem("window", STOP, "key_rotation_window has no start and end with an offset", todo)
@@ -43,7 +43,7 @@ def window(seen: Observations) -> ChecklistItem:
         summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
         return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
-    summary = f"{_format_duration(left)} are left; {told}"
+    summary = f"{format_estimate(left)} are left; {told}"
     if seconds is None:
         return ChecklistItem("window", WARN, summary, "Check that this is enough.")
     if seconds * SLACK > left:
@@ -78,12 +78,12 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
         told += ", plus the time that the throttle waits"
     down = seen.options.get("down_for") or 0.0
     if down > values:
-        values, told = down, f"{told}; all of it takes {_format_duration(down)}, like the last rotation"
+        values, told = down, f"{told}; all of it takes {format_estimate(down)}, like the last rotation"
     elif not down:
         low, high = (values + each for each in STEPS)
         values, told = (
             max(low, LEAST),
-            f"{told}; with the steps around them, all of it takes {_format_duration(low)} to {_format_duration(high)}",
+            f"{told}; with the steps around them, all of it takes {format_estimate(low)} to {format_estimate(high)}",
         )
     if seen.options.get("backed_up"):
         return values, told
@@ -112,11 +112,11 @@ def down_for(events: Sequence[Event]) -> float | None:
     starts = [event for event in acts if event.is_done and event.state == "started"]
     if not stops or not starts:
         return None
-    begun, ended = when(stops[0].time), when(starts[-1].time)
+    begun, ended = parse_with_offset(stops[0].time), parse_with_offset(starts[-1].time)
     idle = [
-        when(event.time) - when(before.time)
+        parse_with_offset(event.time) - parse_with_offset(before.time)
         for before, event in zip(events, events[1:])
-        if event.name == ROTATE and event.is_intent and begun < when(event.time) < ended
+        if event.name == ROTATE and event.is_intent and begun < parse_with_offset(event.time) < ended
     ]
     return (ended - begun - sum(idle, datetime.timedelta())).total_seconds()
 
@@ -164,7 +164,7 @@ def _backup(seen: Observations) -> float | None:
 
 def _took(backup: KeptBackup, asked: str) -> float:
     proof: Proof = backup["proof"] or {}
-    dump = (when(backup["ended"]) - when(backup["begun"])).total_seconds()
+    dump = (parse_with_offset(backup["ended"]) - parse_with_offset(backup["begun"])).total_seconds()
     return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
 
 
@@ -174,15 +174,4 @@ def _largest_by_table(targets: Sequence[ColumnCounts]) -> list[ColumnCounts]:
 
 
 def _about(seconds: float) -> str:
-    return "less than 1 s" if seconds < 1 else f"about {_format_duration(seconds)}"
-
-
-def _format_duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
-def _time(text: Any) -> datetime.datetime:
-    found = when(str(text))
-    if found.tzinfo is None:
-        raise ValueError
-    return found
+    return "less than 1 s" if seconds < 1 else f"about {format_estimate(seconds)}"

@@ -18,6 +18,7 @@ FOLDERS = (
     "_engine",
     "_destinations",
     "_errors",
+    "_kubernetes",
     "_monitoring",
     "_options",
     "_record",

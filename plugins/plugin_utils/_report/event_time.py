@@ -33,17 +33,5 @@ def seconds(first: Event, last: Event) -> float:
     return max(by_clock, 0.0)
 
 
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def day(when: datetime.datetime) -> str:
     return f"{when.day} {when:%B %Y}"

@@ -13,10 +13,11 @@ from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, for_compromise
+from ...module_utils._system.timestamps import format_duration
 from .._task_types import Variables
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
-from .event_time import day, duration
+from .event_time import day
 from .rotation_state import RotationState
 from .run import Run
 from .step_lines import proof_line
@@ -105,7 +106,9 @@ def lines(ending: Ending, width: int) -> Iterator[str]:
     """The summary of the run that just ended, line by line, for a terminal of this ``width``."""
     width = max(NARROW, min(width, WIDE))
     rule, run = "─" * min(width, 78), ending.run
-    title = f" {TITLES[run.direction]} {ending.state.rotation_id}: {run.ended.upper()} in {duration(run.seconds)}"
+    title = (
+        f" {TITLES[run.direction]} {ending.state.rotation_id}: {run.ended.upper()} in {format_duration(run.seconds)}"
+    )
     yield from ("", rule, title, rule)
     for row in _rows(ending):
         yield from row.lines(width)
@@ -234,7 +237,7 @@ def _copied(texts: Iterable[str]) -> Iterator[Row]:
 
 
 def _times(ending: Ending) -> Iterator[Row]:
-    taken = (f"{name} {duration(took)}" for name, took in ending.state.times.whole.items())
+    taken = (f"{name} {format_duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
     yield from _prepared(ending.run, after_start=ending.state.census.proof.is_after_start)
     yield Row("downtime", _downtime(ending.state.downtime), whole=False)
@@ -249,7 +252,9 @@ def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
     seconds = sum(event.preparation.get("seconds", 0) for event in run.prepared)
     used = f"; {counted(run.by_sets, 'value was', 'values were')} changed by it" if run.worked else ""
     yield Row(
-        "prepared", f"{counted(rows, 'row')} in {duration(seconds)}, while the application served{used}", whole=False
+        "prepared",
+        f"{counted(rows, 'row')} in {format_duration(seconds)}, while the application served{used}",
+        whole=False,
     )
     if after_start:
         yield Row("verified", VERIFIED_TWICE, whole=False)
@@ -263,7 +268,7 @@ def _downtime(downtime: Downtime) -> str:
     fenced = "" if downtime.of_services else " (no service was stopped; writes to encrypted columns were refused)"
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
-    return f"{duration(downtime.seconds)}{fenced}"
+    return f"{format_duration(downtime.seconds)}{fenced}"
 
 
 def _backups(state: RotationState) -> Iterator[Row]:

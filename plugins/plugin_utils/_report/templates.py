@@ -15,7 +15,8 @@ from typing import Any
 import jinja2
 
 from ...module_utils._errors.counts import counted
-from .event_time import day, duration
+from ...module_utils._system.timestamps import format_duration
+from .event_time import day
 from .shown_text import in_order, one_line
 
 TemplateValues = Mapping[str, Any]  # what a template shows, by name
@@ -52,7 +53,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         thousands=lambda number: f"{number:,}",
         counted=counted,
-        duration=duration,
+        duration=format_duration,
         bytes=_bytes,
         moment=_moment,
         day=day,

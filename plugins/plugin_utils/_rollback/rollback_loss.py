@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ansible.utils.display import Display
 
 from ...module_utils._engine.proof.census_result import RowsNeeding
+from ...module_utils._errors.counts import join_first
 from ...module_utils._errors.values import RollbackLoses
 from .._report import data_state
 from .._task_types import TaskResult
@@ -62,10 +63,9 @@ class RollbackLoss:
             sum(each["count"] for each in self._needing),
             [row for each in self._needing for row in each["rows"]],
         )
-        more = f" and {count - len(rows):,} more" if count > len(rows) else ""
         return RollbackLoses(
             count=count,
-            rows=", ".join(rows) + more,
+            rows=join_first(rows, len(rows), count=count),
             key_id=key_ids.get("pending") or key_ids.get("current"),
             losing=losing,
             changed="No .env file was switched back.",

@@ -20,10 +20,11 @@ from ansible.plugins.callback import CallbackBase
 
 from ...module_utils._errors.base import address
 from ...module_utils._errors.counts import counted
+from ...module_utils._system.timestamps import format_duration
 from . import lines
 from .moving_line import MovingLine, attended
 from .step_names import step_of
-from .step_output import StepOutput, duration
+from .step_output import StepOutput
 
 WIDTH = 120  # at most
 BELOW = " " * 10  # in front of lines that belong to the step above
@@ -118,7 +119,7 @@ class StepCallback(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._end_step()
-        took, failed = duration(time.monotonic() - self._begun), sorted({*stats.failures, *stats.dark})
+        took, failed = format_duration(time.monotonic() - self._begun), sorted({*stats.failures, *stats.dark})
         if failed:
             self._tell([f"\nFailed after {took} on {', '.join(failed)}"], C.COLOR_ERROR)
         else:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._system.timestamps import format_duration
 from .step_names import NUMBERED
 
 COLLECTION = "tetech.key_rotation."
@@ -58,7 +59,7 @@ class StepOutput:
         return f"{self.title} ({self.took()}){': ' if sentence else ''}{sentence}"
 
     def took(self) -> str:
-        return duration(time.monotonic() - self.begun)
+        return format_duration(time.monotonic() - self.begun)
 
 
 def _format_messages(by_host: Mapping[str, str], named: bool) -> list[str]:
@@ -71,12 +72,3 @@ def _format_messages(by_host: Mapping[str, str], named: bool) -> list[str]:
 
 def _names(by_host: Mapping[str, str], message: str) -> str:
     return ", ".join(sorted(host for host, said in by_host.items() if said == message))
-
-
-def duration(seconds: float) -> str:
-    """``3.2 s``, ``45 s``, ``2 min 5 s``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 119.5:
-        return f"{seconds:.0f} s"
-    return f"{round(seconds) // 60} min {round(seconds) % 60} s"

@@ -33,7 +33,7 @@ class _NamedKey(TypedDict):
 
 
 class KeyEntry(_NamedKey, total=False):
-    """``destination`` is a path, or a dictionary; without one the key is a line of the env file."""
+    """``destination`` is a path, or a dictionary; without one the key is a line of the .env file."""
 
     destination: str | DestinationOptions | None
     type: str
@@ -46,7 +46,7 @@ KeyEntries = Sequence[KeyEntry]
 
 
 def destination_of(key: KeyEntry) -> DestinationOptions:
-    """The members of its destination; without any if that is a path, or the env file."""
+    """The members of its destination; without any if that is a path, or the .env file."""
     destination = key.get("destination")
     return destination if isinstance(destination, Mapping) else {}
 

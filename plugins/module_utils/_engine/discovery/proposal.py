@@ -74,6 +74,6 @@ def with_listed(proposed: KeyEntries, listed: KeyEntries, used: Collection[str])
 
 
 def _sources(values: Sequence[bytes], env: Mapping[str, str]) -> list[str]:
-    """The names of the env file whose values, or parts of a comma list, are all among these."""
+    """The names of the .env file whose values, or parts of a comma list, are all among these."""
     parts = {name: {part.strip().encode() for part in value.split(",") if part.strip()} for name, value in env.items()}
     return [name for name, own in sorted(parts.items()) if own and own <= {*values}]

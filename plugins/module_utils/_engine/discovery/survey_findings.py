@@ -20,7 +20,7 @@ def findings_of(
     surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE, line: str = ""
 ) -> list[Finding]:
     """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
-    where the keys are from, ``line`` lists the keys to rotate by their names in the env file, where these are known."""
+    where the keys are from, ``line`` lists the keys to rotate by their names in the .env file, if these are known."""
     found = any(survey.found for survey in surveys)
     known = Findings()
     for table, column in nowhere(surveys):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns, or their plaintexts, that open only under a key that the env file has and the option ``keys`` lacks."""
+"""Columns, or their plaintexts, that open only under a key that the .env file has and the option ``keys`` lacks."""
 
 from __future__ import annotations
 

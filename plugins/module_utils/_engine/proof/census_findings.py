@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ..._errors.counts import join_first
 from ..._errors.values import ValuesEncryptedTwice, ValuesNotCurrent
 from ..crypto.keyring import Keyring
 from ..discovery.findings import KINDS, Finding, refuse
@@ -129,8 +130,7 @@ def findings_of_rows(kind: str, target: Target, rows: Rows, facts: Mapping[str, 
 
 def format_rows(column: str, rows: Rows) -> str:
     """The first rows of a column and how many more there are, for a message."""
-    more = f" and {rows.count - EXAMPLES} more" if rows.count > EXAMPLES else ""
-    return ", ".join(f"{column}:{row}" for row in rows.first) + more
+    return join_first([f"{column}:{row}" for row in rows.first], EXAMPLES, count=rows.count)
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:
@@ -195,5 +195,4 @@ def find_odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[i
         if is_odd(name)
         for row in examples[:EXAMPLES]
     ]
-    more = count - len(rows[:SHOWN])
-    return count, ", ".join(rows[:SHOWN]) + (f" and {more} more" if more else "")
+    return count, join_first(rows, SHOWN, count=count)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the application itself reads, through its own models: every value that may depend on a key.
 
-This process is the application, started under its env file. What is read is kept as keyed digests. Which attributes
+This process is the application, started under its .env file. What is read is kept as keyed digests. Which attributes
 are read is in model_readers.py.
 """
 
@@ -26,7 +26,7 @@ from ..._errors.application import (
     VerifyEncryption,
 )
 from ..._errors.base import RotationError
-from ..._errors.counts import counted
+from ..._errors.counts import counted, join_first
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.application_errors import APPLICATION_ERRORS
@@ -277,11 +277,9 @@ def _refuse_other_readings(
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return
-    told = [f"{name} ({counts})" for name, counts in list(wrong.items())[:SHOWN]]
-    more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
     others = [name for name in changed(before, after, meanwhile) if name in wrong]
     raise ApplicationReads(
-        names=", ".join(told + more),
+        names=join_first([f"{name} ({counts})" for name, counts in wrong.items()], SHOWN),
         advice="".join(_advice(before, after, [name for name in wrong if name not in others], others)),
     )
 

@@ -16,9 +16,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..._system import atomic_file, metrics_text
-from ..._system.metrics_text import Sample
+from ..._system import atomic_file
 from ..._system.progress_file import ColumnNumbers, RewriteNumbers, RewritePace
+from . import metrics_text
+from .metrics_text import Sample
 from .rewriter import BatchResult
 
 EVERY_SECONDS = 1.0

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sixty processes write one environment file at once."""
+"""Sixty processes write one .env file at once."""
 
 from __future__ import annotations
 

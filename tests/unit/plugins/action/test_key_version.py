@@ -160,7 +160,7 @@ def test_files_of_which_only_some_were_switched_are_a_switch_that_was_interrupte
             refuse_other_keys(begun, mixed, KeyFiles("/.env", keys, "dotenv"))
         except RotationError as exc:
             found = exc.code
-        assert found == expected, "an env file is switched at once: in one file a mix is somebody else's"
+        assert found == expected, "a .env file is switched at once: in one file a mix is somebody else's"
 
 
 def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun, old_keys):

@@ -16,7 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations 
     key_destinations,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
+from ansible_collections.tetech.key_rotation.plugins.module_utils._kubernetes import kubernetes_api
 from ansible_collections.tetech.key_rotation.tests.kubernetes_server import NAMESPACE, SECRETS, Cluster, serving
 
 OLD = {"FIELD_KEY": "CANARY-old", "salt": "CANARY-salt\n", "other": "CANARY-other"}

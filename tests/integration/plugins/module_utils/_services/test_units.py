@@ -38,9 +38,9 @@ def daemon(tmp_path: Path):
     script = tmp_path / "daemon.sh"
     script.write_text(DAEMON.format(pid=pid))
     entry = {"name": "worker", **{word: ["/bin/sh", str(script), word] for word in ("start", "stop", "status")}}
-    assert child_processes.ended(entry["start"], 5) == 0
+    assert child_processes.run_command(entry["start"], 5) == 0
     yield entry
-    child_processes.ended(entry["stop"], 5)
+    child_processes.run_command(entry["stop"], 5)
 
 
 def test_the_files_that_a_unit_reads_its_environment_from(systemd):
@@ -654,13 +654,15 @@ def test_a_start_whose_flag_stays_says_what_it_has_started(tmp_path, systemd):
 def test_a_stop_by_hand_stops_again_what_no_status_shows(tmp_path, daemon):
     hand = by_hand(tmp_path, {**daemon, "status": None})
     assert hand.stop(dry=False) == ["worker"]
-    assert child_processes.ended(daemon["start"], 5) == 0, "somebody starts it"
+    assert child_processes.run_command(daemon["start"], 5) == 0, "somebody starts it"
     assert hand.stop(dry=False) == ["worker"]
     assert not service_of(daemon).is_up(unknown=True)
 
 
 def test_nothing_that_a_command_prints_is_shown(capfd):
-    assert child_processes.ended([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
+    assert (
+        child_processes.run_command([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
+    )
     assert capfd.readouterr() == ("", "")
 
 
@@ -668,7 +670,7 @@ def test_nothing_that_a_command_prints_is_shown(capfd):
 def test_what_a_command_has_started_ends_with_it_when_its_time_is_over(tmp_path, groups):
     pid = tmp_path / "pid"
     command = ["bash", "-c", f"{groups}sleep 600 & echo $! > {pid}; wait"]
-    assert child_processes.ended(command, 0.5) == child_processes.TIMED_OUT
+    assert child_processes.run_command(command, 0.5) == child_processes.TIMED_OUT
     end = time.monotonic() + 5
     while alive(pid.read_text().strip()):
         assert time.monotonic() < end
@@ -779,7 +781,7 @@ def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, 
     killed(tmp_path, slow(tmp_path, daemon, "stop", "600"), "first", "stop")
     hand = by_hand(tmp_path, daemon, patience=0.3)
     assert hand.start(dry=False) == []
-    assert (len(hand.warnings), child_processes.at_work(hand.notes["stop"])) == (1, {})
+    assert (len(hand.warnings), child_processes.find_running(hand.notes["stop"])) == (1, {})
     assert service_of(daemon).is_up(unknown=False)
 
 
@@ -788,7 +790,7 @@ def test_a_run_that_keeps_running_is_reported_by_its_process(tmp_path, daemon):
     hand.stop(dry=False)
     hand.patience = 0.2
     with subprocess.Popen(["sleep", "600"]) as other:
-        Path(hand.notes["start"]).write_text(f"run {other.pid} {child_processes._born(other.pid)}\n")
+        Path(hand.notes["start"]).write_text(f"run {other.pid} {child_processes._start_ticks(other.pid)}\n")
         with pytest.raises(RotationError, match=rf"E_SERVICE_AT_WORK: a start of .*: process {other.pid}\."):
             hand.start(dry=False)
         with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*a start of services by an earlier run"):
@@ -803,9 +805,9 @@ def test_a_command_at_work_is_waited_for_though_others_were_run_after_it(tmp_pat
     """A stop that the next run finds no use for, since its service is down, may end long after that run's own."""
     note = str(tmp_path / "note")
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as earlier:
-        Path(note).write_text(f"command {earlier.pid} {child_processes._born(earlier.pid)}\n")
-        assert [child_processes.ended(["true"], 5, note=note) for _ in range(2)] == [0, 0]
-        assert child_processes.at_work(note) == {earlier.pid: "command"}
+        Path(note).write_text(f"command {earlier.pid} {child_processes._start_ticks(earlier.pid)}\n")
+        assert [child_processes.run_command(["true"], 5, note=note) for _ in range(2)] == [0, 0]
+        assert child_processes.find_running(note) == {earlier.pid: "command"}
         assert child_processes.outlast(note, 0.2) == {}
         assert earlier.wait(5) < 0
 

@@ -15,9 +15,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations 
     key_destinations,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._kubernetes import kubernetes_api
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import secret_pods, units
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.listed_services import service_of
-from ansible_collections.tetech.key_rotation.plugins.module_utils._system import kubernetes_api
 from ansible_collections.tetech.key_rotation.tests.kubernetes_server import (
     DEPLOYMENTS,
     NAMESPACE,

@@ -11,7 +11,7 @@ ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP 
 
 @pytest.fixture
 def place(tmp_path):
-    """An env file with one key, a key file with two, and the description of both."""
+    """A .env file with one key, a key file with two, and the description of both."""
     env, listed = tmp_path / ".env", tmp_path / "fields.key"
     env.write_text("SECRET_KEY='CANARY-a'\n")
     listed.write_text("CANARY-new\n\n  CANARY-old  \n")

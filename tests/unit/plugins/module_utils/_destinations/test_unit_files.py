@@ -37,7 +37,7 @@ ExecStart=/usr/bin/app --key CANARY-old
 
 @pytest.fixture
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A systemctl that shows these units: each the text of its drop-in and of its env file, where it has one."""
+    """A systemctl that shows these units: each the text of its drop-in and of its .env file, where it has one."""
     shown = write_systemctl(tmp_path)
     path = f"{tmp_path}:{os.environ['PATH']}"
     monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": path})

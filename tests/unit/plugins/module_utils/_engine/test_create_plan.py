@@ -34,7 +34,7 @@ def no_caches(monkeypatch):
 @pytest.fixture
 def planned(monkeypatch, target):
     """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
-    an env file has."""
+    a .env file has."""
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "notices", "left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
@@ -85,7 +85,7 @@ def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned
 
 
 def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting(planned):
-    """Listed by the name of the setting, the key would not be found in the env file."""
+    """Listed by the name of the setting, the key would not be found in the .env file."""
     library = schemes.parse("auto")["django_encrypted_model_fields"]
     env = {"APP_KEY": OUTER, "SALT": "s"}
     made = planned(

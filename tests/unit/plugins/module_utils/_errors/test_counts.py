@@ -42,3 +42,7 @@ def test_a_field_is_put_in_unchanged():
 )
 def test_a_long_list_ends_with_how_many_more_there_are(most, separator, shown):
     assert join_first(["a", "b", "c"], most, separator) == shown
+
+
+def test_a_list_may_name_fewer_than_there_are():
+    assert join_first(["a", "b"], 5, count=1202) == "a, b and 1,200 more"

@@ -16,7 +16,6 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import refused_runs, report_files
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.accounts import Accounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.ending_sentences import sentence
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.event_time import duration
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import is_rotation, read
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.rotation_state import RotationState
 
@@ -844,13 +843,6 @@ def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path)
     assert 'good/report.html">good</a>' in index
     assert '<td class="first">bad</td>' in index
     assert "unreadable" in index
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
-)
-def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
-    assert duration(seconds) == words
 
 
 @pytest.mark.parametrize("alias", ["default", "second"])

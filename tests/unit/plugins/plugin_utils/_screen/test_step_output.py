@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_names import step_of
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_output import StepOutput, duration
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_output import StepOutput
 
 
 def task(action: str = "tetech.key_rotation.django_census", uuid: str = "1") -> Any:
@@ -46,13 +46,6 @@ def test_a_step_in_which_nothing_was_to_do_did_not_run():
     assert not step.ran
     step.add(task("ansible.builtin.command"), "a", {"changed": True})
     assert (step.ran, step.changed) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (119, "119 s"), (200, "3 min 20 s")]
-)
-def test_a_time_is_as_exact_as_a_person_wants_it(seconds, shown):
-    assert duration(seconds) == shown
 
 
 def named(*names: str) -> Any:

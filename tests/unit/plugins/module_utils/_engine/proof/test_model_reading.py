@@ -338,7 +338,7 @@ def test_that_the_application_has_the_keys_is_said_only_if_a_text_of_its_own_wen
             model_reading.refuse_worse(READING, after)
         assert ("so it has the keys in the .env file" in refused.value.todo) is (outcome == "well")
         assert ("Not all values of people.Person.name" in refused.value.todo) is (outcome != "well")
-        assert "key that is not in the env file" not in refused.value.todo
+        assert "key that is not in the .env file" not in refused.value.todo
 
 
 UNREAD = {**NAME, "read": 4, "failed": 1, "unread_rows": {"a1": "failed"}, "read_digest": "r"}

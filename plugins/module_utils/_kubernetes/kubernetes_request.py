@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request to an API server by the Python package ``kubernetes``: a program that runs in a process of its own.
+"""Send one request to an API server by the Python package ``kubernetes``, as a program in a process of its own.
 
-``METHOD PATH KUBECONFIG CONTEXT``, the body on standard input. It prints the status and, on a line of its own, the
-answer. It knows nothing of this collection, so that its text alone can be run.
+The arguments are ``METHOD PATH KUBECONFIG CONTEXT``, and the body is on standard input. It prints the status and then,
+on a new line, the answer. It imports nothing of this collection, so that its text can be run alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of a Kubernetes API server, as JSON, by the Python package ``kubernetes`` or by kubectl(1).
+"""Read and replace objects of a Kubernetes API server, by the Python package ``kubernetes`` or by kubectl(1).
 
-Both run as a process of their own, whose environment has none of the keys: a kubeconfig may start more programs. A
-value goes there by standard input and comes from standard output.
+Both run as a separate process without the keys in its environment, because a kubeconfig may start more programs. Values
+are passed by standard input and output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 
 from .._errors.base import RotationError
 from .._errors.kubernetes import KubernetesClient, KubernetesConflict, KubernetesFailed, KubernetesMissing
-from . import child_processes, kubernetes_request
+from .._system import child_processes
+from . import kubernetes_request
 
 SECONDS = 60.0
 NOT_FOUND, CONFLICT = 404, 409
@@ -31,7 +32,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ApiPath:
-    """Where an object or a list of them is, and what a person calls it."""
+    """The path of an object or a list, and its name for a person."""
 
     path: str
     place: str
@@ -39,25 +40,25 @@ class ApiPath:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The API server of a context of a kubeconfig; without them, the one that kubectl would take."""
+    """The API server of a context of a kubeconfig. Without them, it is the one that kubectl would use."""
 
     kubeconfig: str = ""
     context: str = ""
 
     def get(self, where: ApiPath) -> Json:
-        """An object. Raises E_KUBERNETES_CLIENT, E_KUBERNETES_API or E_KUBERNETES_MISSING."""
+        """Return an object. Raise E_KUBERNETES_CLIENT, E_KUBERNETES_API or E_KUBERNETES_MISSING."""
         return self._exchange("GET", where)
 
     def put(self, where: ApiPath, content: Json, *, dry: bool = False) -> Json:
-        """Replace an object, if it has the ``resourceVersion`` of the new one. ``dry`` does all but that.
+        """Replace an object if it still has the ``resourceVersion`` of the new one. ``dry`` only checks the request.
 
-        Raises as ``get``, and E_KUBERNETES_CONFLICT.
+        Raise the errors of ``get``, and E_KUBERNETES_CONFLICT.
         """
         place = ApiPath(f"{where.path}?dryRun=All", where.place) if dry else where
         return self._exchange("PUT", place, json.dumps(content).encode("utf-8"))
 
     def kubectl(self, *words: str) -> list[str]:
-        """A command of kubectl for this cluster."""
+        """Return a command of kubectl for this cluster."""
         options = {"--kubeconfig": self.kubeconfig, "--context": self.context}
         return ["kubectl", *(f"{name}={value}" for name, value in options.items() if value), *words]
 
@@ -105,13 +106,14 @@ class Cluster:
 
 
 def _exception(errors: bytes) -> str:
-    """The name of the exception with which a program ended; its text may hold more."""
+    """Return the name of the exception that ended a program. The text of the exception may hold more, and is
+    dropped."""
     name = errors.strip().rpartition(b"\n")[2].partition(b":")[0].rpartition(b".")[2].decode("utf-8", "replace")
     return name if name.isidentifier() else "an error"
 
 
 def _program() -> str:
-    """The text of the program, which may be in no file here."""
+    """Return the text of the program, which may not be in a file here."""
     loader: Any = kubernetes_request.__loader__
     text: str | bytes = loader.get_source(kubernetes_request.__name__)
     return text.decode("utf-8") if isinstance(text, bytes) else text  # Ansible's loader gives bytes
