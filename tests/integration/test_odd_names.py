@@ -114,7 +114,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
         tallies = census.Census(odd, [target], keyring, b"k").take(each_row=rows)
         before = [tally.result for tally in tallies]
         rows.end(before)
-    rewrite(odd, [target], keyring, "pending", others=others, workers=2)
+    rewrite(odd, [target], keyring, "pending", concurrent_writes=others, workers=2)
     with row_digests.comparison(str(tmp_path / "rows"), before, others, ()) as rows:
         assert rows is not None
         (after,) = census.Census(odd, [target], keyring, b"k").take(each_row=rows)

@@ -246,7 +246,7 @@ def test_a_row_that_another_process_wrote_since_the_census_is_left_to_the_ordina
     others = ConcurrentWrites.from_now([database])
     database.execute("UPDATE secrets SET a = a WHERE id = 3")
 
-    _, left = apply(database, keyring, others=others)
+    _, left = apply(database, keyring, concurrent_writes=others)
 
     assert left == 1
     assert others.rows == {"secrets": {"3"}}, "and is known as another's from then on"
@@ -408,7 +408,9 @@ def test_rows_of_partitions(database: Database, keyring: Keyring) -> None:
     table = catalog.Table("public", "secrets", True, partitioned=True)
     parts = [replace(target, table=table) for target in targets(database)]
     others = ConcurrentWrites.from_now([database])
-    found = rewriter.Rewriting(parts, keyring, "pending", policy=rewriter.RewritePolicy(others=others, prepared=True))
+    found = rewriter.Rewriting(
+        parts, keyring, "pending", policy=rewriter.RewritePolicy(concurrent_writes=others, prepared=True)
+    )
     contents = prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group) for group in found.tables])
     crew = Crew(1, prepared.Preparation(found).batches, database.another, Stop())
     prepared.prepare(database, found, crew, contents, lambda batch: None)

@@ -53,7 +53,7 @@ class Rotation:
 
     def rewrite(self, **options: Any) -> None:
         """One step of a run; what it knows goes to the next one as from one host to another."""
-        rewrite(self.database, self.targets, self.keyring, "pending", others=self.others, **options)
+        rewrite(self.database, self.targets, self.keyring, "pending", concurrent_writes=self.others, **options)
         self.others = ConcurrentWrites.of([self.others.as_result()])
 
     def look(self) -> row_digests.TableComparison:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encrypt and decrypt streams with age (https://age-encryption.org/v1).
 
-Recipients are public. An identity, which opens what was encrypted to its recipient, reaches age by a pipe alone: it is
-in no file, no argument and no environment of the host.
+Recipients are public. An identity opens what was encrypted to its recipient. It reaches age by a pipe alone: no file,
+argument or environment of the host has it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TRIAL_BYTES = 1024
 
 
 def program(name: str = "age") -> str:
-    """Where age is. Raises E_AGE_MISSING."""
+    """Return the path of age. Raises E_AGE_MISSING."""
     found = shutil.which(name)
     if found is None:
         raise AgeMissing(name=name)
@@ -40,7 +40,7 @@ def program(name: str = "age") -> str:
 
 
 def check_recipients(recipients: Sequence[str]) -> None:
-    """Raise E_OPTION for what is no recipient of age."""
+    """Raise E_OPTION if a recipient is not one of age."""
     for index, recipient in enumerate(recipients):
         if not _RECIPIENT.fullmatch(recipient):
             raise InvalidOption(
@@ -51,7 +51,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
 
 
 def recipients_of(identity: str) -> list[str]:
-    """The recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
+    """Return the recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
     asked = run_program([program("age-keygen"), "-y"], data=identity)
     recipients = asked.stdout.split()
     if asked.returncode or not recipients:
@@ -110,9 +110,9 @@ class _Opens(Exception):
 
 
 def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
-    """Raise E_BACKUP_IDENTITY if ``identity`` does not open it; after that it is at its beginning again.
+    """Raise E_BACKUP_IDENTITY if ``identity`` does not open the stream. Otherwise the stream is at its beginning again.
 
-    A program that reads of a pipe to which age has written nothing complains first, and of something else.
+    A program that reads from a pipe to which age wrote nothing would complain first, and about something else.
     """
     with contextlib.suppress(_Opens), decrypted(sealed, identity) as plain:
         if plain.read(1):

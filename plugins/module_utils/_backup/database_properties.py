@@ -1,16 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What belongs to a database itself and not to what is in it: a restore into a new one would lose it.
+"""The properties of a database itself, which a restore into a new one would lose.
 
-Encoding and locale, owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN
-DATABASE ... SET, as ``pg_restore --create`` would make them (docs/design/backup.md), under another name.
+They are those that ``pg_restore --create`` would restore, under another name (docs/design/backup.md): encoding and
+locale, owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ...
+SET.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from .._engine.postgres import sql
@@ -35,7 +36,7 @@ SELECT d.datname::text, (to_jsonb(d) - 'datacl' || jsonb_build_object(
 FROM pg_database d WHERE d.datname = ANY(%s)
 """
 PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
-DEFAULT_TABLESPACE = "pg_default"  # where every role may make databases as long as it does not name it
+DEFAULT_TABLESPACE = "pg_default"  # every role may create databases in it without naming it
 PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
 # Settings that are lists of names: stored as such, and to be set so (pg_dump's own list, variable_is_guc_list_quote).
 LISTS = (
@@ -50,7 +51,7 @@ _ENTRY = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]*))\s*(?:,|$)')
 
 
 class Grant(TypedDict):
-    """Of everybody, if there is no ``grantee``."""
+    """A privilege of ``grantee``; of PUBLIC, if there is no ``grantee``."""
 
     grantee: str | None
     privilege: str
@@ -58,7 +59,7 @@ class Grant(TypedDict):
 
 
 class StoredSettings(TypedDict):
-    """``parameter=value`` each. Of the database itself, if there is no ``role``."""
+    """Settings as ``parameter=value``, of a role in the database; of the database itself, if there is no ``role``."""
 
     role: str | None
     settings: list[str]
@@ -79,7 +80,7 @@ class _CommonProperties(TypedDict):
 
 
 class DatabaseProperties(_CommonProperties, total=False):
-    """What the catalog has of a database. Versions of PostgreSQL differ in the rest."""
+    """The entry of the catalog for a database. Versions of PostgreSQL differ in the optional members."""
 
     datlocprovider: str
     datlocale: str | None
@@ -93,30 +94,45 @@ def of(database: Database, names: Sequence[str]) -> dict[str, DatabaseProperties
 
 
 def creation(facts: DatabaseProperties) -> sql.Composable:
-    """The options of CREATE DATABASE: owner, tablespace, encoding, locale."""
+    """Return the options of CREATE DATABASE: owner, tablespace, encoding, locale."""
     options = {"OWNER": sql.Identifier(facts["owner"])}
     if facts["tablespace"] != DEFAULT_TABLESPACE:
         options["TABLESPACE"] = sql.Identifier(facts["tablespace"])
-    options["ENCODING"] = sql.Literal(facts["encoding_name"])
-    options["LC_COLLATE"] = sql.Literal(facts["datcollate"])
-    options["LC_CTYPE"] = sql.Literal(facts["datctype"])
+    options.update(_locale_options(facts))
+    if facts.get("daticurules"):
+        options["ICU_RULES"] = sql.Literal(facts["daticurules"])
+    return _from_template(options)
+
+
+def locale_of(facts: DatabaseProperties) -> sql.Composable:
+    """Return the options of CREATE DATABASE for a copy of rows, which needs the same encoding and locale."""
+    return _from_template(_locale_options(facts))
+
+
+def _locale_options(facts: DatabaseProperties) -> dict[str, sql.Composable]:
+    options = {
+        "ENCODING": sql.Literal(facts["encoding_name"]),
+        "LC_COLLATE": sql.Literal(facts["datcollate"]),
+        "LC_CTYPE": sql.Literal(facts["datctype"]),
+    }
     provider = PROVIDERS.get(facts.get("datlocprovider") or "c", "libc")
-    locale = facts.get("datlocale") or facts.get("daticulocale")
     if provider != "libc":
         options["LOCALE_PROVIDER"] = sql.SQL(provider)
-        if locale:
+        if locale := facts.get("datlocale") or facts.get("daticulocale"):
             options["ICU_LOCALE" if provider == "icu" else "BUILTIN_LOCALE"] = sql.Literal(locale)
-        if facts.get("daticurules"):
-            options["ICU_RULES"] = sql.Literal(facts["daticurules"])
-    words = [sql.SQL(f"{name} {{}}").format(value) for name, value in options.items()]
+    return options
+
+
+def _from_template(options: Mapping[str, sql.Composable]) -> sql.Composable:
+    words = [sql.SQL("{} {}").format(sql.SQL(name), value) for name, value in options.items()]
     return sql.SQL(" ").join([sql.SQL("TEMPLATE template0"), *words])
 
 
 def statements(name: str, facts: DatabaseProperties) -> Iterator[sql.Composable]:
-    """What gives the database ``name`` the settings, the grants and the connection limit of ``facts``."""
+    """Yield the statements that give the database ``name`` the settings, grants and connection limit of ``facts``."""
     database = sql.SQL("DATABASE {}").format(sql.Identifier(name))
     if facts["datconnlimit"] >= 0:
-        yield sql.SQL(f"ALTER {{}} CONNECTION LIMIT {int(facts['datconnlimit'])}").format(database)
+        yield sql.SQL("ALTER {} CONNECTION LIMIT {}").format(database, sql.Literal(facts["datconnlimit"]))
     for entry in facts["settings"]:
         role = sql.SQL("ROLE {} IN ").format(sql.Identifier(entry["role"])) if entry["role"] else sql.SQL("")
         for setting in entry["settings"]:
@@ -131,8 +147,10 @@ def statements(name: str, facts: DatabaseProperties) -> Iterator[sql.Composable]
     for grant in facts["grants"]:
         if grant["privilege"] in PRIVILEGES:
             grantee = sql.Identifier(grant["grantee"]) if grant["grantee"] else sql.SQL("PUBLIC")
-            option = " WITH GRANT OPTION" if grant["grantable"] and grant["grantee"] != facts["owner"] else ""
-            yield sql.SQL(f"GRANT {grant['privilege']} ON {{}} TO {{}}{option}").format(database, grantee)
+            may_grant = grant["grantable"] and grant["grantee"] != facts["owner"]
+            yield sql.SQL("GRANT {} ON {} TO {}{}").format(
+                sql.SQL(grant["privilege"]), database, grantee, sql.SQL(" WITH GRANT OPTION" if may_grant else "")
+            )
 
 
 def _value(parameter: str, value: str) -> sql.Composable:

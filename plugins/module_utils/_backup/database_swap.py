@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database out of a backup: created next to the one in use, and swapped with it in one step.
+"""A database from a backup: created next to the one in use, and swapped with it in one step.
 
-Never in place (docs/design/backup.md: every row doubled, all constraints gone). Where a run was ended is read
-from the server: the copy is there, it is marked as verified, the one that was in use is kept aside.
+It is never restored in place (docs/design/backup.md: every row doubled, all constraints gone). The server shows how far
+an earlier run got: whether there is a copy, a mark that it is verified, and a database set aside.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class DatabaseSwap:
         self.aside = aside_of(name, rotation_id)
 
     def facts(self) -> dict[str, DatabaseProperties]:
-        """What the server says of each of the three that is there, by its name."""
+        """Return the properties of each of the three databases that exists, by its name."""
         return database_properties.of(self._admin, [self.name, self.copy, self.aside])
 
     def refuse_without_rights(self) -> None:
-        """Raise E_RESTORE_RIGHTS if the role may not make a database, or not rename the one in use."""
+        """Raise E_RESTORE_RIGHTS if the role may not create a database, or may not rename the one in use."""
         user, may, owns = self._admin.rows(
             "SELECT current_user::text, rolsuper OR rolcreatedb,"
             " rolsuper OR coalesce((SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s), true)"
@@ -57,25 +57,25 @@ class DatabaseSwap:
             raise RestoreRights(user=user, action=what)
 
     def make(self, like: DatabaseProperties) -> None:
-        """An empty copy with encoding, locale and owner of ``like``; one that is not verified is created again."""
+        """Create an empty copy with the encoding, locale and owner of ``like``, and drop one that is not verified."""
         self.drop(self.copy)
         self._execute("CREATE DATABASE {name} {like}", self.copy, like=database_properties.creation(like))
 
     def mark(self, like: DatabaseProperties, sha256: str) -> None:
-        """Settings and grants of ``like``, and the mark of a copy that is whole and proved."""
+        """Give the copy the settings and grants of ``like``, and mark it as complete and proved."""
         with self._admin.transaction(""):
             for statement in database_properties.statements(self.copy, like):
                 self._admin.execute(statement, table=self.copy)
             self._comment(self.copy, VERIFIED + sha256)
 
     def verified(self, sha256: str) -> bool:
-        """Whether the copy is there, whole and proved, from this very dump."""
+        """Whether there is a copy that is marked as complete and proved, from this very dump."""
         copy = self.facts().get(self.copy)
         return copy is not None and copy["comment"] == VERIFIED + sha256
 
     @contextlib.contextmanager
     def cut_off(self, *, spare: int | None) -> Iterator[None]:
-        """Nobody else is in the database in use, or gets in, until the block ends with an error or it was swapped.
+        """End all other sessions in the database in use, and refuse new ones until the block fails or the swap is done.
 
         ``spare`` is the server's process of our own session in it.
         """
@@ -92,8 +92,10 @@ class DatabaseSwap:
             raise
 
     def swap(self, comment: str | None, key_ids: Sequence[str]) -> None:
-        """The copy takes the name; what had it is kept aside, without connections, and says which ``key_ids`` it may
-        need. Raises E_RESTORE_SWAP."""
+        """Give the copy the name of the database in use, which is set aside without connections.
+
+        The comment of the database set aside says which ``key_ids`` it may need. Raises E_RESTORE_SWAP.
+        """
         for name in (self.name, self.copy):
             self._end_sessions(name, None)
         try:
@@ -108,19 +110,19 @@ class DatabaseSwap:
             raise RestoreSwap(database=self.name, sqlstate=sqlstate, copy=self.copy) from None
 
     def left_shut(self, label: str) -> bool:
-        """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""
+        """Whether a restore whose sessions had this ``label`` has ended, and left the database closed to sessions."""
         facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
         query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
         shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]
         return shut and not self._admin.rows(query, (name,))
 
     def let_in(self) -> None:
-        """Sessions may come again, where a run died after it had shut them out."""
+        """Allow sessions again, if a run died after it had refused them."""
         if self.name in self.facts() and not self.facts()[self.name]["datallowconn"]:
             self._allow(self.name, connections=True)
 
     def drop(self, name: str) -> bool:
-        """Drop one of the two that are not in use; whether it was there."""
+        """Drop the copy or the database set aside. Return whether it was there."""
         if name not in self.facts():
             return False
         self._end_sessions(name, None)
@@ -128,7 +130,7 @@ class DatabaseSwap:
         return True
 
     def _allow(self, name: str, *, connections: bool) -> None:
-        self._execute(f"ALTER DATABASE {{name}} ALLOW_CONNECTIONS {connections}", name)
+        self._execute("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}", name, allowed=sql.Literal(connections))
 
     def _rename(self, name: str, to: str) -> None:
         self._execute("ALTER DATABASE {name} RENAME TO {to}", name, to=sql.Identifier(to))
@@ -151,14 +153,18 @@ class DatabaseSwap:
 
 
 def aside_of(name: str, rotation_id: str) -> str:
-    """What a database is called that the restore of a rotation's backup has kept aside. No id has the colon in it, so
-    that no two of them and no two databases have one such name."""
+    """Return the name of the database that the restore of a rotation's backup sets aside.
+
+    No rotation ID has a colon in it, so this name is unique for each rotation and database.
+    """
     return _fitting(f"before_{rotation_id}:{name}")
 
 
 def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:
-    """The databases on their servers that restores have kept aside, and key ids of the versions that they may need: all
-    of them, where several servers have one of the same name."""
+    """Return the databases that restores have set aside on these servers, with the key IDs that they may need.
+
+    If several servers have one of the same name, the key IDs are those of all of them.
+    """
     said = "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database"
     found: dict[str, set[str]] = {}
     for name, comment in (row for database in databases for row in database.rows(said)):
@@ -168,7 +174,7 @@ def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:
 
 
 def _fitting(name: str) -> str:
-    """A name that PostgreSQL takes as it is, and that another long one does not become too."""
+    """Return the name, shortened to what PostgreSQL takes. No two long names become the same."""
     encoded = name.encode("utf-8")
     if len(encoded) <= NAME_BYTES:
         return name

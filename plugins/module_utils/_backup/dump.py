@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back up one database for one rotation, say in a manifest what the backup is, and open it again.
+"""Back up one database for one rotation, describe the backup in a manifest, and open it again.
 
-pg_dump in custom format, never plain, streamed through age into a private file without a shell. Both exit codes count,
-and the file gets its name, then its manifest, only when everything is on the disk (docs/design/backup.md).
-Of a large database there are several such archives in a folder (see parts), with their SHA256SUMS.
+pg_dump writes custom format, never plain, which is streamed through age into a private file without a shell. Both exit
+codes count. The file gets its name, and then its manifest, only when everything is on the disk (docs/design/backup.md).
+A large database has several such archives in a folder (dump_shards.py), with their SHA256SUMS.
 """
 
 from __future__ import annotations
@@ -54,8 +54,10 @@ SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciph
 
 
 class Backup:
-    """The backup of one database for one rotation: ``ID.json``, its manifest, describes what is next to it. Databases
-    other than the default one have their alias after the ID, and all files of one that was taken again its time.
+    """The backup of one database for one rotation: its manifest, ``ID.json``, describes the files next to it.
+
+    If the database is not the default one, its alias follows the ID. If the backup was taken again, its time follows in
+    the names of all its files.
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -66,7 +68,7 @@ class Backup:
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
     def all(self) -> list[Manifest]:
-        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, E_BACKUP_NAME."""
+        """Return the manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, E_BACKUP_NAME."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
         found = [manifest for path in paths if (manifest := manifests.read(path))]
@@ -77,28 +79,30 @@ class Backup:
         return sorted(found, key=lambda one: one.time)
 
     def read(self) -> Manifest | None:
-        """The manifest of the best; None if there is none. Raises E_BACKUP_MANIFEST."""
+        """Return the manifest that a restore prefers, or None without a backup. Raises E_BACKUP_MANIFEST."""
         return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
-        """The name of a manifest that overwrites no other: the first of a rotation is from before its first write."""
+        """Return a name for a manifest that overwrites no other: the first backup is from before the first write."""
         return f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
 
     def path(self, described: Manifest) -> str:
-        """Where the dump is that a manifest describes."""
+        """Return the path of the dump that a manifest describes."""
         return os.path.join(self.folder, described.path)
 
     def manifest_of(self, described: Manifest) -> str:
-        """Where a manifest is."""
+        """Return the path of a manifest."""
         return os.path.join(self.folder, f"{described.name}.json")
 
     def known(self) -> Manifest | None:
-        """An earlier run's manifest, its dump checked against it; None if there is none. Raises E_BACKUP_*."""
+        """Return the manifest of an earlier run whose dump matches it, or None without one. Raises E_BACKUP_*."""
         return self.known_since("")
 
     def known_since(self, moment: str, engines: Collection[str] = manifests.ENGINES) -> Manifest | None:
-        """The newest by one of these engines, where its snapshot was taken at this time (as ``now`` writes it), or
-        later. Raises E_BACKUP_*."""
+        """Return the newest manifest of these engines with a snapshot of ``moment``, as ``now`` writes it, or later.
+
+        Its dump is checked against it. Raises E_BACKUP_*.
+        """
         found = [one for one in self.all() if one.time >= moment and one.engine in engines]
         if not found:
             return None
@@ -108,7 +112,7 @@ class Backup:
         return found[-1]
 
     def as_result(self, described: Manifest | None) -> DumpSummary:
-        """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
+        """Return the short members of a manifest for a result and the record. Without a manifest, return the paths."""
         if described is None:
             return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
         return {
@@ -143,7 +147,8 @@ class Backup:
             raise BackupSpace(path=self.folder, free=free, need=need)
 
     def dump(self, tools: Tools, database: Database, order: DumpOrder) -> Manifest:
-        """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
+        """Dump the database in one snapshot, and count and hash every table in it. Return the manifest, without a
+        proof.
 
         An older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or
         E_BACKUP_*.
@@ -175,10 +180,11 @@ class Backup:
 
     @contextlib.contextmanager
     def proving(self, described: Manifest, *, written: bool) -> Iterator[None]:
-        """The block proves a backup: then those before it go. If it fails, this one goes, if there is another.
+        """Remove the older backups if the block proves this one. If it fails, remove this one, unless it is the only
+        one.
 
-        If rows may have been ``written`` under new keys, the first one stays: no other is from before that. So do those
-        of another engine, which are not here.
+        If rows may have been ``written`` under new keys, the first backup stays: no other is from before that. Backups
+        of another engine, which are not in the folder, stay too.
         """
         older = [one for one in self.all() if one.name != described.name and one.is_dump]
         try:
@@ -193,23 +199,23 @@ class Backup:
             self._drop(one)
 
     def _drop(self, described: Manifest) -> None:
-        """The manifest first: what is left without one is cleared away."""
+        """Remove a backup, its manifest first: files without a manifest are removed later."""
         _removed(self.manifest_of(described))
         self._remove(described.name)
 
     def _remove(self, stem: str) -> None:
-        """By our own names, and never by what a manifest says."""
+        """Remove files by our own names, never by a name in a manifest."""
         for name in self._ours():
             if _FILE.sub("", name) == stem:
                 _removed(os.path.join(self.folder, name))
 
     def _clear(self) -> None:
-        """What runs left that were killed before they wrote the manifest."""
+        """Remove the files of runs that were killed before they wrote the manifest."""
         for stem in {_FILE.sub("", name) for name in self._ours()} - {one.name for one in self.all()}:
             self._remove(stem)
 
     def _ours(self) -> list[str]:
-        """The names of all dumps and settings of this backup, half ones too."""
+        """Return the names of all dumps and settings of this backup, unfinished ones too."""
         named = [name for name in os.listdir(self.folder) if name.startswith(self.name) and _FILE.search(name)]
         return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
 
@@ -220,9 +226,9 @@ class Backup:
 
     @contextlib.contextmanager
     def opened(self, described: Manifest, identity: str | None) -> Iterator[list[IO[bytes]]]:
-        """The dump's decrypted archives, as pg_restore reads them, from the files whose SHA-256 was checked first.
+        """Yield the dump's decrypted archives, as pg_restore reads them, after their SHA-256 was checked.
 
-        What was read is authentic only once the block ended without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
+        What was read is authentic only if the block ends without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
         E_BACKUP_IDENTITY.
         """
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
@@ -236,7 +242,7 @@ class Backup:
                 yield handles
 
     def refuse_unopened(self, described: Manifest, identity: str | None) -> None:
-        """What a dry run sees of a backup: that it is the one of its manifest, and opens. Raises as ``opened``."""
+        """Raise the errors of ``opened``, for a dry run."""
         with self.opened(described, identity):
             pass
 
@@ -250,7 +256,7 @@ class Backup:
                 pass
 
     def refuse_damaged_settings(self, described: Manifest) -> None:
-        """Raise E_BACKUP_CHECKSUM if the archive of settings is not what it was. No restore needs it."""
+        """Raise E_BACKUP_CHECKSUM if the archive of settings has changed. No restore needs it."""
         settings = described.settings
         with contextlib.ExitStack() as stack:
             if settings:
@@ -268,7 +274,7 @@ class Backup:
             yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described.parts]
 
     def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> KeptSettings | None:
-        """Files next to the dump, in one archive as private as it is: its path, and what is in it."""
+        """Write files next to the dump in one archive, as private as the dump. Return its path and the names in it."""
         if not settings:
             return None
         packed = io.BytesIO()
@@ -279,7 +285,7 @@ class Backup:
                 archive.addfile(member, io.BytesIO(content))
         kept = age.encrypted_bytes(packed.getvalue(), recipients) if recipients else packed.getvalue()
         path = f"{stem}.settings.tar{'.age' if recipients else ''}"
-        with _published(os.path.join(self.folder, path)) as handle:
+        with _published_file(os.path.join(self.folder, path)) as handle:
             handle.write(kept)
         return {"path": path, "sha256": hashlib.sha256(kept).hexdigest(), "files": sorted(settings)}
 
@@ -291,12 +297,12 @@ class Backup:
             raise self.unusable(str(exc.strerror)) from None
 
     def unusable(self, reason: str) -> RotationError:
-        """E_BACKUP_DIR, to be raised."""
+        """Return E_BACKUP_DIR for the caller to raise."""
         return BackupFolder(path=self.folder, reason=reason, user=users.own_name())
 
 
 def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
-    """The settings modules that the application has loaded, by their path in the project; none that holds a key."""
+    """Return the loaded settings modules that hold no key, by their path in the project."""
     package = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[0]
     root = os.path.join(os.path.realpath(project_dir), "")
     found = {}
@@ -321,7 +327,7 @@ def _removed(path: str) -> None:
 
 
 def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]:
-    """A file that has this SHA-256, open at its beginning. Raises E_BACKUP_CHECKSUM."""
+    """Open a file at its beginning that has this SHA-256. Raises E_BACKUP_CHECKSUM."""
     try:
         handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
     except OSError as exc:
@@ -337,8 +343,11 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
 
 @dataclass(frozen=True)
 class DumpOrder:
-    """What a dump is to be: ``recipients`` of age, ``key_ids`` that its rows need, ``settings`` files to keep with it,
-    by their names, ``jobs`` at once as for dump_shards.archives."""
+    """The options of a dump: ``recipients`` of age, ``key_ids`` that its rows need, ``settings`` files to keep, by
+    their names.
+
+    ``jobs`` is as in dump_shards.archives.
+    """
 
     recipients: Sequence[str]
     key_ids: Sequence[str]
@@ -356,7 +365,7 @@ class _Dumping:
     order: DumpOrder
 
     def into(self, path: str) -> DumpedData:
-        """Dump into files that begin with ``path``; what the manifest says of the data and of the files."""
+        """Dump into files that begin with ``path``. Return what the manifest says of the data and of the files."""
         database, progress, most = self.database, self.order.progress, server_info.measure_size(self.database)
         with table_contents.exported_snapshot(database) as snapshot:
             before = structure.places(database)
@@ -379,7 +388,7 @@ class _Dumping:
 
 
 def _about(database: Database) -> DumpedServer:
-    """What a manifest says of a database and its server."""
+    """Return what a manifest says of a database and its server."""
     connection = database.libpq()
     return {
         "database": connection.database,
@@ -391,7 +400,7 @@ def _about(database: Database) -> DumpedServer:
 
 
 class CombinedProgress:
-    """How much several have done together."""
+    """The progress of several threads together."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:
         self._tell = tell
@@ -399,7 +408,7 @@ class CombinedProgress:
         self._done = 0
 
     def more(self, count: int) -> None:
-        """So much more is done."""
+        """Add ``count`` to the progress."""
         with self._lock:
             self._done += count
             self._tell(self._done)
@@ -421,7 +430,7 @@ def _archived(
             ]
         )
         sums = "".join(f"{sha256}  {name}\n" for name, (_, sha256) in zip(names.values(), made)).encode()
-        with _published(os.path.join(folder, SUMS)) as handle:
+        with _published_file(os.path.join(folder, SUMS)) as handle:
             handle.write(sums)
     return {
         "size": sum(size for size, _ in made),
@@ -437,8 +446,8 @@ def _archive(
     told: CombinedProgress,
     over: Cancellation,
 ) -> tuple[int, str]:
-    """One archive in its file: how many bytes, and their SHA-256."""
-    with _published(path) as handle, source(over) as plain, _sealed(plain, recipients) as stream:
+    """Write one archive to its file. Return its bytes and their SHA-256."""
+    with _published_file(path) as handle, source(over) as plain, _sealed(plain, recipients) as stream:
         digest, size = hashlib.sha256(), 0
         while chunk := stream.read(CHUNK):
             handle.write(chunk)
@@ -449,35 +458,40 @@ def _archive(
 
 
 @contextlib.contextmanager
-def _published_folder(path: str) -> Iterator[str]:
-    """The same for a folder of such files: where they are to be made. Raises OSError."""
+def _published(path: str) -> Iterator[str]:
+    """Yield a path that is renamed to ``path`` if the block succeeds, and removed otherwise. Raises OSError."""
     partial_path = f"{path}.partial"
-    _removed(partial_path)
+    _removed(partial_path)  # a killed run may have left one
     try:
-        os.mkdir(partial_path, 0o700)
         yield partial_path
         os.rename(partial_path, path)
         atomic_file.sync_folder(os.path.dirname(path))
     finally:
-        _removed(partial_path)
+        with contextlib.suppress(OSError):
+            _removed(partial_path)
 
 
 @contextlib.contextmanager
-def _published(path: str) -> Iterator[IO[bytes]]:
-    """A private file that gets its name when the block has ended well and all of it is on the disk. Raises OSError."""
-    partial = f"{path}.partial"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(partial)  # what a killed run left
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.rename(partial, path)
-        atomic_file.sync_folder(os.path.dirname(path))
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
+def _published_folder(path: str) -> Iterator[str]:
+    """Yield a private folder that is renamed to ``path`` if the block succeeds. Raises OSError."""
+    with _published(path) as folder:
+        os.mkdir(folder, 0o700)
+        yield folder
+
+
+@contextlib.contextmanager
+def _published_file(path: str) -> Iterator[IO[bytes]]:
+    """Yield a private file that is synced and renamed to ``path`` if the block succeeds. Raises OSError.
+
+    A stream goes into it. ``atomic_file.replace`` takes all bytes at once.
+    """
+    with (
+        _published(path) as file,
+        os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle,
+    ):
+        yield handle
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def _sealed(plain: IO[bytes], recipients: Sequence[str]) -> AbstractContextManager[IO[bytes]]:

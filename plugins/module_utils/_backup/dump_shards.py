@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which archives a database is dumped: one, or several at once where it is large, all of one snapshot.
+"""The archives in which a database is dumped: one, or several at once if it is large, all of one snapshot.
 
-pg_dump -j wants the directory format, which is written by pg_dump itself, unencrypted. So each of several archives in
-custom format goes through age by itself. Restored as postgresql.restore does they are what one archive is (pg_dump,
---section).
+pg_dump -j needs the directory format, which pg_dump itself writes unencrypted. So each of several archives is in custom
+format and goes through age by itself. ``pg_client.restore`` makes of them what one archive makes (pg_dump, --section).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from .._engine.postgres import server_info
 from .._engine.postgres.connection import Database
 
 LARGE = 10_000_000_000  # bytes of a database from which on it is dumped by several
-MOST = 8  # at once, where nobody says how many: the application wants to read its disk too
+MOST = 8  # at once by default: the application has to read its disk too
 NO_ROWS = 2  # archives without rows, which are dumped at the same time
 SPREAD = 200  # the largest tables, which are spread; an argument of pg_dump for each of the others would be too many
 WHOLE = ""
@@ -28,20 +27,23 @@ ORDER BY 3 DESC, 1, 2 LIMIT %s
 """
 
 
-def at_work(jobs: int, size: int, cores: int, free: int) -> int:
-    """How many have rows of a database of so many bytes at once; 0 ``jobs`` is what size and cores say, and as many
-    connections as are ``free``: half of them stay the application's."""
+def count_workers(jobs: int, size: int, cores: int, free: int) -> int:
+    """Return how many archives with rows are dumped at once.
+
+    That is ``jobs``, if it is not 0. Otherwise it follows from the database's ``size`` in bytes, the ``cores``, and the
+    ``free`` connections, of which the application keeps half.
+    """
     return jobs or (max(1, min(cores, MOST, free // 2 - NO_ROWS)) if size >= LARGE else 1)
 
 
 def archives(database: Database, jobs: int) -> dict[str, list[str]]:
-    """By name, in the order in which they are restored, the options of pg_dump for each. One of all is WHOLE.
+    """Return the options of pg_dump for each archive, by its name, in the order in which they are restored.
 
-    ``jobs`` is how many have rows at once; 0 is one for each core, where the database is LARGE. Asked in the snapshot
-    that is dumped, no table is in two or in none.
+    The name of a single archive is WHOLE. ``jobs`` is the number of archives with rows; 0 means one for each core, if
+    the database is LARGE. The caller asks in the snapshot that is dumped, so each table is in exactly one archive.
     """
     used, limit = server_info.count_connections(database)
-    jobs = at_work(jobs, server_info.measure_size(database), os.cpu_count() or 1, limit - used)
+    jobs = count_workers(jobs, server_info.measure_size(database), os.cpu_count() or 1, limit - used)
     shares = _shares(database, jobs) if jobs > 1 else []
     if not shares:
         return {WHOLE: []}
@@ -55,8 +57,8 @@ def archives(database: Database, jobs: int) -> dict[str, list[str]]:
 
 
 def _shares(database: Database, jobs: int) -> list[list[str]]:
-    """Distribute tables over archives, largest first, each to the smallest archive. The first archive has everything
-    else."""
+    """Distribute tables over archives, largest first, each to the smallest archive. The first archive has all other
+    tables."""
     loads = [0] * jobs
     shares: list[list[str]] = [[] for _ in loads]
     for schema, name, size in database.rows(TABLES, (SPREAD,)):
@@ -67,5 +69,5 @@ def _shares(database: Database, jobs: int) -> list[list[str]]:
 
 
 def _pattern(name: str) -> str:
-    """A name that pg_dump takes as it is (psql, "Patterns")."""
+    """Return a pattern for an argument of pg_dump that matches only this name (psql, "Patterns")."""
     return '"{}"'.format(name.replace('"', '""'))

@@ -31,15 +31,16 @@ class PgBackRest:
         self.stanza = stanza
 
     def check(self) -> None:
-        """The repository is there and WAL reaches it. Raises E_PGBACKREST."""
+        """Check that the repository is there and WAL reaches it. Raises E_PGBACKREST."""
         self._run("check")
 
     def cipher(self) -> str:
-        """How the repository is encrypted, ``none`` where one of several is not. Raises E_PGBACKREST."""
+        """Return the cipher of the repository; ``none`` if one of several repositories is unencrypted. Raises
+        E_PGBACKREST."""
         return _cipher(self._info())
 
     def system_identifier(self) -> str:
-        """Of the cluster that it backs up now. Raises E_PGBACKREST."""
+        """Return the identifier of the cluster that pgBackRest backs up now. Raises E_PGBACKREST."""
         return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
 
     def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> Manifest:
@@ -70,7 +71,7 @@ class PgBackRest:
         )
 
     def _verify(self) -> None:
-        """Every file of the repository is what its manifest says. The exit code is 0 also where one is not."""
+        """Check that every file of the repository matches its manifest. The exit code is 0 even if a file does not."""
         said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
         if "status: ok" not in said:
             reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not report the status ok"
@@ -103,7 +104,7 @@ def _cipher(info: PgbackrestInfo) -> str:
 
 
 def _of(info: PgbackrestInfo, rotation_id: str, oldest: str) -> PgbackrestInfo | None:
-    """The newest backup of a rotation, where it is not older."""
+    """Return the newest backup of a rotation, unless it is older than ``oldest``."""
     for each in reversed(info["backup"]):
         annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
         if annotated and at(each["timestamp"]["stop"]) >= oldest:
@@ -112,9 +113,10 @@ def _of(info: PgbackrestInfo, rotation_id: str, oldest: str) -> PgbackrestInfo |
 
 
 def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Manifest:
-    """Run the operator's command; the manifest, written. The last line that it prints is what the backup is called.
+    """Run the operator's command, and return the manifest that was written. The last line of its output names the
+    backup.
 
-    The command has the rotation's id in KEY_ROTATION_ID. Raises E_SNAPSHOT.
+    The command has the rotation's ID in KEY_ROTATION_ID. Raises E_SNAPSHOT.
     """
     begun = now()
     try:
@@ -129,7 +131,7 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Man
 
 
 def _written(one: Backup, begun: str, **known: Any) -> Manifest:
-    """The manifest, with what is known of the backup."""
+    """Write the manifest with what is ``known`` of the backup, and return it."""
     ended = now()
     described = Manifest(
         **{

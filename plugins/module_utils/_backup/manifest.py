@@ -42,7 +42,7 @@ class KeptSettings(TypedDict):
 
 
 class Proof(TypedDict, total=False):
-    """How a backup was proved, and what was the same in the copy and opened in it."""
+    """The kind of proof that a backup passed, what was compared in the copy, and how many tokens were opened in it."""
 
     kind: str
     time: str
@@ -70,7 +70,7 @@ class ArchiveFiles(TypedDict):
 
 
 class DumpedData(ArchiveFiles):
-    """What a dump has of its database, and where it is."""
+    """The contents of the dumped database, and the path of the dump."""
 
     path: str
     snapshot: SnapshotMoment
@@ -89,8 +89,10 @@ class DumpedServer(TypedDict):
 
 
 class DumpSummary(TypedDict, total=False):
-    """What a result and the record have of a manifest, and where both files are. ``changed`` is whether this step made
-    the backup. Before there is a backup, only the paths."""
+    """The members of a manifest that a result and the record have, and the paths of both files.
+
+    ``changed`` is whether this step made the backup. Before there is a backup, there are only the paths.
+    """
 
     path: str
     manifest: str
@@ -131,7 +133,7 @@ class ListedBackups(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup is. The names of the fields are those of the document's members."""
+    """The description of a backup. The fields have the names of the document's members."""
 
     name: str  # of the manifest without .json; all that it describes begins so
     rotation_id: str
@@ -160,7 +162,7 @@ class Manifest:
 
     @classmethod
     def from_document(cls, name: str, document: ManifestDocument) -> Manifest:
-        """What a document says that was read as ``name``.json."""
+        """Return the manifest of a document that was read as ``name``.json."""
         needed = dict.fromkeys(("rotation_id", "alias", "engine", "path", "begun", "ended"), "")
         known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
         members: ManifestDocument = {**needed, "snapshot": {"time": "", "lsn": None}, **known, "name": name}
@@ -201,7 +203,7 @@ class Manifest:
 
     @property
     def worth(self) -> tuple[bool, str]:
-        """By which of several a restore prefers one: that it was proved, then how new it is."""
+        """Return the sort key by which a restore prefers a backup: proved ones first, then newer ones."""
         return self.proof is not None, self.time
 
     @property
@@ -211,13 +213,13 @@ class Manifest:
 
 
 def written(manifest: Manifest) -> bytes:
-    """The text of a manifest's file."""
+    """Return the text of a manifest's file."""
     document = manifest.as_document()
     return json.dumps({**document, "checksum": _checksum(document)}, indent=2).encode() + b"\n"
 
 
 def read(path: str) -> Manifest | None:
-    """The manifest in a file; None if there is no such file. Raises E_BACKUP_MANIFEST."""
+    """Return the manifest in a file, or None if there is no such file. Raises E_BACKUP_MANIFEST."""
     try:
         with open(path, encoding="utf-8") as handle:
             document = json.load(handle)
@@ -241,9 +243,9 @@ def _checksum(document: ManifestDocument) -> str:
 
 
 def in_folder(folder: str) -> Iterator[tuple[str, Manifest]]:
-    """The manifests in a folder, with their paths; a folder that does not exist has none.
+    """Yield the manifests in a folder, with their paths. A folder that does not exist has no manifests.
 
-    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST if nobody knows what is in the folder.
+    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST if the folder cannot be listed.
     """
     folder = os.path.expanduser(folder)
     try:
@@ -258,7 +260,7 @@ def in_folder(folder: str) -> Iterator[tuple[str, Manifest]]:
 
 
 def refuse_undescribed(folder: str) -> None:
-    """Raise E_BACKUP_UNDESCRIBED if a whole dump has no manifest: nobody knows which keys its rows need."""
+    """Raise E_BACKUP_UNDESCRIBED if a complete dump has no manifest, so that the keys of its rows are unknown."""
     known = {name for _, manifest in in_folder(folder) for name in manifest.files}
     for name in sorted(os.listdir(folder)):
         if name.endswith((".dump", ".dump.age")) and name not in known:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PostgreSQL's client programs: find the right ones, and hand them a connection.
+"""PostgreSQL's client programs: find the right ones, and pass them a connection.
 
-Never a shell. The connection goes by the environment, the password by a file without a name, the database by
-PGDATABASE, which is not expanded as a connection string (docs/design/backup.md).
+There is no shell. The environment has the connection, and a file without a name has the password. PGDATABASE has the
+database, since it is not expanded as a connection string (docs/design/backup.md).
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class Tools:
         return ".".join(map(str, self.version))
 
     def program(self, name: str) -> str:
-        """The path of one of them."""
+        """Return the path of one of them."""
         return os.path.join(self.folder, name)
 
     def warnings(self) -> list[str]:
-        """What an operator should know of this version."""
+        """Return warnings about this version for an operator."""
         if _fixes(self.version, CVE_2026_18408):
             return []
         return [
@@ -79,10 +79,10 @@ class Tools:
 
 
 def find_tools(bindir: str | None, server_major: int) -> Tools:
-    """The oldest client programs that are not older than the server, in ``bindir`` or wherever they may be.
+    """Return the oldest client programs that are not older than the server, from ``bindir`` or the usual folders.
 
-    From 17 on pg_restore sets transaction_timeout, which no server before 17 knows: its error is the end of a restore.
-    Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
+    From 17 on pg_restore sets transaction_timeout. A server before 17 refuses it, and the restore ends. Raises
+    E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
     """
     newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
     found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]
@@ -131,10 +131,10 @@ def _version(folder: str) -> tuple[int, ...] | None:
 
 @contextlib.contextmanager
 def environment(connection: Libpq) -> Iterator[tuple[dict[str, str], list[int]]]:
-    """libpq's environment, and the descriptors that the program must inherit: its passfile, which has no name.
+    """Yield libpq's environment, and the descriptor of its nameless passfile, which the program must inherit.
 
-    The connection has been made by this process: what a service or a passfile says is in it. In the home are the
-    certificates that nobody names.
+    This process made the connection, so what a service or a passfile says is in it already. The home directory may have
+    certificates that no parameter names.
     """
     named = {
         "HOME": os.environ.get("HOME", ""),
@@ -152,7 +152,7 @@ def environment(connection: Libpq) -> Iterator[tuple[dict[str, str], list[int]]]
 
 
 def _nameless_passfile(password: str, handle: BinaryIO) -> str:
-    """libpq's passfile in a file that has no name: nothing is left of it, however this process ends."""
+    """Write libpq's passfile to a file without a name, which is gone however this process ends. Return its path."""
     os.fchmod(handle.fileno(), 0o600)
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")
     handle.write(f"*:*:*:*:{escaped}\n".encode())
@@ -171,7 +171,7 @@ class SnapshotDump:
 
     @contextlib.contextmanager
     def archive(self, options: Sequence[str], over: Cancellation) -> Iterator[IO[bytes]]:
-        """What pg_dump writes in custom format. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block."""
+        """Yield the output of pg_dump in custom format. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block."""
         argv = [self.tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
         with environment(self.connection) as (given, descriptors):
             program = Program([*argv, *options, f"--snapshot={self.snapshot}"], given, descriptors=descriptors)
@@ -187,10 +187,10 @@ def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -
 
 
 def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
-    """pg_restore into the database ``copy``, whose name must be one of ours. Raises E_PG_RESTORE.
+    """Restore archives into the database ``copy``, whose name must be one of ours. Raises E_PG_RESTORE.
 
-    Several archives are restored in the passes of one (its RestorePass): grants come when all rows and constraints are
-    there, since an owner may have taken its own rights away, and what needs them comes last.
+    Several archives are restored in the same passes as one (pg_restore's RestorePass). Grants come after all rows and
+    constraints, since an owner may have revoked its own rights. What needs the grants comes last.
     """
     connection, (used, limit) = copy.libpq(), server_info.count_connections(copy)
     argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
@@ -210,7 +210,7 @@ def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options
 
 
 def _wait_for_room(copy: Database) -> None:
-    """Until one more session fits: the server counts one that has disconnected for some moments longer."""
+    """Wait until one more session fits: the server still counts a disconnected session for some moments."""
     end = time.monotonic() + ROOM_SECONDS
     while time.monotonic() < end:
         used, limit = server_info.count_connections(copy)
@@ -221,14 +221,14 @@ def _wait_for_room(copy: Database) -> None:
 
 @contextlib.contextmanager
 def _reread(archive: IO[bytes]) -> Iterator[IO[bytes]]:
-    """An archive that can be read several times, in a file without a name: only of one that has no rows."""
+    """Yield a copy of an archive without rows that can be read several times, in a file without a name."""
     with tempfile.TemporaryFile() as again:
         shutil.copyfileobj(archive, again)
         yield again
 
 
 def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
-    """What of an archive belongs to each pass, as pg_restore --use-list takes it."""
+    """Return the entries of an archive that belong to each pass, as pg_restore --use-list takes them."""
     archive.seek(0)
     argv = [tools.program("pg_restore"), "--list"]
     asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
@@ -244,7 +244,7 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
 
 
 def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
-    """pg_restore reads the whole archives; their list alone would not notice a cut tail. Raises E_PG_RESTORE."""
+    """Read the archives to their end, since their list alone would not show a missing tail. Raises E_PG_RESTORE."""
     argv = [tools.program("pg_restore"), "--file=/dev/null"]
     task_group.run_all([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
 
@@ -252,7 +252,7 @@ def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
 def _restore(
     argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: Cancellation, listed: bytes | None = None
 ) -> None:
-    """Of an archive that can be read again what is ``listed``, of another one all."""
+    """Restore the ``listed`` entries of an archive that can be read again, or a whole archive."""
     if listed is not None:
         if not listed:
             return
@@ -289,5 +289,5 @@ def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:
 
 
 def first_complaint(complaints: IO[bytes]) -> str:
-    """The first line of a program's stderr, without what may be of a row."""
+    """Return the first line of a program's stderr, without what may be data of a row."""
     return _COPY_FAILED.sub(r"\1", pipelines.first_line(complaints))

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The restore of one database of an application, from the manifest to the swap; and the look before it."""
+"""The restore of one database of an application, from the manifest to the swap; and the questions before it."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from .._engine import refusals
 from .._engine.application import django_project
@@ -45,8 +45,10 @@ NO_VALUES = (NoTargets.code, OtherKeys.code)  # by which a look ends that has fo
 
 
 class RestoredDatabase(TypedDict, total=False):
-    """What became of the one that was restored. ``aside`` is what it replaced, if there was one; before the swap there
-    is the ``copy``."""
+    """The result for the restored database.
+
+    ``aside`` is the database that it replaced, if there was one. Before the swap there is the ``copy``.
+    """
 
     database: str
     alias: str
@@ -56,7 +58,7 @@ class RestoredDatabase(TypedDict, total=False):
 
 
 class BackupFacts(TypedDict, total=False):
-    """What a person reads of a backup; nothing without a backup."""
+    """The facts of a backup for a person; empty without a backup."""
 
     rotation_id: str
     snapshot: SnapshotMoment
@@ -67,7 +69,7 @@ class BackupFacts(TypedDict, total=False):
 
 
 class LostRows(TypedDict):
-    """How many rows of a ``table`` differ from the backup. None if nobody knows."""
+    """The numbers of rows of a ``table`` that differ from the backup. None if they are unknown."""
 
     table: str
     added: int | None
@@ -76,7 +78,7 @@ class LostRows(TypedDict):
 
 
 class RestoreResult(TypedDict):
-    """Of the ``backup`` the facts that a person reads. ``lost`` are rows of tables."""
+    """The facts of the ``backup``, and the rows that the restore loses (``lost``)."""
 
     changed: bool
     backup: BackupFacts
@@ -92,7 +94,10 @@ class DropResult(TypedDict):
 
 
 class FoundBackup(TypedDict):
-    """By alias: tables that the database in use lacks, of the backup and of the models, and the copies left over."""
+    """The backup, and by alias what the databases in use lack.
+
+    ``missing`` are tables of the backup, ``gone`` tables of the models. ``copies`` were left by restores.
+    """
 
     changed: bool
     backup: BackupFacts
@@ -109,7 +114,7 @@ class BackupOutcome(FoundBackup, total=False):
 
 
 class Restoration:
-    """What the options of postgresql_restore, or postgresql_restore_info, ask for; the application is started."""
+    """A restore, as the options of postgresql_restore or postgresql_restore_info describe it."""
 
     def __init__(self, params: Options) -> None:
         from django.db import connections
@@ -121,8 +126,7 @@ class Restoration:
 
     @functools.cached_property
     def _name(self) -> str:
-        """The name of the database in use: what DATABASES says, or what a service has led to. If that is gone, it is
-        what was dumped."""
+        """The name of the database in use: from DATABASES or a service; if it is gone, from the newest manifest."""
         from django.db import connections
 
         if named := connection_parameters(connections[self._alias]).get("dbname"):
@@ -136,18 +140,18 @@ class Restoration:
             return newest.database
 
     def described(self) -> Manifest | None:
-        """The manifest of the rotation's backup, or of the newest that is proved; None if there is none."""
+        """Return the manifest of the rotation's backup, or of the newest proved one; None without such a backup."""
         described = self._newest() if not self._params["rotation_id"] else self._backup().read()
         return described if described and described.is_dump else None
 
     def missing(self, described: Manifest) -> list[str]:
-        """Tables of the application's models that a backup has and the database in use has not."""
+        """Return tables of the application's models that a backup has and the database in use lacks."""
         missing = set(described.tables) - {table_contents.LARGE_OBJECTS} - self._tables()
         needed = tables()  # what else is gone may have been dropped on purpose
         return sorted(table for table in missing if not needed.isdisjoint(_names_in_models(table)))
 
     def gone(self) -> list[str]:
-        """Tables that models are to have, and the database in use has not, whatever backup there is."""
+        """Return tables of the models that the database in use lacks, whatever the backup has."""
         from django.apps import apps
         from django.db import router
 
@@ -157,8 +161,7 @@ class Restoration:
         return sorted(needed - there)
 
     def copies(self) -> dict[str, str]:
-        """The copies that restores have made and not put in its place, and of which rotation's backup each is; none
-        if nobody says."""
+        """Return the copies that restores left, each with its rotation's ID; empty if the server does not answer."""
         with contextlib.suppress(RotationError), self._as_admin() as admin:
             names = {DatabaseSwap(admin, self._name, one.rotation_id).copy: one.rotation_id for one in self._all()}
             there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
@@ -166,8 +169,8 @@ class Restoration:
         return {}
 
     def let_in(self, *, dry: bool) -> None:
-        """Let everybody in again where a restore of ours, of whichever backup, was ended between the shutting out and
-        the swap."""
+        """Allow sessions again, if a restore ended after it had refused them and before the swap. Raises
+        E_RESTORE_SHUT."""
         backups = {described.rotation_id for described in self._all()}
         if not backups or self._answers():
             return
@@ -188,11 +191,14 @@ class Restoration:
             return False
 
     def prepared(self, *, dry: bool) -> RestoreResult:
-        """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
+        """Do the part of ``present`` that disturbs nobody: create and prove the copy, and report the loss."""
         return self._restore(dry=dry, swap=False)
 
     def present(self, *, dry: bool) -> RestoreResult:
-        """Restore pair, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
+        """Restore a copy, prove it, count the rows that are lost, and swap.
+
+        Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE.
+        """
         return self._restore(dry=dry, swap=True)
 
     def _restore(self, *, dry: bool, swap: bool) -> RestoreResult:
@@ -240,7 +246,7 @@ class Restoration:
             )
 
     def dropped(self, *, dry: bool) -> DropResult:
-        """Drop what was kept aside; of a restore that was not finished, the copy."""
+        """Drop the database set aside; of an unfinished restore, the copy."""
         with self._as_admin() as admin:
             pair = DatabaseSwap(admin, self._name, self._params["rotation_id"])
             there = [name for name in (pair.aside, pair.copy) if name in pair.facts()]
@@ -251,7 +257,7 @@ class Restoration:
         return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [pair.aside, pair.copy]}
 
     def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
-        """The copy, proved: all rows of the snapshot, and every value opens."""
+        """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
@@ -272,7 +278,7 @@ class Restoration:
     def _swap(
         self, pair: DatabaseSwap, described: Manifest, comment: str | None, *, swap: bool
     ) -> tuple[dict[str, int], list[backup_difference.Difference]]:
-        """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
+        """Count the rows that will be lost. Refuse if that is not acknowledged; otherwise swap, if ``swap``."""
         acknowledged = self._read_acknowledged(own=True) if swap else []
         with contextlib.ExitStack() as used_for:
             used = self._used(used_for) if self._name in pair.facts() else None
@@ -293,7 +299,7 @@ class Restoration:
     def _refuse_unacknowledged(
         self, pair: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
     ) -> None:
-        """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
+        """Raise E_RESTORE_LOSS with the numbers, unless the numbers or the time were acknowledged."""
         moment, unknown = described.time, [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
@@ -319,20 +325,20 @@ class Restoration:
         return {"database": self._name, "alias": self._alias}
 
     def _options(self) -> str:
-        """What of the command that is typed next says which database."""
+        """Return the part of the next command that names the database."""
         return "" if self._alias == "default" else f" -e O(restore_alias)={self._alias}"
 
     def _refuse_without_keys(self, described: Manifest) -> None:
-        """Raise E_RESTORE_KEYS if a version was destroyed that the backup's rows need."""
+        """Raise E_RESTORE_KEYS if a version that the backup's rows need was destroyed."""
         if gone := sorted(set(described.key_ids) - set(self._params["key_set_ids"].values())):
             raise RestoreKeys(time=described.time, key_ids=", ".join(gone))
 
     def _prefix_alias(self, word: str) -> str:
-        """A word of an acknowledgement, with the alias before that of another database than the default one."""
+        """Return a word of an acknowledgment, with the alias before it unless the database is the default one."""
         return word if self._alias == "default" else f"{self._alias}:{word}"
 
     def _read_acknowledged(self, *, own: bool) -> list[str]:
-        """What was acknowledged of this database (``own``), or of the others."""
+        """Return the acknowledgments for this database (``own``), or for the others."""
         words = [word.strip() for word in (self._params["acknowledge"] or "").split(",") if word.strip()]
         others = tuple(f"{alias}:" for alias in django_project.aliases() if alias != self._alias)
         mine = [word for word in words if not word.startswith(others)]
@@ -358,12 +364,12 @@ class Restoration:
         return max(self._all(), key=lambda one: one.worth, default=None)
 
     def _all(self) -> list[Manifest]:
-        """The manifests of this database's backups that can be restored here."""
+        """Return the manifests of this database's backups that can be restored here."""
         found = [found for _, found in manifest.in_folder(self._params["backup_dir"])]
         return [one for one in found if one.alias == self._alias and one.is_dump]
 
     def _tables(self) -> set[str]:
-        """The tables of the database in use; none if the server says that it is not there."""
+        """Return the tables of the database in use; empty if the server says that the database does not exist."""
         try:
             with self._database(**self._direct) as used:
                 return {label for _, _, label, _ in table_contents.tables(used)}
@@ -375,7 +381,7 @@ class Restoration:
 
     @contextlib.contextmanager
     def _opened(self, pair: DatabaseSwap) -> Iterator[Application]:
-        """The application on the copy instead of the database in use."""
+        """Yield the application, opened on the copy instead of the database in use."""
         request = request_of(
             {**self._params, "direct": {self._alias: {**self._admin, "dbname": pair.copy}}},
             Purpose(f"restore of {self._params['rotation_id']}", aliases=(self._alias,)),
@@ -384,17 +390,17 @@ class Restoration:
             yield application
 
     def _used(self, stack: contextlib.ExitStack) -> Database | None:
-        """The database in use; None if it does not answer."""
+        """Return the database in use, or None if it does not answer."""
         try:
             return stack.enter_context(self._database(**{**self._admin, "dbname": self._name}))
         except RotationError:
             return None
 
-    def _database(self, **direct: Any) -> contextlib.closing[Database]:
+    def _database(self, **direct: str) -> contextlib.closing[Database]:
         return contextlib.closing(Database(self._alias, f"restore of {self._params['rotation_id']}", direct))
 
-    def _as_admin(self, **direct: Any) -> contextlib.closing[Database]:
-        """By the role that makes and renames databases, from another one than the application's."""
+    def _as_admin(self, **direct: str) -> contextlib.closing[Database]:
+        """Connect to another database as the role that creates and renames databases. Raises E_RESTORE_CONNECT."""
         try:
             return self._database(**{**self._admin, **direct})
         except DatabaseConnectFailed as exc:
@@ -411,8 +417,7 @@ class Restoration:
 
 
 def _alias_of_backup(params: Options) -> str:
-    """The alias by which a database was backed up: a person, or what is known of a database that is gone, may name
-    another one of it."""
+    """Return the alias by which a database was backed up: ``alias`` may be another alias of the same database."""
     named, rotation_id = str(params["alias"]), params["rotation_id"]
     same = django_project.same_database(named)
     known = [found for _, found in manifest.in_folder(params["backup_dir"]) if found.alias in same and found.is_dump]
@@ -422,11 +427,11 @@ def _alias_of_backup(params: Options) -> str:
 
 
 def find_backup(params: Options, *, dry: bool) -> FoundBackup:
-    """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
-    where none is asked for.
+    """Return the newest backup, and what of it the databases in use lack.
 
-    A restore that died after it had shut everybody out is no loss: they are let in again. Raises E_RESTORE_SHUT if
-    that is to stay so.
+    All backups are of one rotation: the newest one's, if no rotation is asked for. If a restore died after it had
+    refused all sessions, nothing is lost and they are allowed again. Raises E_RESTORE_SHUT in a dry run, which changes
+    nothing.
     """
     works = {alias: Restoration({**params, "alias": alias}) for alias in django_project.aliases()}
     found = [described for work in works.values() if (described := work.described())]
@@ -450,7 +455,7 @@ def find_backup(params: Options, *, dry: bool) -> FoundBackup:
 
 
 def _refuse_unproved(application: Application) -> None:
-    """As it does itself; but one of several databases may have no value under the keys, and is still restored."""
+    """Refuse as the application does, but allow one of several databases to have no value under the keys."""
     try:
         refusals.refuse_unproved(application)
     except FindingsError as exc:
@@ -459,15 +464,14 @@ def _refuse_unproved(application: Application) -> None:
 
 
 def _like(used: DatabaseProperties | None, backed_up: DatabaseProperties | None) -> DatabaseProperties | None:
-    """What the new database is to be like: the one in use, where it is the one that was backed up and not another that
-    somebody has made in its place."""
+    """Return the properties for the new database: those of the database in use, if it is the one that was backed up."""
     if used and backed_up and used["oid"] != backed_up["oid"]:
         return backed_up
     return used or backed_up
 
 
 def _names_in_models(label: str) -> tuple[str, str]:
-    """How a model may call a table that PostgreSQL labels so: by its name, or with the schema."""
+    """Return both names by which a model may call a table with this label: without the schema and with it."""
     schema, _, name = (part.strip('"') for part in label.partition("."))
     return name, f"{schema}.{name}"
 

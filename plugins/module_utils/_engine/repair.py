@@ -283,8 +283,8 @@ def _rows(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Ma
     chosen = [sql.Identifier("v", name) for name in names] + [rest_of(members)]
     chosen += [target.value for target in members]
     chosen += [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in search]
-    query = sql.SQL(f"SELECT {{chosen}} FROM {{rows}} AS t JOIN {key.listed} ON {{same}}").format(
-        chosen=sql.SQL(", ").join(chosen), rows=table.rows, same=key.same
+    query = sql.SQL("SELECT {chosen} FROM {rows} AS t JOIN {listed} ON {same}").format(
+        chosen=sql.SQL(", ").join(chosen), rows=table.rows, listed=key.listed, same=key.same
     )
     width, last = len(names), len(names) + 1 + len(members)
     database.execute("SET timezone = 'UTC'")

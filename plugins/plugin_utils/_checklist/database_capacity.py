@@ -44,7 +44,7 @@ def _dumping(seen: Observations) -> int:
     cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
     largest = max((int(database["bytes"]) for database in databases(seen)), default=0)
     free = min((each["connections"]["limit"] - each["connections"]["used"] for each in databases(seen)), default=0)
-    jobs = dump_shards.at_work(seen.options["backup_jobs"], largest, cores, free)
+    jobs = dump_shards.count_workers(seen.options["backup_jobs"], largest, cores, free)
     return jobs + dump_shards.NO_ROWS + 1 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
 
 

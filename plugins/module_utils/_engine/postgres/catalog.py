@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What PostgreSQL's catalogue says of the tables: which there are, how a row is named, what a column may hold."""
+"""Questions to PostgreSQL's catalog: which tables there are, how a row is named, what a column may hold."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ PREPARED = "tetech_key_rotation_prepared"  # the same, see prepared.py
 OUR_TABLES = [JOURNAL, LEASE, PREPARED]
 FENCE = "tetech_key_rotation_fence"  # our own function, and how the names of its triggers begin, see fence.py
 
-_BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
+_BETWEEN = re.compile(r'[.:"]')  # what separates the words of a label
 
 
 def word(name: str) -> str:
-    """A name as one word of a label: in quotes where it has what stands between words."""
+    """Return a name as one word of a label: in quotes if it has a character that separates words."""
     return _quoted(name) if _BETWEEN.search(name) else name
 
 
 def _quoted(name: str) -> str:
+    """Return a name in quotes, for a label or for the text that to_regclass() parses. Statements use ``identifier``."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -59,32 +60,35 @@ class Table:
 
     @property
     def label(self) -> str:
-        """How a person calls it, and no other table."""
+        """The name of the table for a person, which no other table has."""
         bare = word(self.name) if self.visible else f"{word(self.schema)}.{word(self.name)}"
         return bare if self.alias == "default" else f"{word(self.alias)}:{bare}"
 
     def label_of(self, column: str) -> str:
-        """How a person calls one of its columns."""
+        """Return the name of one of its columns for a person."""
         return f"{self.label}.{word(column)}"
 
     @property
     def names(self) -> tuple[str, str]:
-        """How models may call it, the likelier one first. Without the schema, one that is not visible is a tenant's."""
+        """The names by which models may call the table, the likelier one first.
+
+        The table name alone may mean the table of another tenant, if this one is not visible.
+        """
         qualified = f"{self.schema}.{self.name}"
         return (self.name, qualified) if self.visible else (qualified, self.name)
 
     def schema_for(self, name: str) -> str:
-        """The schema in which a model that calls it so has to be read: a tenant's. Empty if the name is enough."""
+        """Return the schema in which a tenant's model of this name is read. Empty if the name is enough."""
         return self.schema if name == self.name and not self.visible else ""
 
     @property
     def regclass(self) -> str:
-        """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
+        """The table as text for a parameter of to_regclass()."""
         return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
     @property
     def rows(self) -> sql.Composable:
-        """The table's own rows, as SQL has them after FROM or UPDATE, without those of tables that inherit from it."""
+        """The table after FROM or UPDATE, without the rows of tables that inherit from it."""
         return self.identifier if self.partitioned else sql.SQL("ONLY {}").format(self.identifier)
 
     @property
@@ -95,7 +99,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its SQL type, the number of characters it holds (None: no limit), and PostgreSQL's category of it."""
+    """One column: its SQL type, its limit in characters (None: no limit), and PostgreSQL's category of the type."""
 
     name: str
     type: str
@@ -113,17 +117,17 @@ class RowKey:
 
     @property
     def names(self) -> list[str]:
-        """What its parts are called in a list ``v`` of keys, which are texts."""
+        """The names of its parts in a list ``v`` of keys, which are texts."""
         return [f"k{place}" for place in range(len(self.columns))]
 
     @property
-    def listed(self) -> str:
-        """SQL for such a list, of one array of texts for each part."""
-        return f"unnest({', '.join(['%s::text[]'] * len(self.columns))}) AS v({', '.join(self.names)})"
+    def listed(self) -> sql.Composable:
+        """Such a list in a statement. Its parameters are one array of texts for each part of the key."""
+        return sql.SQL("{} AS v({})").format(sql.unnest(["text"] * len(self.columns)), sql.identifiers(self.names))
 
     @property
     def parts(self) -> list[sql.Composable]:
-        """Its columns of a row ``t``."""
+        """Its columns in a row ``t``."""
         return [sql.Identifier("t", column) for column in self.columns]
 
     @property
@@ -133,7 +137,7 @@ class RowKey:
 
     @property
     def same(self) -> sql.Composable:
-        """The condition by which a row ``t`` is the one of a key in ``v``."""
+        """The condition that a row ``t`` has the key in ``v``."""
         parts = zip(self.parts, self.names, self.casts)
         return sql.SQL(" AND ").join(
             sql.SQL("{} = {}::{}").format(part, sql.Identifier("v", name), cast) for part, name, cast in parts
@@ -146,19 +150,19 @@ MOST_PLACES = 50_000
 
 
 def row_name(key: Sequence[str]) -> str:
-    """A row's key as one word, and no other row's."""
+    """Return a row's key as one word, which no other row has."""
     if len(key) == 1:
         return key[0]
     return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
 
 
 def key_of(name: str) -> list[str]:
-    """The parts of a key, from what ``row_name`` makes of several."""
+    """Return the parts of a key from a word of ``row_name`` that has several."""
     return [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|,)((?:[^\\,]|\\.)*)", name, re.DOTALL)]
 
 
 def tables(database: Database) -> list[Table]:
-    """Every table that has rows of its own or of its partitions, but those that an extension brings, and ours."""
+    """Return every table that has rows of its own or of its partitions, without those of extensions and ours."""
     rows = database.rows(
         "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
         " row_security_active(c.oid)"
@@ -209,17 +213,17 @@ FOREIGN = ["f"]
 
 
 def columns(database: Database, kinds: Sequence[str] = tuple(OWN_ROWS)) -> dict[Table, list[Column]]:
-    """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
-    read.
+    """Return every column that may hold text, bytes, a document or a digest, in every table that this role may read.
 
-    System schemas aside. A domain has the type it is based on. A partition is left out: its rows are those of
-    the partitioned table. So is a foreign table, if its kind is not asked for: its rows are another server's.
+    System schemas do not count. The type of a domain is the type that it is based on. A partition is left out: its rows
+    are those of the partitioned table. A foreign table is left out unless its kind is asked for: its rows are on
+    another server.
     """
     return _columns(database, _HELD, (list(kinds), OUR_TABLES, list(OPAQUE)))
 
 
 def numbers(database: Database) -> dict[Table, list[Column]]:
-    """Every column of numbers that may be bytes: large ones, and lists of small ones."""
+    """Return every column of numbers that may be bytes: large numbers, and lists of small ones."""
     return _columns(database, _NUMBERS, (OWN_ROWS, OUR_TABLES, list(NUMBER_LISTS)))
 
 
@@ -243,7 +247,7 @@ def _columns(database: Database, held: str, params: Sequence[Sequence[str]]) -> 
 
 
 def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:
-    """Schema, table and name of each column in a primary or foreign key: it names a row, or refers to one."""
+    """Return schema, table and name of each column in a primary or foreign key."""
     query = (
         "SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_constraint o"
         " JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -253,7 +257,7 @@ def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:
 
 
 def unfilled(database: Database) -> list[str]:
-    """Materialized views that were never refreshed, and hold nothing."""
+    """Return the materialized views that were never refreshed and hold nothing."""
     found = database.rows(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE NOT c.relispopulated AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1"
@@ -262,8 +266,10 @@ def unfilled(database: Database) -> list[str]:
 
 
 def unreadable(database: Database) -> list[tuple[str, str, str]]:
-    """Tables and columns that ``columns`` leaves out, since this role may not read them: the name, what it is, and the
-    statement that lets the role read it. System schemas aside."""
+    """Return the tables and columns that ``columns`` leaves out, since this role may not read them.
+
+    Each has its name, what it is, and the statement that lets the role read it. System schemas do not count.
+    """
     return database.rows(
         "SELECT n.nspname || '.' || c.relname, 'a table', CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN ''"
         " ELSE format('GRANT USAGE ON SCHEMA %%I TO %%I; ', n.nspname, current_user) END"
@@ -342,7 +348,7 @@ _DISTINCT = (
 
 
 def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
-    """Schema and name of the tables that have a foreign key to one of these, or to which one of these has."""
+    """Return schema and name of the tables at the other end of the foreign keys of these tables."""
     query = (
         "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o"
         " CROSS JOIN LATERAL (VALUES (conrelid, confrelid), (confrelid, conrelid)) AS ends (one, other)"
@@ -353,21 +359,23 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
 
 
 def is_repeated(database: Database, table: Table, column: str, type_: str) -> bool:
-    """Whether the same token is in several rows: as the server's statistics have it, or by its beginning in the first
-    rows of a table that was never analyzed."""
+    """Whether the same token is in several rows.
+
+    The server's statistics tell. If the table was never analyzed, the beginnings of its first values do.
+    """
     known = database.rows(_DISTINCT, (table.schema, table.name, column))
     if known:
         return bool(known[0][0] < MOSTLY)
-    name, cast = sql.Identifier(column), "" if type_ == "bytea" else "::text"
+    text = sql.SQL("{}" if type_ == "bytea" else "{}::text").format(sql.Identifier(column))
     query = sql.SQL(
-        f"SELECT 1 FROM (SELECT substring({{}}{cast} FOR {BEGINNING}) AS value FROM {{}} AS t LIMIT {{}}) AS first"
+        "SELECT 1 FROM (SELECT substring({text} FOR {beginning}) AS value FROM {rows} AS t LIMIT {first}) AS first"
         " WHERE value <> '' GROUP BY value HAVING count(*) > 1 LIMIT 1"
-    )
-    return bool(database.rows(query.format(name, table.rows, sql.Literal(FIRST_ROWS)), table=table.label))
+    ).format(text=text, beginning=sql.Literal(BEGINNING), rows=table.rows, first=sql.Literal(FIRST_ROWS))
+    return bool(database.rows(query, table=table.label))
 
 
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
-    """What keeps this column from being rewritten, each with what to do about it."""
+    """Return the reasons why this column cannot be rewritten, each with what to do about it."""
     found = [
         (found, todo)
         for found, todo, query in _OBSTACLES
@@ -381,7 +389,7 @@ def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, 
 
 
 def _violated(database: Database, table: Table, column: str) -> list[str]:
-    """Names of the constraints that a row with a value in this column does not meet."""
+    """Return the names of the constraints that a row with a value in this column violates."""
     expression = (
         "coalesce(pg_get_expr(conbin, conrelid), (SELECT format('%%I IS NOT NULL', attname) FROM pg_attribute"
         " WHERE attrelid = conrelid AND attnum = conkey[1]))"
@@ -399,7 +407,7 @@ ON_UPDATE = 16  # a bit of pg_trigger.tgtype
 
 
 def update_triggers(database: Database, table: Table) -> list[str]:
-    """Names of the triggers that an update fires on the table or a partition of it, but ours."""
+    """Return the names of the triggers that an update fires on the table or a partition of it, without ours."""
     found = database.rows(
         "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
         " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 AND NOT starts_with(tgname, %s) ORDER BY 1",
@@ -409,7 +417,7 @@ def update_triggers(database: Database, table: Table) -> list[str]:
 
 
 def row_key(database: Database, table: Table) -> RowKey:
-    """The primary key of ``table``, otherwise a unique key over not-null columns. Raises E_TABLE_KEY."""
+    """Return the primary key of ``table``, or a unique key over not-null columns. Raises E_TABLE_KEY."""
     found = database.rows(
         "SELECT array_agg(a.attname::text ORDER BY k.place),"
         " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"
@@ -431,21 +439,22 @@ def row_key(database: Database, table: Table) -> RowKey:
 
 
 def reading_key(database: Database, table: Table) -> RowKey | None:
-    """What names the rows of ``table`` for one reading of all of them: its key, or the place of each row.
+    """Return what names the rows of ``table`` for one reading of all of them: its key, or the place of each row.
 
-    None of a table without a key that has more than MOST_PLACES rows: each page by place sorts all rows that are left.
+    Return None if a table without a key has more than MOST_PLACES rows: each page by place sorts all rows that are
+    left.
     """
     try:
         return row_key(database, table)
     except TableKey:
-        query = sql.SQL(f"SELECT count(*) FROM (SELECT FROM {{rows}} LIMIT {MOST_PLACES + 1}) AS t")
-        ((count,),) = database.rows(query.format(rows=table.rows), table=table.label)
+        query = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS t")
+        ((count,),) = database.rows(query.format(table.rows, sql.Literal(MOST_PLACES + 1)), table=table.label)
         return PLACE if count <= MOST_PLACES else None
 
 
 @dataclass(frozen=True)
 class Definition:
-    """The text of something in the catalogue: how a person calls it, and how the statement begins that replaces it."""
+    """The text of something in the catalog, its name, and the beginning of the statement that replaces it."""
 
     name: str
     statement: str
@@ -500,8 +509,11 @@ _MAY_READ_SETTINGS = "SELECT has_table_privilege('pg_db_role_setting', 'SELECT')
 
 
 def definitions(database: Database) -> list[Definition]:
-    """What is defined outside of system schemas: defaults, constraints, functions, views, rules, triggers, indexes and
-    policies. Also settings of the database and of roles, if they may be read."""
+    """Return what is defined outside of system schemas: defaults, constraints, functions, views, rules, triggers,
+    indexes and policies.
+
+    Settings of the database and of roles are among them, if they may be read.
+    """
     every = " UNION ALL ".join(_DEFINITIONS)
     found = database.rows(
         f"SELECT name, statement, body FROM ({every}) AS d (name, statement, body, namespace)"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One connection of our own to the application's database.
 
-The connection's parameters come from Django, the rest is SQL. Rows' names and values travel as text, so that psycopg2
-and psycopg 3, and every type of primary key, are served by the same statements (sql.py).
+The connection's parameters come from Django, the rest is SQL. Names of rows and values travel as text. So the same
+statements serve psycopg2 and psycopg 3, and every type of primary key (sql.py).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ EXACT = {
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
 }
-# Sessions in a database that can be ended. The server sends autovacuum away by itself where it has to, and only a
+# Sessions in a database that can be ended. The server ends autovacuum by itself if it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
 # What a program of PostgreSQL needs to connect as this process has, apart from place and role: libpq takes it from
@@ -119,7 +119,7 @@ SEE_ROW = (
 )
 Direct = Mapping[str, Union[str, int]]  # parameters of libpq for the server itself, past a pooler
 NOWHERE: Direct = {}
-# The parameters of libpq that say where a database is, with the variables that stand for them (libpq, "Environment
+# The parameters of libpq that say where a database is, with their variables (libpq, "Environment
 # Variables").
 PLACE = {
     "service": "PGSERVICE",
@@ -142,7 +142,7 @@ _REPLACED = {
 class Yielded(Exception):
     """The statement gave way to another transaction: try again, smaller or later.
 
-    ``slow`` is whether it took too long, and not for one lock.
+    ``slow`` is whether it took too long, rather than waited for one lock.
     """
 
     def __init__(self, *, slow: bool = False) -> None:
@@ -163,7 +163,7 @@ class Libpq:
 
 
 def array(elements: Sequence[str | None]) -> str:
-    """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
+    """Return the text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter, not one per element."""
     texts = [element for element in elements if element is not None]
     joined = '","'.join(texts)
     if texts and len(texts) == len(elements) and joined.count('"') == 2 * len(texts) - 2 and "\\" not in joined:
@@ -178,15 +178,17 @@ def _element(text: str) -> str:
 
 
 def _format_names(error: Any) -> str:
-    """The names that the server gives with an error; its text and details may hold a value."""
+    """Return the names that the server gives with an error; its text and details may hold a value."""
     names = {"constraint": error.diag.constraint_name, "table": error.diag.table_name}
     found = [f"{what} {name}" for what, name in names.items() if name]
     return f" ({', '.join(found)})" if found else ""
 
 
 def unpooled(wrapper: Any) -> Any:
-    """Django's connection without its own pool (Django 5.1), which gives any connection that it has, whatever is asked
-    for: another database, or another server, would be the application's own."""
+    """Return Django's connection without its own pool (Django 5.1).
+
+    The pool returns any connection that it has, even if another database or another server is asked for.
+    """
     if not wrapper.settings_dict["OPTIONS"].get("pool"):
         return wrapper
     alone = wrapper.copy()
@@ -195,7 +197,7 @@ def unpooled(wrapper: Any) -> Any:
 
 
 def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, object]:
-    """What Django connects with, or what leads to the ``direct`` place."""
+    """Return the parameters with which Django connects, or those that lead to the ``direct`` place."""
     without = {name for given, names in _REPLACED.items() if direct.get(given) for name in names}
     own = wrapper.get_connection_params()
     if "database" in own:  # as psycopg2 calls it, and Django before 4.1 with it
@@ -205,7 +207,10 @@ def connection_parameters(wrapper: Any, direct: Direct = NOWHERE) -> dict[str, o
 
 
 def format_place(parameters: Mapping[str, object]) -> str:
-    """The place for a person. What a service says is in a file of libpq; what is given with it counts more."""
+    """Return the place for a person.
+
+    What a service says is in a file of libpq. Parameters next to the service take precedence.
+    """
     given = {name: parameters.get(name) or os.environ.get(variable) for name, variable in PLACE.items()}
     if given["service"]:
         more = [f"{name}={parameters[name]}" for name in _SHOWN if parameters.get(name)]
@@ -215,7 +220,7 @@ def format_place(parameters: Mapping[str, object]) -> str:
 
 
 class Patience:
-    """With tables that somebody has locked: until LOCKED_SECONDS after the first of several looks in a row."""
+    """Waits for tables that somebody has locked, until LOCKED_SECONDS after the first of several tries in a row."""
 
     def __init__(self, database: Database, tables: Sequence[sql.Composable]) -> None:
         self._database = database
@@ -223,18 +228,18 @@ class Patience:
         self._since: float | None = None
 
     def rest(self) -> None:
-        """The table could be read."""
+        """Forget the tries: the table could be read."""
         self._since = None
 
     def refuse_to_wait(self) -> None:
-        """It could not. Raises E_DB_LOCKED if that has been so for too long."""
+        """Raise E_DB_LOCKED if the table could not be read for too long."""
         self._since = self._since or time.monotonic()
         if time.monotonic() - self._since > LOCKED_SECONDS:
             raise TablesLocked(holders=self._database.holders(self._tables))
 
 
 class Database:
-    """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
+    """A connection in autocommit mode. Every error of the driver becomes one of ours, without its text."""
 
     def __init__(self, alias: str, label: str, direct: Direct = NOWHERE) -> None:
         from django.db import connections
@@ -270,38 +275,38 @@ class Database:
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
-        """Raise E_DB_POOLER if another program stands between: the session's lock and settings may be anybody's.
+        """Raise E_DB_POOLER if another program is in between, since others may get the session's lock and settings.
 
-        A pooler makes up the process id that it tells a client at the start (docs/design/concurrency.md).
+        A pooler makes up the process ID that it tells a client at the start (docs/design/concurrency.md).
         """
         if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
             self.close()
             raise DatabaseBehindPooler(alias=self.alias, place=where)
 
     def another(self) -> Database:
-        """One more connection to the same database, for another process of the same run."""
+        """Return one more connection to the same database, for another process of the same run."""
         made = Database(self.alias, self._label, self._direct)
         if self.join:
             self.join(made)
         return made
 
     def elsewhere(self, **place: str) -> Database:
-        """A connection with the same parameters to another database, or another server."""
+        """Return a connection with the same parameters to another database, or another server."""
         return Database(self.alias, self._label, {**self._direct, **place})
 
     @property
     def is_direct(self) -> bool:
-        """Whether it leads past a pooler through which the application goes."""
+        """Whether the connection bypasses a pooler that the application uses."""
         return bool(self._direct)
 
     @property
     def driver_errors(self) -> type[Exception]:
-        """What a connection of ``by_own_way`` raises."""
+        """The errors that a connection of ``by_own_way`` raises."""
         found: type[Exception] = self._errors
         return found
 
     def by_own_way(self) -> Any:
-        """A connection of the driver as the application makes it, through a pooler if there is one."""
+        """Return a connection of the driver as the application makes it, through a pooler if there is one."""
         return self._django.get_new_connection(self._django.get_connection_params())
 
     def close(self) -> None:
@@ -310,13 +315,13 @@ class Database:
             self._raw.close()
 
     def text(self, statement: str | sql.Composable, *, parameters: bool = True) -> str:
-        """A statement as text, to run with ``parameters`` or without: one that runs often is composed once."""
+        """Return a statement as text, to run with ``parameters`` or without: one that runs often is composed once."""
         return sql.text(statement, self._raw, parameters=parameters)
 
     def rows(
         self, query: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> list[tuple[Any, ...]]:
-        """All rows of a query. Without ``params`` a percent sign is one. Raises E_DB or E_DB_LOST."""
+        """Return all rows of a query. Without ``params`` a percent sign is one. Raises E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
             self._send(cursor, query, params)
             fetched: list[tuple[Any, ...]] = cursor.fetchall()
@@ -325,7 +330,7 @@ class Database:
     def execute(
         self, statement: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> int:
-        """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
+        """Run one statement, and return the number of rows that it touched. Raises E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
             self._send(cursor, statement, params)
             return int(cursor.rowcount)
@@ -366,10 +371,11 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self, tables: Sequence[sql.Composable] = ()) -> Iterator[None]:
-        """One unchanging view of the database, read only, in which all ``tables`` can be read without a wait.
+        """Open one unchanging view of the database, read only, in which all ``tables`` can be read without a wait.
 
-        Who waits for a table while it has read another can close a circle with an ALTER or TRUNCATE of the application,
-        which then dies of it: so all are locked at the start, or none. Raises E_DB_LOCKED.
+        A session that has read one table and waits for another can deadlock with an ALTER or TRUNCATE of the
+        application. The application's statement would then fail. So all tables are locked at the start, or no table is.
+        Raises E_DB_LOCKED.
         """
         limits, lockable = self._limits(self.patience), self._lockable(tables)  # asked before the view begins
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
@@ -378,7 +384,7 @@ class Database:
             yield
 
     def _lockable(self, tables: Sequence[sql.Composable]) -> list[sql.Composable]:
-        """Those that this role may lock: who was granted some columns alone may read them, and no more."""
+        """Return the tables that this role may lock: a role that may read only some columns may not lock the table."""
         named = {table.as_string(self._raw): table for table in tables}
         query = (
             "SELECT name FROM unnest(%s::text[]) AS n(name) WHERE has_table_privilege(to_regclass(name)::oid, 'SELECT')"
@@ -387,7 +393,7 @@ class Database:
         return [table for name, table in named.items() if name in found]
 
     def _hold(self, tables: Sequence[sql.Composable], limits: str) -> None:
-        """Lock the tables against those two, in this transaction."""
+        """Lock the tables against ALTER and TRUNCATE, in this transaction."""
         patience = Patience(self, tables)
         lock = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(tables))
         while True:
@@ -395,7 +401,7 @@ class Database:
             try:
                 with self._giving_way():
                     self.execute(lock)
-                    # In here, because the limits end this statement too where the machine stalls.
+                    # In here, because the limits also end this statement if the machine stalls.
                     self.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
             except Yielded:
                 self.execute("ROLLBACK TO SAVEPOINT all_or_none; RELEASE SAVEPOINT all_or_none")  # or they would nest
@@ -406,7 +412,7 @@ class Database:
             return
 
     def holders(self, tables: Sequence[sql.Composable]) -> str:
-        """Who keeps others from reading these tables, for a person."""
+        """Return for a person who keeps others from reading these tables."""
         found = self.rows(
             "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
             " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
@@ -416,7 +422,7 @@ class Database:
         return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
 
     def writers(self, regclass: str) -> str:
-        """Who may have written to a table and has not ended its transaction, for a person."""
+        """Return for a person who may have written to a table in a transaction that is still open."""
         found = self.rows(
             "SELECT a.pid, a.usename::text, a.application_name FROM pg_stat_activity a WHERE a.pid IN"
             " (SELECT pid FROM pg_locks WHERE relation = to_regclass(%s) AND granted AND mode NOT IN"
@@ -431,7 +437,8 @@ class Database:
 
     @property
     def patience(self) -> float:
-        """How many seconds a statement may take that locks several rows, so that nobody who waits for it dies."""
+        """How many seconds a statement may take that locks several rows, so that no transaction fails that waits for
+        it."""
         return max(LEAST_MS, self._deadlock_ms * STATEMENT_SHARE) / 1000
 
     @contextlib.contextmanager
@@ -451,7 +458,7 @@ class Database:
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
-        """Every statement of the block gives way where somebody else has locked its table. Raises Yielded."""
+        """Make every statement of the block give way if another session has locked its table. Raises Yielded."""
         self.execute(f"SET lock_timeout = {self._lock_ms}")
         try:
             with self._giving_way():
@@ -473,21 +480,21 @@ class Database:
         return max(LEAST_MS, min(LOCK_TIMEOUT_MS, int(self._deadlock_ms * LOCK_SHARE)))
 
     def _limits(self, statement_seconds: float) -> str:
-        """Settings of a transaction that gives way."""
+        """Return the settings of a transaction that gives way."""
         statement_ms = int(statement_seconds * 1000)
         return f"SET LOCAL lock_timeout = {self._lock_ms}; SET LOCAL statement_timeout = {statement_ms}"
 
     def backend(self) -> int:
-        """The server's process of this session."""
+        """Return the process ID of this session on the server."""
         return int(self._raw.info.backend_pid)
 
     def about(self, regclass: str) -> int | None:
-        """How many rows the server reckons are in a table; None if it has never looked."""
+        """Return the server's estimate of the rows in a table, or None if it has never analyzed the table."""
         query = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
         return next((count for (count,) in self.rows(query, (regclass,))), None)
 
     def vacuum(self, table: sql.Composable) -> bool:
-        """VACUUM a table, unless somebody holds it; whether this role may: the table must be its own."""
+        """Vacuum a table, unless another session holds it. Return whether this role may: it must own the table."""
         owns = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
         if self.rows(owns, (table.as_string(self._raw),)) != [(True,)]:
             return False
@@ -497,7 +504,7 @@ class Database:
         return True
 
     def libpq(self) -> Libpq:
-        """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""
+        """Return the same connection for PostgreSQL's own programs; its place is where a service or file has led."""
         info = self._raw.info
         used = info.dsn_parameters if hasattr(info, "dsn_parameters") else info.get_parameters()  # psycopg2, psycopg
         options = {name: str(used[name]) for name in LIBPQ_OPTIONS if used.get(name)}

@@ -38,20 +38,20 @@ class Holder(TypedDict, total=False):
 
 
 def run_name(held: Holder) -> str:
-    """One word for a run, the same in all its steps and no other run's."""
+    """Return one word for a run, which is the same in all its steps and which no other run has."""
     return " ".join(str(held.get(member, "")) for member in ("host", "machine", "pid", "started"))
 
 
 def build_leased_error(alias: str, held: Holder) -> RotationError:
-    """E_LEASED: another run holds the lease of a database."""
+    """Return E_LEASED: another run holds the lease of a database."""
     return DatabaseLeased(alias=alias, table=TABLE, **{name: str(held.get(name, "unknown")) for name in SHOWN})
 
 
 def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
-    """Become the run that works on this database; who holds it instead, if somebody does.
+    """Take the lease of this database. Return who holds it instead, if another run does.
 
-    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE if this role
-    may not make the table, E_LOCKED if a session of another run is at work, E_DB or E_DB_LOST.
+    ``over`` is a run whose lease may be taken over, since the caller knows that it is dead. Raises E_LEASE if this role
+    may not create the table, E_LOCKED if a session of another run is active, E_DB or E_DB_LOST.
     """
     asked = time.monotonic()
     while True:
@@ -68,7 +68,7 @@ def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder
 
 
 def look(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
-    """Who holds the lease and would not let this run take it."""
+    """Return who holds the lease and would not let this run take it."""
     held = read_holder(database)
     return held if held and not _same(held, mine) and not (over and _same(held, over)) else None
 
@@ -80,7 +80,7 @@ def is_held_by(database: Database, mine: Holder) -> bool:
 
 
 def give_back(database: Database, mine: Holder) -> bool:
-    """The run is at its end; whether it held the lease. The table goes, where it is the role's own."""
+    """Release the lease. Return whether this run held it. The table is dropped, if the role owns it."""
     with locks.gate(database):
         if not is_held_by(database, mine):
             return False
@@ -91,12 +91,12 @@ def give_back(database: Database, mine: Holder) -> bool:
 
 
 def forget(database: Database) -> None:
-    """Remove the lease that came with a backup: the run that made that held it."""
+    """Remove the lease that came with a backup: the run that made the backup held it."""
     database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
 
 
 def read_holder(database: Database) -> Holder | None:
-    """Who holds the lease."""
+    """Return who holds the lease."""
     if not _exists(database):
         return None
     rows = database.rows(f"SELECT holder FROM {TABLE}", table=TABLE)
@@ -133,7 +133,7 @@ def _write(database: Database, mine: Holder) -> None:
         return
     if not _exists(database):
         try:
-            # A key: where a publication is of all tables, PostgreSQL deletes from none that lacks one.
+            # With a key: if a publication is of all tables, PostgreSQL refuses a DELETE from a table without one.
             database.execute(f"CREATE TABLE {TABLE} (holder text PRIMARY KEY)", table=TABLE)
         except StatementFailed as exc:
             if exc.sqlstate not in FORBIDDEN:

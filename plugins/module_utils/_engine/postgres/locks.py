@@ -30,16 +30,16 @@ class Session(NamedTuple):
     ours: bool
 
     def as_error(self) -> DatabaseLocked:
-        """That it is of another run."""
+        """Return E_LOCKED for a session of another run."""
         rotation = self.application.replace(APPLICATION_NAME, "")
         return DatabaseLocked(holder=rotation, user=self.user, host=self.host, since=self.since, pid=self.pid)
 
 
 def lock(database: Database, run: str, step: str = "") -> None:
-    """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.
+    """Make this run the only one that works on this database, for the life of the connection. Raises E_LOCKED.
 
-    All processes of a run share its lock, whatever host they are on. So do those of a step of it, and what an
-    earlier step left behind on a host that was lost is waited for: it could be on its way in another direction.
+    All processes of a run share its lock, on every host, and so do the processes of one of its steps. If an earlier
+    step is still active on a host that was lost, this waits for it: it could be moving in another direction.
     """
     database.join = partial(lock, run=run, step=step)
     asked = time.monotonic()
@@ -51,7 +51,7 @@ def lock(database: Database, run: str, step: str = "") -> None:
 
 
 def _enter(database: Database, run: str, step: str) -> Session | None:
-    """Take the locks of this run and step, or say who holds those of another."""
+    """Take the locks of this run and step, or return the session that holds those of another."""
     with gate(database):
         other = find_other_session(database, run, step)
         if other is None:
@@ -62,7 +62,7 @@ def _enter(database: Database, run: str, step: str) -> Session | None:
 
 @contextlib.contextmanager
 def gate(database: Database) -> Iterator[None]:
-    """One process at a time looks for others and decides."""
+    """Let one process at a time look for others and decide."""
     database.rows("SELECT pg_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))
     try:
         yield
@@ -71,13 +71,13 @@ def gate(database: Database) -> Iterator[None]:
 
 
 def find_other_run(database: Database, run: str) -> Session | None:
-    """A session that works on this database for another run."""
+    """Return a session that works on this database for another run."""
     found = find_other_session(database, run, "")
     return None if found is None or found.ours else found
 
 
 def find_other_session(database: Database, run: str, step: str) -> Session | None:
-    """A session that works on this database for another run, or for another step of this one."""
+    """Return a session that works on this database for another run, or for another step of this one."""
     found = database.rows(
         "SELECT a.pid, a.usename::text, coalesce(a.client_addr::text, 'this host'), a.application_name,"
         " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), w.ours"

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which processes of the server a pooler lends to its clients.
+"""The server's processes that a pooler lends to its clients.
 
-Of such a process PostgreSQL cannot tell who uses it, nor whether whoever used it is still connected: it stays when its
-client is gone (pgbouncer, "server_lifetime"). That it is the pooler's is known if the pooler lends it to us.
+PostgreSQL cannot tell who uses such a process, nor whether its last user is still connected: it stays when its client
+is gone (pgbouncer, "server_lifetime"). A process is the pooler's if the pooler lends it to us.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ _OWN = "SELECT pg_backend_pid(), backend_start > %s::timestamptz FROM pg_stat_ac
 
 
 def lent(database: Database, pids: Collection[int]) -> set[int]:
-    """Of these processes, those that the application's own way to the database leads to. Empty without a direct
-    connection of our own: then there is no pooler."""
+    """Return those of these processes to which the application's own connections lead.
+
+    Without a direct connection of our own there is no pooler, and the result is empty.
+    """
     if not database.is_direct or not pids:
         return set()
     ((now,),) = database.rows("SELECT clock_timestamp()::text")
@@ -38,8 +40,10 @@ def lent(database: Database, pids: Collection[int]) -> set[int]:
 
 
 def _borrowed(database: Database, stack: contextlib.ExitStack, now: str) -> Iterator[tuple[int, bool]]:
-    """One process after the other, and whether it was started for us. Each is kept in a transaction, so that the pooler
-    lends another one."""
+    """Yield one process after another, and whether it was started for us.
+
+    Each is kept in a transaction, so that the pooler lends another one.
+    """
     for _ in range(MOST):
         try:
             connection = stack.enter_context(contextlib.closing(database.by_own_way()))

@@ -24,13 +24,12 @@ CONNECTIONS = """
 
 
 def read_oldest_running(database: Database) -> str:
-    """The transaction from which on some may not be over yet: whatever they write is later than now."""
+    """Return the oldest transaction that may not be over yet: whatever it and later ones write is later than now."""
     return str(database.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][0])
 
 
 def read_replica_lag(database: Database) -> float:
-    """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
-    see them."""
+    """Return how many seconds the slowest replica is behind; 0 without replicas, or if this role may not see them."""
     query = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
     return float(database.rows(query)[0][0])
 
@@ -41,10 +40,9 @@ def sees_replicas(database: Database) -> bool:
 
 
 def read_wal_backlog(database: Database) -> int:
-    """How many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
+    """Return how many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
 
-    What the archiver has done or failed at last is a file name: timeline, then the position (PostgreSQL, "WAL
-    Internals").
+    The last action of the archiver is known by a file name: timeline, then the position (PostgreSQL, "WAL Internals").
     """
     query = (
         "WITH a AS (SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN"
@@ -59,33 +57,33 @@ def read_wal_backlog(database: Database) -> int:
 
 
 def is_replica(database: Database) -> bool:
-    """Whether the server only follows another one: its rows are that one's."""
+    """Whether the server is a replica, so that its rows are those of another one."""
     return bool(database.rows("SELECT pg_is_in_recovery()")[0][0])
 
 
 def read_server_major(database: Database) -> int:
-    """The server's major version, e.g. 17."""
+    """Return the server's major version, e.g. 17."""
     return int(database.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
 
 
 def read_server_version(database: Database) -> str:
-    """The server's version, e.g. 17.6."""
+    """Return the server's version, e.g. 17.6."""
     return str(database.rows("SELECT current_setting('server_version')")[0][0]).split()[0]
 
 
 def read_system_identifier(database: Database) -> str | None:
-    """The number that a PostgreSQL cluster and its replicas have in common; None if this role may not see it."""
+    """Return the number that a cluster shares with its replicas, or None if this role may not see it."""
     with contextlib.suppress(RotationError):
         return str(database.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
     return None
 
 
 def count_connections(database: Database) -> tuple[int, int]:
-    """How many there are, and how many there may be."""
+    """Return how many connections there are, and how many there may be."""
     used, most = database.rows(CONNECTIONS)[0]
     return int(used), int(most)
 
 
 def measure_size(database: Database) -> int:
-    """Bytes the database takes on the server's disk."""
+    """Return the size of the database on the server's disk, in bytes."""
     return int(database.rows("SELECT pg_database_size(current_database())")[0][0])

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is connected as the application: its role's sessions on its databases, without those of this collection.
+"""The sessions of the application: those of its role on its databases, without those of this collection.
 
 Source: PostgreSQL, "The Cumulative Statistics System", pg_stat_activity. A role sees all of its own sessions there.
 """
@@ -34,7 +34,7 @@ _MEMBERS = ("pid", "user", "address", "port", "application_name", "since", "stat
 def list_sessions(
     databases: Sequence[Database], allowed: Collection[str] = (), older_than: float = 0.0
 ) -> list[DatabaseSession]:
-    """Each session, without those of the names in ``allowed`` and those that are not ``older_than`` so many seconds."""
+    """Return each session that is ``older_than`` so many seconds, without those of the names in ``allowed``."""
     return [
         build_session(database.alias, row)
         for database in databases
@@ -43,7 +43,7 @@ def list_sessions(
 
 
 def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[DatabaseSession]:
-    """Return when nobody is connected anymore, or after ``patience`` seconds with who is left."""
+    """Return when no session is left, or after ``patience`` seconds with those that are left."""
     end = time.monotonic() + patience
     while (left := list_sessions(databases, allowed)) and time.monotonic() < end:
         time.sleep(POLL)
@@ -51,17 +51,17 @@ def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], pat
 
 
 def build_sessions_error(left: Sequence[DatabaseSession], patience: float) -> RotationError:
-    """E_SESSIONS with all of them."""
+    """Return E_SESSIONS with all of these sessions."""
     return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(format_session, left)))
 
 
 def build_session(alias: str, row: Sequence[Any]) -> DatabaseSession:
-    """A session of the database of this alias, from its COLUMNS."""
+    """Return a session of the database of this alias, from its COLUMNS."""
     return cast(DatabaseSession, {"alias": alias, **dict(zip(_MEMBERS, row))})
 
 
 def format_session(session: DatabaseSession) -> str:
-    """One session for a person, who looks for the client; its backend is a process of PostgreSQL."""
+    """Return one session for a person, who looks for the client; its backend is a process of PostgreSQL."""
     address, port = session["address"], session.get("port") or -1
     where = f"at {address}{f' port {port}' if port > 0 else ''}" if address else "on the database's own host"
     name = f"application_name {session['application_name'] or 'not set'}"

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database has besides its rows, by name, and where its sequences are: whether a restored copy has that too.
+"""The names of what a database has besides its rows, and the places of its sequences, to compare with a restored copy.
 
-Names alone, since PostgreSQL may write a definition in other words once it has read it.
+There are only names, since PostgreSQL may rephrase a definition once it has read it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .table_contents import fixed_settings
 OURS = r"""
 n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e' AND (d.classid, d.objid) IN
-                ((%(catalog)s::regclass, %(oid)s), ('pg_class'::regclass, %(relation)s)))
+                (({catalog}::regclass, {oid}), ('pg_class'::regclass, {relation})))
 """
 RELATIONS = """
 SELECT k.kind || ' ' || format('%I.%I', n.nspname, c.relname)
@@ -69,14 +69,14 @@ Places = Mapping[str, int]
 
 
 class Structure(TypedDict, total=False):
-    """``names`` of all that there is, and of each of ``sequences`` the places between which it was."""
+    """The ``names`` of all that there is, and the first and last place of each sequence during the snapshot."""
 
     names: list[str]
     sequences: dict[str, list[int]]
 
 
 def take(database: Database, before: Places) -> Structure:
-    """The structure now, with where each sequence was since ``before``: no snapshot holds a sequence."""
+    """Return the structure now, with the places of each sequence since ``before``: no snapshot holds a sequence."""
     now = places(database)
     with fixed_settings(database):
         names = [name for query, about in NAMES.items() for (name,) in database.rows(_ours(query, *about))]
@@ -85,7 +85,7 @@ def take(database: Database, before: Places) -> Structure:
 
 
 def places(database: Database) -> dict[str, int]:
-    """The last value that each sequence has given."""
+    """Return the last value of each sequence."""
     found = {}
     for schema, name, step in database.rows(_ours(SEQUENCES, "pg_class", "c.oid", "c.oid")):
         sequence = sql.Identifier(schema, name)
@@ -95,8 +95,9 @@ def places(database: Database) -> dict[str, int]:
     return found
 
 
-def _ours(query: str, catalog: str, oid: str, relation: str) -> str:
-    return query.format(ours=OURS % {"catalog": f"'{catalog}'", "oid": oid, "relation": relation})
+def _ours(query: str, catalog: str, oid: str, relation: str) -> sql.Composable:
+    ours = sql.SQL(OURS).format(catalog=sql.Literal(catalog), oid=sql.SQL(oid), relation=sql.SQL(relation))
+    return sql.SQL(query).format(ours=ours)
 
 
 def refuse_difference(expected: Structure, copy: Database) -> None:

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database holds, table by table, in a form that two databases can be compared by.
+"""The contents of a database, table by table, in a form in which two databases can be compared.
 
-The hash of a table is the sum over its rows of the first 64 bits of MD5 over the row as text, so the order of rows does
-not count, nor that of columns. It finds accidents, and is no proof against somebody who makes rows to fit; the SHA-256
-of the dump is for that (docs/design/backup.md).
+The hash of a table is the sum over its rows of the first 64 bits of MD5 over the row as text. So the order of rows does
+not count, nor that of columns. The hash finds accidents. Against somebody who forges rows, there is the SHA-256 of the
+dump (docs/design/backup.md).
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ Contents = Mapping[str, TableCount]  # by "schema.table"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An exported snapshot: its name while the transaction is open, its time (UTC) and place in the WAL, and the tables
-    that are locked in it, as pg_dump locks them."""
+    """An exported snapshot: its name while the transaction is open, its time (UTC) and its place in the WAL.
+
+    The ``tables`` are locked in it, as pg_dump locks them.
+    """
 
     name: str
     time: str
@@ -70,13 +72,13 @@ class Snapshot:
 
 
 def tables(database: Database, kinds: str = "r") -> list[tuple[Any, ...]]:
-    """Schema, name, label and columns of each table of these kinds."""
+    """Return schema, name, label and columns of each table of these kinds."""
     return database.rows(TABLES, (array([*kinds]),))
 
 
 @contextlib.contextmanager
 def exported_snapshot(database: Database) -> Iterator[Snapshot]:
-    """One view of the database for the block, which other sessions may share by its name."""
+    """Open one view of the database for the block, which other sessions may share by its name."""
     locked = [sql.Identifier(schema, name) for schema, name, _, _ in tables(database, "rp")]
     with database.snapshot(locked):
         query = (
@@ -88,9 +90,9 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
 
 
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
-    """Count and hash of every table, one aggregate each, in the transaction that is open or one of its own.
+    """Return count and hash of every table, by one aggregate each, in the open transaction or one of its own.
 
-    ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 if row-level security hides rows.
+    ``tell`` is called with each table first. Raises E_DB, with SQLSTATE 42501 if row-level security hides rows.
     """
     with fixed_settings(database):
         found: dict[str, TableCount] = {}
@@ -98,21 +100,20 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
             tell(label)
             row = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns))
             source = sql.SQL("ONLY {} AS t").format(sql.Identifier(schema, name))
-            query = sql.SQL(COUNT).format(row=row, source=source)
-            found[label] = _read_count(database.rows(query, table=label))
-        large = COUNT.format(row="oid::text || md5(lo_get(oid))", source="pg_largeobject_metadata")
-        objects = _read_count(database.rows(large, table=LARGE_OBJECTS))
+            found[label] = _count(database, row, source, label)
+        row, source = sql.SQL("oid::text || md5(lo_get(oid))"), sql.SQL("pg_largeobject_metadata")
+        objects = _count(database, row, source, LARGE_OBJECTS)
         return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
 
 
-def _read_count(rows: list[tuple[Any, ...]]) -> TableCount:
-    ((count, digest),) = rows
+def _count(database: Database, row: sql.Composable, source: sql.Composable, table: str) -> TableCount:
+    ((count, digest),) = database.rows(sql.SQL(COUNT).format(row=row, source=source), table=table)
     return {"rows": count, "hash": digest}
 
 
 @contextlib.contextmanager
 def fixed_settings(database: Database) -> Iterator[None]:
-    """What a value's text depends on is the same in every session, for the block."""
+    """Set all settings on which a value's text depends to the same values in every session, for the block."""
     names = list(SETTINGS)
     before = database.rows(f"SELECT {', '.join(['current_setting(%s)'] * len(names))}", names)[0]
     _set(database, SETTINGS)

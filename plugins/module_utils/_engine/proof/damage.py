@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What another process made of values during a rotation, as the application reads them now.
+"""Values that another process damaged during a rotation, as the application reads them now.
 
 A process that still has other keys cannot decrypt. It may save what it read instead: an error text, a token, nothing.
-That a value was changed is known from the digests of the rows. That it was damaged is said only of what the
-application reads as it reads a value that it cannot decrypt.
+The digests of the rows show that a value was changed. It counts as damaged only if the application reads it as it reads
+a value that it cannot decrypt.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.column_types import ArrayCodec
 from ..discovery.target import Target
+from ..postgres import sql
 from ..postgres.catalog import key_of, word
 from .census_tally import Tally
 from .damage_words import NOTHING, RAISES, TEXT, TOKEN, build_overwritten_error
@@ -43,9 +44,9 @@ class DamagedValue(NamedTuple):
 def find_damaged(
     written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyring: Keyring
 ) -> list[DamagedValue]:
-    """Of values that another process changed, those that the application cannot read, or reads as nothing.
+    """Return the changed values that the application cannot read, or reads as nothing.
 
-    ``written`` has the keys of the rows by column, as table.column.
+    ``written`` has the keys of the changed rows by column, as table.column.
     """
     found: dict[str, str] = {}
     for readers in by_model(targets, keyring, b""):
@@ -62,7 +63,7 @@ def find_damaged(
 def refuse_overwritten(
     tallies: Sequence[Tally], classes: Collection[str], looks: Mapping[str, TableComparison]
 ) -> None:
-    """Raise E_VALUES_OVERWRITTEN if another process wrote all the values of these classes, since the census before."""
+    """Raise E_VALUES_OVERWRITTEN if another process wrote all values of these classes since the previous census."""
     odd = [
         (value_class, tally.target, row)
         for tally in tallies
@@ -79,12 +80,12 @@ def refuse_overwritten(
 
 
 def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:
-    """Whether it is made from one of these columns alone: of several, nobody can say which one it fails for."""
+    """Whether it is made from one of these columns alone: with several, it is unknown for which one it fails."""
     return len(reader.targets) == 1 and reader.targets[0].name in written
 
 
 def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> Iterator[tuple[str, str]]:
-    """The odd ones among the values of one column, as one attribute reads them. Nothing if it does not decrypt."""
+    """Yield the damaged values of one column, as one attribute reads them. Nothing if it does not decrypt."""
     target, failing = reader.targets[0], _failing(reader, keyring)
     if reader.name in reader.columns and not hasattr(reader.field, "from_db_value"):
         return
@@ -96,30 +97,36 @@ def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> It
 
 
 def _instances(reader: ModelReader, rows: Sequence[str]) -> Any:
-    """The rows by the key of the table, which may be another one than the primary key of the model."""
+    """Return the rows by the key of the table, which may not be the primary key of the model."""
     from django.db import connections
     from django.db.models import BooleanField, IntegerField
     from django.db.models.expressions import RawSQL
 
-    key = reader.targets[0].key  # the statement has names of the catalogue alone, in quotes: hence no S611
+    key = reader.targets[0].key
     names = [key_of(row) if len(key.columns) > 1 else [row] for row in rows]
     values = [list(part) for part in zip(*names)]
-    quote = connections[reader.alias].ops.quote_name
-    table = quote(_field(reader).model._meta.db_table)
-    same = " AND ".join(
-        f"{table}.{quote(column)} = v.{name}::{sql_type}".replace("%", "%%")
-        for column, name, sql_type in zip(key.columns, key.names, key.types)
+    table = connections[reader.alias].ops.quote_name(_field(reader).model._meta.db_table)
+    same = sql.SQL(" AND ").join(
+        sql.SQL("{}.{} = {}::{}").format(sql.verbatim(table), sql.Identifier(column), sql.Identifier("v", name), cast)
+        for column, name, cast in zip(key.columns, key.names, key.casts)
     )
-    listed = f"unnest({', '.join(['%s::text[]'] * len(values))}) WITH ORDINALITY AS v({', '.join(key.names)}, place)"
-    there = RawSQL(f"(EXISTS (SELECT FROM {listed} WHERE {same}))", values, BooleanField())  # noqa: S611
-    place = RawSQL(f"(SELECT v.place FROM {listed} WHERE {same})", values, IntegerField())  # noqa: S611
+    found = sql.SQL("FROM {} WITH ORDINALITY AS v({}, place) WHERE {}").format(
+        sql.unnest(["text"] * len(values)), sql.identifiers(key.names), same
+    )
+    with connections[reader.alias].cursor() as cursor:
+        matching = sql.text(found, cursor.connection)
+    # Composed: hence no S611.
+    there = RawSQL(f"(EXISTS (SELECT {matching}))", values, BooleanField())  # noqa: S611
+    place = RawSQL(f"(SELECT v.place {matching})", values, IntegerField())  # noqa: S611
     every = reader.model._base_manager.using(reader.alias)
     return every.filter(there).annotate(**{_PLACE: place, _STORED: _raw(reader)}).only("pk")
 
 
 def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyring: Keyring) -> str:
-    """In which way the attribute of a row reads no value; empty if it reads one. Where nothing is stored, no decryption
-    failed."""
+    """Return in which way the attribute of a row reads no value; empty if it reads one.
+
+    If nothing is stored, no decryption failed.
+    """
     stored = getattr(instance, _STORED)
     reads = _reads(reader, reader.value(instance), failing, _handed_on(reader, stored, keyring))
     if reads and stored in (None, "", b""):
@@ -128,8 +135,10 @@ def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyr
 
 
 def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
-    """Whether an attribute that reads nothing shows that nothing is encrypted: what is made of a value may be empty by
-    design."""
+    """Whether an attribute that reads nothing shows that nothing is encrypted.
+
+    An attribute that is computed from a value may be empty by design.
+    """
     if reader.name in reader.columns:
         return True
     target = reader.targets[0]
@@ -140,7 +149,7 @@ def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
 
 
 def _handed_on(reader: ModelReader, stored: Any, keyring: Keyring) -> set[bytes]:
-    """The tokens of a document or an array that open: the application may hand them on as they are stored."""
+    """Return the tokens of a document or an array that open: the application may return them as they are stored."""
     target = reader.targets[0]
     if target.kind.whole or not stored:
         return set()
@@ -149,7 +158,10 @@ def _handed_on(reader: ModelReader, stored: Any, keyring: Keyring) -> set[bytes]
 
 
 def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_on: set[bytes]) -> str:
-    """Of a document or an array the first leaf that is not read. An empty one in a document is as people write it."""
+    """Return in which way a value is not read; of a document or an array, the way of its first unread leaf.
+
+    An empty leaf in a document is what people write, and does not count.
+    """
     if is_error(value):
         return RAISES
     if not isinstance(value, _HOLDERS):
@@ -169,7 +181,7 @@ def _reads_leaf(reader: ModelReader, value: Any, failing: str | bytes | None) ->
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """What is in a document or an array, names of members included; any other value itself."""
+    """Yield the leaves of a document or an array, names of members included; any other value itself."""
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, _HOLDERS):
@@ -180,7 +192,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> str | bytes | None:
-    """A text, or the bytes of a bytea column, which drivers wrap; None if it is neither."""
+    """Return a text, or the bytes of a bytea column, which drivers wrap. None for any other value."""
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     return value if isinstance(value, (str, bytes)) else None
@@ -191,9 +203,11 @@ def _bytes_of(leaf: Any) -> bytes:
 
 
 def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
-    """The text that the application reads in place of a token that no key opens; None if it has none, or if the format
-    cannot tell such a token. Of functions of the application nobody knows what they authenticate: it is what they give
-    for tokens of several values alike."""
+    """Return the text that the application reads in place of a token that no key opens.
+
+    None if there is no such text, or if the format cannot tell such a token. It is unknown what functions of the
+    application authenticate. Their text is the one that they return for broken tokens of several values.
+    """
     scheme = keyring.schemes[reader.targets[0].scheme]
     if not (scheme.format.authenticated or scheme.functions):
         return None
@@ -223,7 +237,7 @@ def _read_broken(reader: ModelReader, stored: Any, broken: Any) -> str | bytes |
 
 
 def _texts_of(reader: ModelReader, stored: Any) -> set[Any]:
-    """All that is read of a stored value, as texts; nothing if it raises."""
+    """Return all that is read of a stored value, as texts; empty if it raises."""
     try:
         value = _read_stored(reader, stored)
     except APPLICATION_ERRORS:
@@ -232,7 +246,10 @@ def _texts_of(reader: ModelReader, stored: Any) -> set[Any]:
 
 
 def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
-    """A value as the driver has it, with its token broken, or the first one in it that opens; None if it has none."""
+    """Return a value as the driver has it, with its token broken, or with the first token in it that opens broken.
+
+    None if it has no such token.
+    """
     target = reader.targets[0]
     if target.kind.whole:
         return _broken(stored)
@@ -248,12 +265,12 @@ def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
 
 
 def _field(reader: ModelReader) -> Any:
-    """That of the one column that it is made from."""
+    """Return the field of the one column that it is made from."""
     return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.columns[0])
 
 
 def _as_held(reader: ModelReader) -> Any:
-    """What is stored in its column as the driver gives it to the field: of an array, its members."""
+    """Return the stored value of its column as the driver passes it to the field: of an array, its members."""
     from django.contrib.postgres.fields import ArrayField
     from django.db.models import F, TextField
     from django.db.models.functions import Cast
@@ -271,9 +288,9 @@ def _raw(reader: ModelReader) -> Any:
 
 
 def _broken(token: Any) -> Any:
-    """A token as the driver has it, with one place in its second half made another one; None if it has none to change.
+    """Return a token as the driver has it, with one place in its second half changed. None if no place can be changed.
 
-    Of text that is a digit, which no alphabet takes for the same.
+    In text the place is a digit, which every alphabet distinguishes.
     """
     if isinstance(token, str):
         return None if token.startswith("\\x") else _broken_text(token)

@@ -18,7 +18,7 @@ PAGE_ROWS = 1000  # larger pages are no faster (docs/design/concurrency.md)
 PAGE_BYTES = 4_000_000
 FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
 RowText = tuple[str, ...]
-# A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
+# A part of a table in the order of its key: after one key, up to another; empty if there is no such bound.
 Span = tuple[RowText, RowText]
 WHOLE: Span = ((), ())
 # Of each row its key as text, and the values of the columns asked for.
@@ -35,11 +35,11 @@ class TargetGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which rows of a table are read.
+    """The rows of a table to read.
 
-    Those whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each
-    row has one value more: the transaction that wrote it, if that is this one or a later one. ``fit`` says how many
-    rows a page has, of so many at most.
+    Rows whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each row
+    has one more value: the transaction that wrote it, if that is this one or a later one. ``fit`` returns the number of
+    rows for a page, given the largest number.
     """
 
     group: TargetGroup
@@ -50,18 +50,18 @@ class PageRequest:
 
 
 def by_table(targets: Sequence[Target]) -> list[TargetGroup]:
-    """Targets grouped by table."""
+    """Return the targets grouped by table."""
     ordered = sorted(targets, key=lambda target: (target.table, target.column))
     groups = [(table, list(members)) for table, members in groupby(ordered, key=lambda target: target.table)]
     return [TargetGroup(table, members[0].key, members) for table, members in groups]
 
 
 def pages(database: Database, request: PageRequest) -> Iterator[Page]:
-    """The rows of a table page by page: (key as text, values of the targets).
+    """Yield the rows of a table page by page: (key as text, values of the targets).
 
-    A page has fewer rows where they are large: the server ends it with the row that takes it over PAGE_BYTES. On an
-    impatient connection an empty page says that somebody has locked the table, and that it is being looked at again.
-    Raises E_DB_LOCKED.
+    A page of large rows has fewer of them: the server ends it with the row that takes it over PAGE_BYTES. On an
+    impatient connection an empty page means that another session has locked the table, and that the next page tries
+    again. Raises E_DB_LOCKED.
     """
     last, limit = request.span[0], min(PAGE_ROWS, FIRST_ROWS)
     statements = {after: database.text(_statement(request, after=after)) for after in (False, True)}
@@ -85,7 +85,7 @@ def pages(database: Database, request: PageRequest) -> Iterator[Page]:
 
 
 def _page(database: Database, request: PageRequest, statement: str, last: RowText, limit: int) -> Page:
-    """At most ``limit`` rows after the key ``last``."""
+    """Return at most ``limit`` rows after the key ``last``."""
     table, key, _ = request.group
     horizon = [request.since] if request.since else []
     left_out = [array(request.besides)] if request.besides else []
@@ -104,13 +104,17 @@ def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     if request.since:
         columns.append(sql.SQL("t.xmin AS tetech_key_rotation_writer"))
         # An age below 0 is that of a row which was frozen two billion transactions ago.
-        newer = "age(tetech_key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
-        chosen.append(sql.SQL(f"CASE WHEN {newer} THEN tetech_key_rotation_writer::text END"))
+        chosen.append(
+            sql.SQL(
+                "CASE WHEN age(tetech_key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
+                " THEN tetech_key_rotation_writer::text END"
+            )
+        )
     return sql.SQL(
         "SELECT {chosen} FROM (SELECT {columns}, sum({size})"
         " OVER (ORDER BY {key} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS tetech_key_rotation_before"
         " FROM {rows} AS t {where} ORDER BY {key} LIMIT %s) AS t"
-        f" WHERE coalesce(tetech_key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {{key}}"
+        " WHERE coalesce(tetech_key_rotation_before, 0) < {bytes} ORDER BY {key}"
     ).format(
         chosen=sql.SQL(", ").join(chosen),
         columns=sql.SQL(", ").join(columns),
@@ -119,16 +123,17 @@ def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
         key=sql.SQL(", ").join(key.parts),
         rows=table.rows,
         where=_where(request, after=after),
+        bytes=sql.Literal(PAGE_BYTES),
     )
 
 
 def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Iterator[Page]:
-    """The rows that have these keys, page by page; those that are gone are missing."""
+    """Yield the rows that have these keys, page by page; those that are gone are missing."""
     table, key, members = group
     query = sql.SQL("SELECT {chosen} FROM {rows} AS t JOIN {listed} ON {same}").format(
         chosen=sql.SQL(", ").join([*map(_as_text, key.parts), *(target.value for target in members)]),
         rows=table.rows,
-        listed=sql.SQL(key.listed),
+        listed=key.listed,
         same=key.same,
     )
     width = len(key.columns)
@@ -142,8 +147,8 @@ def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> 
 def _where(request: PageRequest, *, after: bool) -> sql.Composable:
     key = request.group.key
     bound = sql.SQL(", ").join(sql.SQL("%s::{}").format(cast) for cast in key.casts)
-    signs = [">"] * after + ["<="] * bool(request.span[1])
-    limits = [sql.SQL(f"({{}}) {sign} ({{}})").format(sql.SQL(", ").join(key.parts), bound) for sign in signs]
+    limits = [sql.SQL("({}) > ({})")] * after + [sql.SQL("({}) <= ({})")] * bool(request.span[1])
+    limits = [limit.format(sql.SQL(", ").join(key.parts), bound) for limit in limits]
     limits += [sql.SQL("t.xmin <> ALL(%s::xid[])")] * bool(request.besides)
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(limits)) if limits else sql.SQL("")
 
@@ -153,12 +158,17 @@ def _as_text(column: sql.Composable) -> sql.Composable:
 
 
 def spans(database: Database, group: TargetGroup, rows: int) -> list[Span]:
-    """The table in parts of so many rows."""
+    """Return the table in parts of so many rows."""
     table, key, _ = group
-    names = ", ".join(key.names)
     query = sql.SQL(
-        f"SELECT {names} FROM (SELECT {{chosen}}, row_number() OVER (ORDER BY {{key}}) AS n FROM {{rows}} AS t)"
-        f" AS s({names}, n) WHERE n %% %s = 0 ORDER BY n"
-    ).format(chosen=sql.SQL(", ").join(map(_as_text, key.parts)), key=sql.SQL(", ").join(key.parts), rows=table.rows)
-    bounds = [(), *database.rows(query, (rows,), table=table.label), ()]
+        "SELECT {names} FROM (SELECT {chosen}, row_number() OVER (ORDER BY {key}) AS n FROM {rows} AS t)"
+        " AS s({names}, n) WHERE n % {span} = 0 ORDER BY n"
+    ).format(
+        names=sql.identifiers(key.names),
+        chosen=sql.SQL(", ").join(map(_as_text, key.parts)),
+        key=sql.SQL(", ").join(key.parts),
+        rows=table.rows,
+        span=sql.Literal(rows),
+    )
+    bounds = [(), *database.rows(query, table=table.label), ()]
     return list(zip(bounds, bounds[1:]))

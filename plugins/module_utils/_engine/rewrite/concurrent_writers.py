@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other writers: which rows somebody else has written since a census, while an engine writes nearly all of them.
+"""The rows that another process has written since a census, while an engine writes nearly all rows.
 
-PostgreSQL says of each row which transaction wrote it. One that began after the census and is not ours is another
-process's. What is known of that goes from step to step of a run: a row that was another's may have been re-encrypted
-since, and then bears a transaction of ours.
+PostgreSQL knows which transaction wrote each row. One that began after the census and is not ours is another process's.
+Each step of a run passes on what it knows. A row of another process may have been re-encrypted since, and then shows a
+transaction of ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 10_000  # rows of one table that are kept by name: more of them were not 
 
 
 class ConcurrentWritesResult(TypedDict):
-    """What one step tells the next one; transactions as the first and the last of each span."""
+    """What one step passes to the next one. Transactions are the first and the last of each span."""
 
     since: dict[str, str]
     ours: dict[str, list[list[int]]]
@@ -29,8 +29,10 @@ class ConcurrentWritesResult(TypedDict):
 
 @dataclass
 class ConcurrentWrites:
-    """``since`` which transaction (by database), which ones are ``ours``, which ``rows`` (by table) we found written by
-    others and have re-encrypted. Empty if nobody looks."""
+    """The writes of other processes: after the transaction ``since`` (by database), except for those in ``ours``.
+
+    ``rows`` (by table) were written by others and re-encrypted by us. All are empty if the run does not look for them.
+    """
 
     since: dict[str, str] = field(default_factory=dict)
     ours: dict[str, set[int]] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class ConcurrentWrites:
 
     @classmethod
     def of(cls, results: Iterable[ConcurrentWritesResult]) -> ConcurrentWrites:
-        """All that the results of several steps know, from ``as_result``."""
+        """Return all that the results of several steps know, from ``as_result``."""
         known = cls()
         for result in results:
             known.since.update(result["since"])
@@ -52,11 +54,11 @@ class ConcurrentWrites:
 
     @classmethod
     def from_now(cls, databases: Iterable[Database]) -> ConcurrentWrites:
-        """Before a census: all transactions that are not over yet, and all that will begin, are later than it."""
+        """Look from now on: all transactions that are still open, and all that will begin, are later than a census."""
         return cls(since={database.alias: server_info.read_oldest_running(database) for database in databases})
 
     def as_result(self) -> ConcurrentWritesResult:
-        """For the next step; our transactions as spans, since most of them follow each other."""
+        """Return the result for the next step. Most of our transactions follow each other, so they are spans."""
         return {
             "since": self.since,
             "ours": {alias: list(_spans(numbers)) for alias, numbers in self.ours.items()},
@@ -64,18 +66,18 @@ class ConcurrentWrites:
         }
 
     def wrote(self, alias: str, transaction: str | None) -> bool:
-        """Whether a row that ``table_pages.pages`` says was written by this transaction is another process's."""
+        """Whether another process wrote a row that has this transaction from ``table_pages.pages``."""
         return transaction is not None and int(transaction) not in self.ours.get(alias, ())
 
     def add(self, alias: str, table: str, transactions: Iterable[str], rows: Iterable[str]) -> None:
-        """Transactions of ours, and rows that others had written when they re-encrypted them."""
+        """Add transactions of ours, and rows that others had written when these re-encrypted them."""
         self.ours.setdefault(alias, set()).update(map(int, transactions))
         known = self.rows.setdefault(table, set())
         known.update(name for name in rows if len(known) < MOST)
 
 
 def _spans(numbers: Iterable[int]) -> Iterator[list[int]]:
-    """Each run of numbers that follow each other, by its first and its last."""
+    """Yield the first and the last of each run of numbers that follow each other."""
     span: list[int] = []
     for number in sorted(numbers):
         if span and number == span[1] + 1:

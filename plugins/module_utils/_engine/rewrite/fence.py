@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fence: between stop and start no session but ours writes to a target column.
 
-One trigger function in a database, and two triggers on each table with a target. They are AFTER ROW triggers, so that
-they see what is really stored: what other triggers made of it, and which half of an upsert was done. Only the function
-refuses; replacing it opens the fence at once and locks no table. Dropping a trigger waits for readers, and may be late.
+There is one trigger function in a database, and two triggers on each table with a target. They are AFTER ROW triggers,
+so they see what is really stored after other triggers, and which half of an upsert was done. Only the function refuses.
+Replacing it opens the fence at once and locks no table. Dropping a trigger waits for readers, and may be late.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ _MESSAGE = (
     "key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; "
     "restart it after the rotation"
 )
-_OURS = f"current_setting('{OUR_SETTING}', true) IS NOT DISTINCT FROM '{OURS}'"
 # Whose triggers they are is asked of the function: a partition's own are dropped with those of its parent.
 _TRIGGERS = (
     "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
@@ -56,7 +55,7 @@ _TRIGGERS = (
 
 @dataclass(frozen=True)
 class FenceState:
-    """A fence that a database has: of which rotation, since when, and whether it still refuses."""
+    """A fence in a database: its rotation, its start, and whether it still refuses."""
 
     rotation_id: str
     since: str
@@ -64,7 +63,7 @@ class FenceState:
 
 
 def obstacles(database: Database, targets: Sequence[Target]) -> list[str]:
-    """Why this role cannot put a fence around these targets, for a person; empty if it can."""
+    """Return the reasons why this role cannot put up a fence around these targets; empty if it can."""
     found = [
         f"the role does not own {table.label}"
         for table in _columns(targets)
@@ -82,10 +81,10 @@ def obstacles(database: Database, targets: Sequence[Target]) -> list[str]:
 def put_up(
     database: Database, targets: Sequence[Target], rotation_id: str, wait: Callable[[str], None] = lambda table: None
 ) -> list[str]:
-    """Close the targets to all sessions but ours; tables that had to stay open, each with the reason.
+    """Close the targets to all sessions but ours. Return the reasons why they had to stay open, if they had to.
 
-    All or none of a database. What is there already stays. ``wait`` is called while somebody has a table locked, with
-    its name, and may raise. Raises E_FENCE_LOCKED if that takes too long.
+    All targets of a database are closed, or none of them. Triggers that exist stay. ``wait`` is called with the name of
+    a table while another session has it locked, and may raise. Raises E_FENCE_LOCKED if that takes too long.
     """
     if without := obstacles(database, targets):
         return without
@@ -103,9 +102,9 @@ def put_up(
 
 
 def take_down(database: Database, tries: int = 1) -> list[str]:
-    """Let everybody write again, at once; then drop what is left of the fence.
+    """Let everybody write again, at once; then drop the rest of the fence.
 
-    A trigger that readers keep from being dropped refuses nothing anymore: the tables that still have one.
+    Return the tables that still have a trigger, which readers keep from being dropped. It refuses nothing anymore.
     """
     there = read_fence(database)
     if there is None:
@@ -125,16 +124,15 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
 
 
 def read_fence(database: Database) -> FenceState | None:
-    """The fence of this database, even one that refuses nothing anymore."""
+    """Return the fence of this database, even one that refuses nothing anymore."""
     found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
     return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
 
 
 def refuse_writers(database: Database, *, look_out: bool = False) -> list[str]:
-    """Raise E_STALE_WRITER if somebody whom the fence has refused still tries to write; the sessions of which nobody
-    can tell.
+    """Raise E_STALE_WRITER if a session that the fence refused still tries to write.
 
-    With ``look_out``, waits for the first to try, where the fence has only just been put up.
+    Return the sessions for which that cannot be known. With ``look_out``, wait for a first try, since the fence is new.
     """
     if there := refusing(database):
         return fence_refusals.refuse_writers(database, _schema(database), there.rotation_id, look_out=look_out)
@@ -142,13 +140,13 @@ def refuse_writers(database: Database, *, look_out: bool = False) -> list[str]:
 
 
 def refusing(database: Database) -> FenceState | None:
-    """The fence of this database if it keeps others from writing."""
+    """Return the fence of this database if it keeps others from writing."""
     there = read_fence(database)
     return there if there and there.refuses else None
 
 
 def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
-    """The columns to close, search columns too, by table."""
+    """Return the columns to close by table, search columns too."""
     found: dict[Table, set[str]] = {}
     for target in targets:
         found.setdefault(target.table, set()).update([target.column, *(derived.column for derived in target.derived)])
@@ -179,7 +177,7 @@ def _define(database: Database, there: FenceState, action: sql.Composable) -> No
 
 
 def _schema(database: Database) -> str:
-    """The schema of the function, or the one in which it will be created."""
+    """Return the schema of the function, or the one in which it will be created."""
     found = database.rows(
         "SELECT coalesce((SELECT nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE proname = %s"
         " AND prorettype = 'trigger'::regtype LIMIT 1), current_schema())::text",
@@ -189,14 +187,14 @@ def _schema(database: Database) -> str:
 
 
 def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool:
-    """Whether both triggers are there, enabled in every session, for these columns."""
+    """Whether the table has both triggers, enabled in every session, for these columns."""
     found = database.rows(
         "SELECT t.tgname::text, t.tgargs FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
         " WHERE t.tgrelid = to_regclass(%s) AND p.proname = %s AND t.tgenabled = 'A'",
         (table.regclass, FENCE),
     )
     arguments = b"".join(column.encode() + b"\0" for column in columns)
-    return {(name, bytes(given)) for name, given in found} == {(_trigger(event), arguments) for event in EVENTS}
+    return {(name, bytes(stored)) for name, stored in found} == {(_trigger_name(event), arguments) for event in EVENTS}
 
 
 def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:
@@ -224,22 +222,27 @@ def _fence(database: Database, table: Table, columns: Sequence[str]) -> None:
     function = sql.Identifier(_schema(database), FENCE)
     for event in EVENTS:
         create = sql.SQL(
-            f"CREATE OR REPLACE TRIGGER {_trigger(event)} AFTER {event} ON {{table}} FOR EACH ROW"
-            f" WHEN (NOT {_OURS} AND ({{changes}})) EXECUTE FUNCTION {{function}}({{columns}})"
+            "CREATE OR REPLACE TRIGGER {trigger} AFTER {event} ON {table} FOR EACH ROW"
+            " WHEN (current_setting({setting}, true) IS DISTINCT FROM {ours} AND ({changes}))"
+            " EXECUTE FUNCTION {function}({columns})"
         ).format(
+            trigger=_trigger(event),
+            event=sql.SQL(event),
             table=table.identifier,
+            setting=sql.Literal(OUR_SETTING),
+            ours=sql.Literal(OURS),
             changes=sql.SQL(" OR ").join(changed[event].format(column=sql.Identifier(column)) for column in columns),
             function=function,
             columns=sql.SQL(", ").join(map(sql.Literal, columns)),
         )
         database.execute(create, table=table.label)
-        # Else a session with session_replication_role = replica would write.
-        always = sql.SQL(f"ALTER TABLE {{}} ENABLE ALWAYS TRIGGER {_trigger(event)}").format(table.identifier)
+        # Otherwise a session with session_replication_role = replica would write.
+        always = sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table.identifier, _trigger(event))
         database.execute(always, table=table.label)
 
 
 def _fenced(database: Database) -> Sequence[tuple[str, str]]:
-    """Schema and name of the tables with a trigger of the fence."""
+    """Return schema and name of the tables with a trigger of the fence."""
     return [(schema, name) for schema, name in database.rows(_TRIGGERS, (FENCE,))]
 
 
@@ -248,12 +251,16 @@ def _dropped(database: Database, table: tuple[str, str]) -> bool:
     try:
         with database.batch():
             for event in EVENTS:
-                drop = sql.SQL(f"DROP TRIGGER IF EXISTS {_trigger(event)} ON {{}}").format(name)
+                drop = sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(_trigger(event), name)
                 database.execute(drop, table=database.text(name, parameters=False))
     except Yielded:
         return False
     return True
 
 
-def _trigger(event: str) -> str:
+def _trigger(event: str) -> sql.Composable:
+    return sql.Identifier(_trigger_name(event))
+
+
+def _trigger_name(event: str) -> str:
     return f"{FENCE}_{event}"

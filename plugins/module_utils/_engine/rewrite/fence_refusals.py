@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom the fence has refused, and whether they still try.
+"""The sessions that the fence has refused, and whether they still try.
 
-The refusal ends the transaction of whoever is refused. What it leaves behind must survive that: the next value of a
-sequence counts it, and a session-level advisory lock marks the session until it disconnects (PostgreSQL, "Sequence
-Manipulation Functions" and "Explicit Locking"). A session that a pooler lends to its clients keeps the mark of one that
-is gone, so that there only the count tells.
+The refusal ends the transaction of a refused session. The next value of a sequence counts it, and a session-level
+advisory lock marks the session until it disconnects. Both survive the end of the transaction (PostgreSQL, "Sequence
+Manipulation Functions" and "Explicit Locking"). A session that a pooler lends keeps the mark after its client is gone,
+so there only the count helps.
 """
 
 from __future__ import annotations
@@ -30,15 +30,18 @@ _SESSIONS = (
 
 
 def recording(database: Database, schema: str, rotation_id: str) -> sql.Composable:
-    """The PL/pgSQL statement that records a refusal. Creates the sequence; anybody who is refused can use it."""
+    """Return the PL/pgSQL statement that records a refusal.
+
+    This creates the sequence, which every refused session may use.
+    """
     sequence = _sequence(schema)
     database.execute(sql.SQL("CREATE SEQUENCE IF NOT EXISTS {}").format(sequence.identifier))
     database.execute(sql.SQL("GRANT USAGE ON SEQUENCE {} TO PUBLIC").format(sequence.identifier))
     ((oid,),) = database.rows("SELECT to_regclass(%s)::oid::bigint", (sequence.regclass,))
     # By its number: whoever is refused may have no right to the schema.
-    return sql.SQL(
-        f"PERFORM nextval({oid}::regclass), pg_try_advisory_lock_shared(hashtext('{FENCE}'), hashtext({{}}));"
-    ).format(sql.Literal(rotation_id))
+    return sql.SQL("PERFORM nextval({}::regclass), pg_try_advisory_lock_shared(hashtext({}), hashtext({}));").format(
+        sql.Literal(oid), sql.Literal(FENCE), sql.Literal(rotation_id)
+    )
 
 
 def forget(database: Database, schema: str) -> None:
@@ -47,7 +50,7 @@ def forget(database: Database, schema: str) -> None:
 
 
 def count(database: Database, schema: str) -> int:
-    """How many statements the fence has refused since it was put up."""
+    """Return how many statements the fence has refused since it was put up."""
     sequence = _sequence(schema)
     if database.rows("SELECT to_regclass(%s)", (sequence.regclass,)) == [(None,)]:
         return 0  # that of an earlier version of this collection
@@ -61,10 +64,10 @@ def _sequence(schema: str) -> Table:
 
 
 def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_out: bool) -> list[str]:
-    """Raise E_STALE_WRITER if a session that was refused stays connected, or a statement is refused while we look.
+    """Raise E_STALE_WRITER if a refused session stays connected, or if a statement is refused during the check.
 
-    Looks for WATCH_SECONDS if somebody was refused before, or with ``look_out``. Returns the sessions of a pooler that
-    were refused, if nothing was refused while we looked: nobody can tell whether whoever used them is still there.
+    The check takes WATCH_SECONDS, if a session was refused before, or with ``look_out``. Return the refused sessions
+    that a pooler lends, if no statement was refused: whether their clients are still connected is unknown.
     """
     before = count(database, schema)
     if not before and not look_out:
@@ -84,6 +87,6 @@ def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_ou
 
 
 def _sessions(database: Database, rotation_id: str) -> dict[int, str]:
-    """The sessions that were refused and are still there, by the process of the server."""
+    """Return the sessions that were refused and are still connected, by the process of the server."""
     rows = database.rows(_SESSIONS, (FENCE, rotation_id))
     return {int(row[0]): sessions.format_session(sessions.build_session(database.alias, row)) for row in rows}

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: under which keys the engine has put a value whose format cannot tell (``authenticated`` is False).
+"""The journal: the keys of values whose format cannot tell them (``authenticated`` is False).
 
-A table next to the data, written in the transaction of the value itself. An entry says "this row's value, with this
-SHA-256, was sealed under that key ID": it holds for that very value alone, whoever wrote to the row since, and stays
-true. A value without an entry is under the keys that were current when the rotation began, where it opens under
-them: the writers are stopped from then until the switch, as such formats demand.
+It is a table next to the data, written in the transaction of the value itself. An entry says: "this row's value, with
+this SHA-256, was sealed under that key ID". It is about that very value, so it stays true whoever writes to the row. A
+value without an entry is under the keys that were current when the rotation began, if it opens under them. Such formats
+require that the writers are stopped from then until the switch.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from ..discovery.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
 from ..postgres.connection import FORBIDDEN, Database
-
-Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]
+from ..proof.table_pages import Page
 
 
 class Journal:
-    """The journal of one database. Without targets that need it, it asks for nothing and makes nothing."""
+    """The journal of one database. Without targets that need it, it reads and creates nothing."""
 
     def __init__(self, database: Database, keyring: Keyring, targets: Sequence[Target]) -> None:
         self._database = database
@@ -38,7 +37,7 @@ class Journal:
         return bool(self._database.rows("SELECT to_regclass(%s) IS NOT NULL", (TABLE,))[0][0])
 
     def prepare(self) -> None:
-        """Make the table where it is needed; drop entries that say no more than none. Raises E_JOURNAL or E_DB."""
+        """Create the table if a target needs it, and drop entries for the base keys. Raises E_JOURNAL or E_DB."""
         if not self._names:
             return
         if not self._there:
@@ -59,7 +58,7 @@ class Journal:
             raise JournalNotCreated(table=TABLE, column=self._names[0]) from None
 
     def of(self, members: Sequence[Target], page: Page) -> Mapping[tuple[str, str], str]:
-        """The key ids of the values in a page that have an entry, by target and row."""
+        """Return the key IDs of the values in a page that have an entry, by target and row."""
         names = [target.name for target in members if target.name in self._names]
         if not names or not self._there:
             return {}

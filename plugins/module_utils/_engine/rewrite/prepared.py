@@ -1,11 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows prepared before the window: while the application serves, each row's new tokens are sealed into a table of our
-own next to the data, with the old ones that they are for. In the window, a row that still has these is changed by sets.
-A rollback puts the old ones back by sets, where a row still has the new ones.
+"""Rows prepared before the window, while the application serves.
 
-The data is not changed before, and what the table says counts only for a row that is as it was: it may be stale, empty
-or gone, and what it does not cover is left to the ordinary passes (rewriter.py). It holds ciphertext only.
+Each row's new tokens are sealed into a table of our own next to the data, with the old tokens that they replace. In the
+window, sets of rows that still have the old tokens are changed. A rollback restores the old tokens by sets, in rows
+that still have the new ones.
+
+The data does not change before the window. An entry of the table counts only for a row that has not changed. It may be
+stale or missing: the ordinary passes (rewriter.py) do what it does not cover. The table holds ciphertext only.
 """
 
 from __future__ import annotations
@@ -41,9 +43,10 @@ _BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
 def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: Collection[str] | None = None) -> str:
-    """Why the rows of a table go the ordinary way, for a person; empty if they can be prepared.
+    """Return why the rows of a table go the ordinary way, for a person; empty if they can be prepared.
 
-    ``schemes`` are those that a process without the present keys knows too; None after it has proved what is prepared.
+    ``schemes`` are those that a process without the present keys knows too. None means that this process has proved
+    what is prepared.
     """
     used = [keyring.schemes[target.scheme] for target in group.members]
     if any(scheme.functions for scheme in used):
@@ -62,8 +65,7 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
 
 
 def bytes_needed(database: Database, group: TargetGroup) -> int:
-    """About how many bytes the prepared rows of a table take: both sides of each, and what PostgreSQL and the two
-    indexes add."""
+    """Return about how many bytes the prepared rows of a table take, with both sides and the two indexes."""
     sizes = [sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier(each.column)) for each in group.members]
     query = sql.SQL(
         "SELECT (SELECT count(*) FROM {rows}), (SELECT coalesce(avg(size), 0)::bigint"
@@ -74,14 +76,16 @@ def bytes_needed(database: Database, group: TargetGroup) -> int:
 
 
 def describe(group: TargetGroup) -> str:
-    """A table with its columns as they are read and written."""
+    """Return a description of a table with its columns as they are read and written."""
     columns = ", ".join(f"{target.column} {target.type} {target.scheme}" for target in group.members)
     return f"{group.table.regclass} by {', '.join(group.key.columns)}: {columns}"
 
 
 class RowDifference(NamedTuple):
-    """A prepared row by its number and its key, and a row of the data by its key. They are one and the same that has
-    changed, or one of them is None: it was added, or is gone."""
+    """A prepared row by its number and its key, and a row of the data by its key.
+
+    They are the same row, which has changed. If one of them is None, the row was added, or is gone.
+    """
 
     number: int | None
     prepared: RowText | None
@@ -89,77 +93,101 @@ class RowDifference(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What became of the row, as ``row_digests.TableComparison`` counts it."""
+        """The change of the row, as ``row_digests.TableComparison`` counts it."""
         return "inserted" if self.number is None else "deleted" if self.key is None else "changed"
 
 
-def _bytewise(target: Target) -> str:
-    """How texts are compared: some collations take two tokens for one."""
-    return ' COLLATE "C"' if target.kind.array == "text" else ""
+class SetUpdate(NamedTuple):
+    """The result of one UPDATE by sets: its transaction (None if no row changed), rows, and tokens by target.
+
+    ``kept`` is whether a trigger put a value back.
+    """
+
+    transaction: str | None
+    kept: bool
+    rows: int
+    tokens: Sequence[int]
+
+
+def _bytewise(target: Target, value: sql.Composable) -> sql.Composable:
+    """Return a value as it is compared: some collations treat two tokens as equal."""
+    typed = sql.SQL("{}::{}").format(value, sql.verbatim(target.kind.array))
+    return sql.SQL('{} COLLATE "C"').format(typed) if target.kind.array == "text" else typed
+
+
+def _elements(column: str, name: str, types: Sequence[str]) -> sql.Composable:
+    """Return the elements of an array column, each with the type and name that it has in a list of rows."""
+    return sql.SQL(", ").join(
+        sql.SQL("({})[{}]::{} AS {}").format(
+            sql.Identifier(column), sql.Literal(place + 1), sql.verbatim(element_type), sql.Identifier(f"{name}{place}")
+        )
+        for place, element_type in enumerate(types)
+    )
 
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """The prepared rows of one table, which has the place ``source``."""
+    """The prepared rows of one table, which has the place ``source`` in ``Contents``."""
 
     database: Database
     group: TargetGroup
     source: int
 
     def known(self, page: Page) -> set[RowText]:
-        """The keys of those rows of a page that are prepared as they are, or have been changed by it already."""
-        rows = self.database.rows(
-            sql.SQL(
-                f"SELECT {self._keys('v')} FROM {self._listed('o')} JOIN {TABLE} AS p"
-                f" ON p.source = %s AND p.row_key = ARRAY[{self._keys('v')}]"
-                f" WHERE ARRAY[{self._values('v', 'o')}]::text[] IN (p.{OLD}, p.{NEW})"
-            ),
-            [*self._arrays([key for key, _ in page], [values for _, values in page]), self.source],
-            table=TABLE,
-        )
-        return set(rows)
+        """Return the keys of a page's rows that are prepared as they are, or were changed by this already."""
+        query = sql.SQL(
+            "SELECT {keys} FROM {listed} JOIN {table} AS p ON p.source = %s AND p.row_key = ARRAY[{keys}]"
+            " WHERE ARRAY[{values}]::text[] IN (p.{old}, p.{new})"
+        ).format(keys=self._keys, listed=self._listed("o"), values=self._values("o"), **_table_and_sides())
+        params = [*self._arrays([key for key, _ in page], [values for _, values in page]), self.source]
+        return set(self.database.rows(query, params, table=TABLE))
 
     def store(self, changes: Sequence[Change]) -> None:
-        """Put down changes; what was put down for the same rows before is replaced, and has another number."""
+        """Store changes. A row that was stored before is replaced, and gets another number."""
         counts = [array([str(count) for count in column]) for column in zip(*(change.tokens for change in changes))]
-        names = ", ".join(f"v.c{place}" for place in range(len(self.group.members)))
-        self.database.execute(
-            sql.SQL(
-                f"INSERT INTO {TABLE} (source, row_key, {OLD}, {NEW}, tokens) SELECT %s, ARRAY[{self._keys('v')}],"
-                f" ARRAY[{self._values('v', 'o')}]::text[], ARRAY[{self._values('v', 'n')}]::text[], ARRAY[{names}]"
-                f" FROM {self._listed('o', 'n', 'c')} ON CONFLICT (source, row_key) DO UPDATE"
-                f" SET {OLD} = EXCLUDED.{OLD}, {NEW} = EXCLUDED.{NEW}, tokens = EXCLUDED.tokens, number = DEFAULT"
-            ),
-            [
-                self.source,
-                *self._arrays([change.key for change in changes], [change.old for change in changes]),
-                *self._arrays([], [change.new for change in changes]),
-                *counts,
-            ],
-            table=TABLE,
+        statement = sql.SQL(
+            "INSERT INTO {table} (source, row_key, {old}, {new}, tokens)"
+            " SELECT %s, ARRAY[{keys}], ARRAY[{before}]::text[], ARRAY[{after}]::text[], ARRAY[{counts}]"
+            " FROM {listed} ON CONFLICT (source, row_key) DO UPDATE"
+            " SET {old} = EXCLUDED.{old}, {new} = EXCLUDED.{new}, tokens = EXCLUDED.tokens, number = DEFAULT"
+        ).format(
+            keys=self._keys,
+            before=self._values("o"),
+            after=self._values("n"),
+            counts=self._values("c"),
+            listed=self._listed("o", "n", "c"),
+            **_table_and_sides(),
         )
+        params = [
+            self.source,
+            *self._arrays([change.key for change in changes], [change.old for change in changes]),
+            *self._arrays([], [change.new for change in changes]),
+            *counts,
+        ]
+        self.database.execute(statement, params, table=TABLE)
 
     def forget(self, keys: Sequence[RowText]) -> None:
         """Remove what is prepared of these rows."""
-        key = self.group.key
-        query = (
-            f"DELETE FROM {TABLE} AS p USING {key.listed} WHERE p.source = %s AND p.row_key = ARRAY[{self._keys('v')}]"
-        )
+        query = sql.SQL(
+            "DELETE FROM {table} AS p USING {listed} WHERE p.source = %s AND p.row_key = ARRAY[{keys}]"
+        ).format(table=sql.Identifier(TABLE), listed=self.group.key.listed, keys=self._keys)
         for begin in range(0, len(keys), PAGE_ROWS):
             columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
             self.database.execute(query, [*columns, self.source], table=TABLE)
 
     def pages(self, side: str) -> Iterator[Page]:
-        """All rows page by page, with their values before (``OLD``) or after (``NEW``)."""
+        """Yield all rows page by page, with their values before (``OLD``) or after (``NEW``)."""
         after = 0
-        query = f"{self._chosen(side)} WHERE source = %s AND number > %s ORDER BY number LIMIT {PAGE_ROWS}"
+        query = sql.SQL("{} WHERE source = %s AND number > %s ORDER BY number LIMIT {}").format(
+            self._select(side), sql.Literal(PAGE_ROWS)
+        )
         while rows := self.database.rows(query, (self.source, after), table=TABLE):
             after = rows[-1][0]
             yield self._page(rows)
 
     def pages_of(self, side: str, numbers: Sequence[int]) -> Iterator[Page]:
-        """The same of some rows."""
-        query = f"{self._chosen(side)} WHERE source = %s AND number = ANY(%s::bigint[])"
+        """Yield the rows with these numbers, page by page."""
+        query = sql.SQL("{} WHERE source = %s AND number = ANY(%s::bigint[])").format(self._select(side))
         for begin in range(0, len(numbers), PAGE_ROWS):
             listed = array([str(number) for number in numbers[begin : begin + PAGE_ROWS]])
             if rows := self.database.rows(query, (self.source, listed), table=TABLE):
@@ -170,10 +198,17 @@ class PreparedRows:
         with self.database.snapshot([self.group.table.identifier]):
             return not self.differences(side, added=True, most=0)
 
-    def _chosen(self, side: str) -> str:
-        values = ", ".join(f"({side})[{n}]::{target.kind.array}" for n, target in enumerate(self.group.members, 1))
-        keys = ", ".join(f"row_key[{n}]" for n in range(1, len(self.group.key.names) + 1))
-        return f"SELECT number, {keys}, {values} FROM {TABLE}"
+    def _select(self, side: str) -> sql.Composable:
+        return sql.SQL("SELECT number, {}, {} FROM {}").format(
+            self._stored_keys, self._stored_values(side, "o"), sql.Identifier(TABLE)
+        )
+
+    @property
+    def _stored_keys(self) -> sql.Composable:
+        return _elements("row_key", "k", ["text"] * len(self.group.key.names))
+
+    def _stored_values(self, side: str, name: str) -> sql.Composable:
+        return _elements(side, name, [target.kind.array for target in self.group.members])
 
     def _page(self, rows: Sequence[tuple[Any, ...]]) -> Page:
         width = len(self.group.key.names)
@@ -182,40 +217,49 @@ class PreparedRows:
     def differences(
         self, side: str, last: int | None = None, *, added: bool = False, most: int = MOST_DIFFERENT
     ) -> list[RowDifference]:
-        """Where the data is not exactly one side of what is prepared (up to the number ``last``, if there is one); with
-        ``added``, not what is prepared and gone from the data. One more than ``most`` says that there may be more."""
-        width = len(self.group.key.names)
-        upto = " AND number <= %s" if last is not None else ""
-        differs = [
-            sql.SQL(f"t.v{n} IS DISTINCT FROM (p.{side})[{n + 1}]::{target.kind.array}{_bytewise(target)}")
-            for n, target in enumerate(self.group.members)
-        ]
+        """Return the rows that differ between the data and one side of what is prepared.
+
+        Prepared rows count up to the number ``last``, if there is one. With ``added``, prepared rows that are gone from
+        the data do not count. The result has at most one row more than ``most``.
+        """
+        key = self.group.key
         query = sql.SQL(
-            "SELECT p.number, p.row_key, {keys} FROM (SELECT {chosen} FROM {rows} AS t) AS t"
-            f" {'LEFT' if added else 'FULL'} JOIN"
-            f" (SELECT number, row_key, {side} FROM {TABLE} WHERE source = %s{upto}) AS p"
-            " ON p.row_key = ARRAY[{keys}] WHERE p.number IS NULL OR t.k0 IS NULL OR {differs} LIMIT %s"
+            "SELECT p.number, p.row_key, {keys} FROM (SELECT {data} FROM {rows} AS t) AS t {join} JOIN"
+            " (SELECT number, row_key, {side} FROM {table} WHERE source = %s{limit}) AS p ON p.row_key = ARRAY[{keys}]"
+            " WHERE p.number IS NULL OR t.k0 IS NULL OR {differs} LIMIT %s"
         ).format(
-            keys=sql.SQL(", ".join(f"t.k{n}" for n in range(width))),
-            chosen=sql.SQL(", ").join(
-                [sql.SQL(f"{{}}::text AS k{n}").format(part) for n, part in enumerate(self.group.key.parts)]
+            keys=sql.identifiers(key.names, "t"),
+            data=sql.SQL(", ").join(
+                [sql.SQL("{}::text AS {}").format(*pair) for pair in zip(key.parts, map(sql.Identifier, key.names))]
                 + [
-                    sql.SQL(f"{{}}::{target.kind.array}{_bytewise(target)} AS v{n}").format(target.value)
-                    for n, target in enumerate(self.group.members)
+                    sql.SQL("{} AS {}").format(_bytewise(target, target.value), sql.Identifier(f"v{place}"))
+                    for place, target in enumerate(self.group.members)
                 ]
             ),
             rows=self.group.table.rows,
-            differs=sql.SQL(" OR ").join(differs),
+            join=sql.SQL("LEFT" if added else "FULL"),
+            side=sql.Identifier(side),
+            table=sql.Identifier(TABLE),
+            limit=sql.SQL("" if last is None else " AND number <= %s"),
+            differs=sql.SQL(" OR ").join(
+                sql.SQL("{} IS DISTINCT FROM {}").format(
+                    sql.Identifier("t", f"v{place}"),
+                    _bytewise(target, sql.SQL("({})[{}]").format(sql.Identifier("p", side), sql.Literal(place + 1))),
+                )
+                for place, target in enumerate(self.group.members)
+            ),
         )
         params = [self.source, *([last] if last is not None else []), most + 1]
-        found = self.database.rows(query, params, table=self.group.table.label)
+        rows = self.database.rows(query, params, table=self.group.table.label)
         return [
-            RowDifference(number, tuple(prepared) if prepared else None, tuple(key) if key[0] is not None else None)
-            for number, prepared, *key in found
+            RowDifference(
+                number, tuple(prepared) if prepared else None, tuple(row_key) if row_key[0] is not None else None
+            )
+            for number, prepared, *row_key in rows
         ]
 
     def parts(self, rows: int) -> list[tuple[int, int]]:
-        """The rows in parts of about so many: after one number, up to another."""
+        """Return the rows in parts of about so many: after one number, up to another."""
         ((first, last),) = self.database.rows(
             f"SELECT min(number) - 1, max(number) FROM {TABLE} WHERE source = %s", (self.source,), table=TABLE
         )
@@ -223,15 +267,17 @@ class PreparedRows:
             return []
         return [(begin, min(begin + rows, last)) for begin in range(first, last, rows)]
 
-    def apply(self, after: int, last: int, since: str, side: str = NEW) -> list[Any]:
-        """Give those rows of a part one side that are exactly the other: the transaction (None without any), whether a
-        trigger put a value back, how many rows, and how many tokens of each target. What another transaction wrote
-        from ``since`` on is left alone. Raises Yielded."""
+    def apply(self, after: int, last: int, since: str, side: str = NEW) -> SetUpdate:
+        """Give the rows of a part one side, if they are exactly the other.
+
+        Rows that another transaction wrote from ``since`` on are left alone. Raises Yielded.
+        """
         with self.database.batch():
             self.database.execute(_BY_INDEX)
             params = [self.source, after, last, *([since] if since else [])]
             update = self._updates[side, bool(since)]
-            return list(self.database.rows(update, params, table=self.group.table.label)[0])
+            ((transaction, kept, rows, *tokens),) = self.database.rows(update, params, table=self.group.table.label)
+            return SetUpdate(transaction, kept, rows, tokens)
 
     @cached_property
     def _updates(self) -> dict[tuple[str, bool], str]:
@@ -240,58 +286,65 @@ class PreparedRows:
 
     def _update(self, side: str, *, since: bool) -> sql.Composable:
         table, key, members = self.group
-        width, other = len(key.names), OLD if side == NEW else NEW
-        values = ", ".join(
-            f"({each})[{n}]::{target.kind.array} AS {name}{n - 1}"
-            for each, name in ((other, "o"), (side, "n"))
-            for n, target in enumerate(members, 1)
-        )
-        keys = ", ".join(f"row_key[{n}] AS k{n - 1}" for n in range(1, width + 1))
-        prepared = (
-            f"SELECT {keys}, {values}, tokens FROM {TABLE}"
-            f" WHERE source = %s AND number > %s AND number <= %s AND {OLD} IS DISTINCT FROM {NEW}"
-        )
-        sums = "".join(f", coalesce(sum(tokens[{n}]), 0)::bigint" for n in range(1, len(members) + 1))
         assign, same, kept = update_statement.compared(members)
-        older = " AND NOT age(t.xmin) BETWEEN 0 AND age(%s::xid)" if since else ""
+        older = [sql.SQL("NOT age(t.xmin) BETWEEN 0 AND age(%s::xid)")] if since else []
         return sql.SQL(
-            f"WITH done AS (UPDATE {{rows}} AS t SET {{assign}} FROM ({prepared}) AS v"
-            f" WHERE {{same}} AND {{row}}{older}"
-            " RETURNING pg_current_xact_id()::xid::text AS id, {kept} AS kept, v.tokens)"
-            f" SELECT max(id), coalesce(bool_or(kept), false), count(*){sums} FROM done"
+            "WITH done AS (UPDATE {rows} AS t SET {assign}"
+            " FROM (SELECT {keys}, {before}, {after}, tokens FROM {table}"
+            "  WHERE source = %s AND number > %s AND number <= %s AND {old} IS DISTINCT FROM {new}) AS v"
+            " WHERE {conditions} RETURNING pg_current_xact_id()::xid::text AS id, {kept} AS kept, v.tokens)"
+            " SELECT max(id), coalesce(bool_or(kept), false), count(*), {sums} FROM done"
         ).format(
             rows=table.rows,
             assign=sql.SQL(", ").join(assign),
-            same=sql.SQL(" AND ").join(same),
-            row=key.same,
+            keys=self._stored_keys,
+            before=self._stored_values(OLD if side == NEW else NEW, "o"),
+            after=self._stored_values(side, "n"),
+            conditions=sql.SQL(" AND ").join([*same, key.same, *older]),
             kept=sql.SQL(" OR ").join(kept),
+            sums=sql.SQL(", ").join(
+                sql.SQL("coalesce(sum(tokens[{}]), 0)::bigint").format(sql.Literal(place + 1))
+                for place in range(len(members))
+            ),
+            **_table_and_sides(),
         )
 
-    def _keys(self, alias: str) -> str:
-        return ", ".join(f"{alias}.{name}" for name in self.group.key.names)
+    @property
+    def _keys(self) -> sql.Composable:
+        """The key in a list ``v``."""
+        return sql.identifiers(self.group.key.names, "v")
 
-    def _values(self, alias: str, side: str) -> str:
-        return ", ".join(f"{alias}.{side}{place}" for place in range(len(self.group.members)))
+    def _values(self, side: str) -> sql.Composable:
+        """The columns of a side in a list ``v``."""
+        return sql.identifiers(self._names_of(side), "v")
 
-    def _listed(self, *sides: str) -> str:
-        """SQL for a list ``v`` of keys, and of each side (o, n: values; c: counts) one column for each target."""
+    def _names_of(self, side: str) -> list[str]:
+        return [f"{side}{place}" for place in range(len(self.group.members))]
+
+    def _listed(self, *sides: str) -> sql.Composable:
+        """A list ``v`` of keys, and of each side (o, n: values; c: counts) one column for each target."""
         names = [*self.group.key.names]
         types = ["text"] * len(names)
         for side in sides:
-            names += [f"{side}{place}" for place in range(len(self.group.members))]
+            names += self._names_of(side)
             types += ["int" if side == "c" else "text"] * len(self.group.members)
-        return f"unnest({', '.join(f'%s::{each}[]' for each in types)}) AS v({', '.join(names)})"
+        return sql.SQL("{} AS v({})").format(sql.unnest(types), sql.identifiers(names))
 
     def _arrays(self, keys: Sequence[RowText], values: Sequence[Sequence[Any]]) -> list[str]:
-        """The parameters of keys, if any, and of the values of each target."""
+        """Return the parameters of keys, if there are any, and of the values of each target."""
         columns = [array(column) for column in zip(*keys)]
         return columns + [
             array(target.kind.elements(column)) for target, column in zip(self.group.members, zip(*values))
         ]
 
 
+def _table_and_sides() -> dict[str, sql.Composable]:
+    """The table of prepared rows and its columns, for statements about both sides."""
+    return {"table": sql.Identifier(TABLE), "old": sql.Identifier(OLD), "new": sql.Identifier(NEW)}
+
+
 def whole(rows: Page, changes: Sequence[Change]) -> list[Change]:
-    """The changes, and of all other rows what stays: what is prepared is compared with the whole table."""
+    """Return the changes, and for all other rows their values: what is prepared is compared with the whole table."""
     found = {change.key: change for change in changes}
     return [found.get(key) or Change(key, tuple(values), tuple(values), (0,) * len(values), {}) for key, values in rows]
 
@@ -303,7 +356,7 @@ class Preparation:
     rewriting: Rewriting
 
     def batches(self, database: Database, number: int, source: int, span: Span = WHOLE) -> Iterator[BatchResult]:
-        """Prepare a span of the table ``number``; one BatchResult for each page. The data is only read."""
+        """Prepare a span of the table ``number``, and yield one BatchResult for each page. The data is only read."""
         rewriting = self.rewriting
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
@@ -329,8 +382,10 @@ class Preparation:
 def prepare(
     database: Database, rewriting: Rewriting, crew: Crew, contents: Contents, report: Callable[[BatchResult], None]
 ) -> None:
-    """Prepare every row of the tables of ``contents`` that is not yet where it should be; ``crew`` does
-    ``Preparation.batches``. Raises what a rewrite raises that has not written yet."""
+    """Prepare every row of the tables of ``contents`` that is under other keys than the destination's.
+
+    ``crew`` does ``Preparation.batches``. Raises what a rewrite raises before its first write.
+    """
     if not contents.sources:
         return
     prepared_table.create(database, contents)
@@ -354,8 +409,10 @@ class SetRewrite:
     def batches(
         self, database: Database, number: int, source: int, side: str, part: tuple[int, int]
     ) -> Iterator[BatchResult]:
-        """Give the rows of a part one side that are exactly the other; one BatchResult for each transaction. What gives
-        way is left to the ordinary passes."""
+        """Give the rows of a part one side, if they are exactly the other. Yield one BatchResult for each transaction.
+
+        What gives way is left to the ordinary passes.
+        """
         rewriting, (after, last) = self.rewriting, part
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
@@ -366,16 +423,18 @@ class SetRewrite:
             started, until = time.monotonic(), min(last, after + rows)
             batch = BatchResult(group.table.label)
             try:
-                transaction, kept, batch.rewritten, *counts = prepared.apply(after, until, since, side)
+                update = prepared.apply(after, until, since, side)
             except Yielded as yielded:
                 if yielded.slow and until - after > 1:
                     rows = (until - after) // 2
                     continue
-                batch.yielded, transaction, kept, counts = until - after, None, False, []
-            if transaction:
-                (batch.kept if kept else batch.transactions).append(transaction)
-                done = {target.name: count for target, count in zip(group.members, counts) if count}
-                batch.values = Counter(done)
+                batch.yielded, update = until - after, SetUpdate(None, kept=False, rows=0, tokens=())
+            batch.rewritten = update.rows
+            if update.transaction:
+                (batch.kept if update.kept else batch.transactions).append(update.transaction)
+                batch.values = Counter(
+                    {target.name: count for target, count in zip(group.members, update.tokens) if count}
+                )
             worked = time.monotonic() - started
             pace.took(until - after, worked)
             after, rows = until, pace.rows(MOST_ROWS)
@@ -384,8 +443,11 @@ class SetRewrite:
 
 
 def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> SetResult:
-    """Change by sets whatever was prepared for the destination and is still as it was. In a rollback, what is still as
-    it was changed gets the old tokens, which the ordinary passes look at. ``crew`` does ``SetRewrite.batches``."""
+    """Change by sets whatever was prepared for the destination and has not changed since.
+
+    A rollback restores the old tokens by sets, and the ordinary passes look at them. ``crew`` does
+    ``SetRewrite.batches``.
+    """
     result = SetResult()
     try:
         for number, source, side in _applicable(database, rewriting):
@@ -412,8 +474,10 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
 
 
 def _prepare_again(rewriting: Rewriting, rows: PreparedRows) -> None:
-    """Prepare rows that have changed since, and forget those that are gone: after that, each row that is prepared is
-    one of the data. What cannot be opened raises, as in an ordinary pass."""
+    """Prepare rows that have changed since, and forget those that are gone.
+
+    After that, each prepared row is one of the data. What cannot be opened raises, as in an ordinary pass.
+    """
     group = rows.group
     keys = rewriting.policy.changed.get(group.table.label, ())
     rows.forget(keys)
@@ -422,7 +486,7 @@ def _prepare_again(rewriting: Rewriting, rows: PreparedRows) -> None:
 
 
 def _applicable(database: Database, rewriting: Rewriting) -> Iterator[tuple[int, int, str]]:
-    """The tables of which rows are prepared for the destination: each by its number, with its place and its side."""
+    """Yield the number, place and side of each table whose rows are prepared for the destination."""
     contents = prepared_table.read_contents(database)
     side = contents.side(rewriting.keyring.key_id(rewriting.destination)) if contents else ""
     for number, group in enumerate(rewriting.tables if contents and side else ()):

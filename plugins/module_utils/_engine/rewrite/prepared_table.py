@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of prepared rows: its columns, what it is for, and when it is dropped. What is done with its rows is in
-``prepared``, which a lease that only drops the table does not load."""
+"""The table of prepared rows: its columns, its purpose, and when it is dropped.
+
+``prepared`` does the work with its rows. A lease that only drops the table does not load it.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +24,25 @@ OLD, NEW = "old", "new"  # the two sides of a row: the columns with the tokens b
 
 @dataclass(frozen=True)
 class Contents:
-    """What the table is for: tokens of ``key_id`` for these tables (``sources``), each known by its place in the list.
-    ``base`` is the key ID that everything was under before."""
+    """The purpose of the table: tokens of ``key_id`` for the tables in ``sources``, each known by its place there.
+
+    ``base`` is the key ID under which everything was before.
+    """
 
     key_id: str
     sources: Sequence[str]
     base: str = ""
 
     def side(self, key_id: str) -> str:
-        """The tokens that the rows are to have under a version: the new ones, or in a rollback the old ones. Empty if
-        the table is for other versions."""
+        """Return the column with the tokens under a version: the new ones, or in a rollback the old ones.
+
+        Empty if the table is for other versions.
+        """
         return {self.base: OLD, self.key_id: NEW}.get(key_id, "")
 
     def place(self, source: str) -> int | None:
-        """The place of a table by its description; None if its rows are not in here, or not those of these columns."""
+        """Return the place of a table by its description; None if its rows, or those of these columns, are not
+        prepared."""
         return self.sources.index(source) if source in self.sources else None
 
 
@@ -45,7 +52,7 @@ def exists(database: Database) -> bool:
 
 
 def read_contents(database: Database) -> Contents | None:
-    """What the table is for; None without one."""
+    """Return the purpose of the table, or None without the table."""
     ((comment,),) = database.rows("SELECT obj_description(to_regclass(%s), 'pg_class')", (TABLE,))
     with contextlib.suppress(TypeError, ValueError):
         return Contents(**json.loads(comment))
@@ -53,7 +60,7 @@ def read_contents(database: Database) -> Contents | None:
 
 
 def last_number(database: Database) -> int:
-    """The number of the row that was stored last; 0 without any."""
+    """Return the number of the row that was stored last; 0 without any."""
     if not exists(database):
         return 0
     ((number,),) = database.rows(f"SELECT coalesce(max(number), 0) FROM {TABLE}", table=TABLE)
@@ -61,7 +68,7 @@ def last_number(database: Database) -> int:
 
 
 def create(database: Database, contents: Contents) -> None:
-    """Create the table for these contents, in place of one that is for others. Raises E_DB."""
+    """Create the table for these contents, in place of one for others. Raises E_DB."""
     with locks.gate(database):
         if read_contents(database) == contents:
             return
@@ -69,8 +76,8 @@ def create(database: Database, contents: Contents) -> None:
             "source smallint NOT NULL, row_key text[] NOT NULL, number bigint GENERATED ALWAYS AS IDENTITY,"
             f" {OLD} text[] NOT NULL, {NEW} text[] NOT NULL, tokens int[] NOT NULL, PRIMARY KEY (source, row_key)"
         )
-        comment = sql.SQL(f"COMMENT ON TABLE {TABLE} IS {{}}").format(
-            sql.Literal(json.dumps({**asdict(contents), "sources": list(contents.sources)}))
+        comment = sql.SQL("COMMENT ON TABLE {} IS {}").format(
+            sql.Identifier(TABLE), sql.Literal(json.dumps({**asdict(contents), "sources": list(contents.sources)}))
         )
         with database.transaction("ISOLATION LEVEL READ COMMITTED"):
             database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
@@ -83,7 +90,7 @@ def create(database: Database, contents: Contents) -> None:
 
 
 def drop(database: Database, tries: int = 1) -> bool:
-    """Remove the table; whether it is gone. Somebody who reads it, such as a dump, may keep it for a while."""
+    """Drop the table. Return whether it is gone: a session that reads it, such as a dump, may keep it for a while."""
     for turn in range(tries):
         if not exists(database):
             return True

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a re-encryption is: counts, rate and time left, for a person who watches and for machines.
+"""The progress of a re-encryption: counts, rate and time left, for a person who watches and for machines.
 
-The numbers go into one small file that is rewritten during the work, and as metrics into a file for
-Prometheus' node_exporter (its textfile collector), with the same numbers as JSON next to it. Those two stay.
+The numbers go into one small file that is rewritten during the work. They also go into metrics for Prometheus'
+node_exporter (its textfile collector), with the same numbers as JSON next to them. Those two files stay.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ METRICS = metrics_text.named(
 
 @dataclass(frozen=True)
 class ProgressFiles:
-    """Where the numbers go: a file for a person who watches, which is removed at the end, and metrics, which stay."""
+    """The file for a person who watches, which is removed at the end, and the metrics, which stay."""
 
     watched: str | None = None
     metrics: str | None = None
@@ -57,10 +57,10 @@ NO_FILES = ProgressFiles()
 
 
 class Progress:
-    """Counts batches against ``totals``, the values to re-encrypt by target, of which this is one of ``hosts``.
+    """Counts batches against ``totals``, the values to re-encrypt by target, as one of ``hosts``.
 
-    Until a table is begun, equal parts are reckoned with. If the metrics have the numbers of an earlier step of the
-    same rotation to the same keys (``key_id``), these are added to.
+    Until a table is begun, the hosts are expected to do equal parts. If the metrics have the numbers of an earlier step
+    of the same rotation to the same keys (``key_id``), the counts go on from these.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Progress:
         self._begun: dict[str, float] = {}  # working seconds before each target
 
     def add(self, batch: BatchResult) -> None:
-        """Count one batch; say so where the last time is long enough ago."""
+        """Count one batch, and write the files if the last time is long enough ago."""
         now = time.monotonic()
         if batch.waits_for:
             self._waited += now - self._heard
@@ -102,7 +102,7 @@ class Progress:
             self.tell()
 
     def tell(self) -> None:
-        """Write the files. That they cannot be written never stops a rotation."""
+        """Write the files. An error in that never stops a rotation."""
         self._told = time.monotonic()
         if not self._totals:  # a pass that finds nothing leaves what was shown before
             return

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Re-encryption: every token of every target from one key set to another, in batches, by compare-and-set.
 
-The algorithm is that of docs/design/engine.md. Which key a row is under is read from the row, so the work may be
-killed anywhere and done again, and several processes may do it at once, each on spans of its own (worker_pool.py).
+The algorithm is that of docs/design/engine.md. The row itself shows its keys, so the work may be killed anywhere and
+done again. Several processes may do it at once, each on spans of its own (worker_pool.py).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from .update_statement import Change, compare_and_set, lock_free
 
 
 class Share(NamedTuple):
-    """What one of several hosts does: of the spans of all tables, dealt out in turn, those that are its own."""
+    """The part of one of several hosts: the spans of all tables are dealt out in turn, and some are its own."""
 
     number: int = 0
     of: int = 1
 
     def has(self, turn: int) -> bool:
-        """Whether the span whose turn it is belongs to this host."""
+        """Whether the span with this turn belongs to this host."""
         return turn % self.of == self.number
 
 
@@ -55,17 +55,17 @@ ALL = Share()
 
 @dataclass
 class BatchResult:
-    """What one page came to: rows looked at, tokens re-encrypted by target, rows left for the next pass and why."""
+    """The result of one page: rows read, tokens re-encrypted by target, rows left for the next pass and why."""
 
     table: str
     rows: int = 0
     rewritten: int = 0  # rows
     values: Counter[str] = field(default_factory=Counter)
-    left: int = 0  # were not where they should be when they were read
+    left: int = 0  # rows still under an old key
     conflicts: int = 0  # changed under us
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
-    kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
+    kept: list[str] = field(default_factory=list)  # the same, if a trigger restored an old value
     stale: Counter[str] = field(default_factory=Counter)  # digests next to them that stay, by column
     others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
     waits_for: str = ""  # nothing was done, since something has to be waited for
@@ -73,7 +73,7 @@ class BatchResult:
 
 
 class Page(NamedTuple):
-    """Where the changes of a page go, and what is counted of them."""
+    """The batch of one page, and what its changes need."""
 
     database: Database
     group: TargetGroup
@@ -83,10 +83,10 @@ class Page(NamedTuple):
 
 @dataclass
 class Work:
-    """What was done in all: tokens re-encrypted by target, rows that changed under us, passes.
+    """The sum of all batches: tokens re-encrypted by target, rows that changed under us, passes.
 
-    ``stale`` is how many digests of a search column no known recipe had made of its row: they stay as they were.
-    ``dead`` is how many old versions of rows every table still holds: rewritten, and not vacuumed since.
+    ``stale`` counts digests of a search column that no known recipe had made of their row: they stay unchanged.
+    ``dead`` counts the old versions of rows in each table: rewritten, and not vacuumed since.
     """
 
     values: Counter[str] = field(default_factory=Counter)
@@ -96,7 +96,7 @@ class Work:
     passes: int = 0
     lost: int = 0  # worker processes that were killed
     by_sets: int = 0  # tokens that were prepared before (prepared.py), of all
-    report: Callable[[BatchResult], None] = lambda batch: None  # told of every batch
+    report: Callable[[BatchResult], None] = lambda batch: None  # called with every batch
 
     def add(self, batch: BatchResult) -> None:
         self.values.update(batch.values)
@@ -108,14 +108,13 @@ class Work:
 
 @dataclass(frozen=True)
 class RewritePolicy:
-    """How a re-encryption gets along with everybody else.
+    """How a re-encryption shares the database with others.
 
     It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
     can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
-    ``concurrent_writes`` learns of other writers, and which transactions are not theirs. ``prepared`` is whether rows
-    that were prepared are changed by sets first (prepared.py). ``changed`` names by table the prepared rows that have
-    changed since: they are prepared again before. With ``settles`` all was done before, and the run looks for what was
-    written since.
+    ``concurrent_writes`` collects other writers, and which transactions are ours. ``prepared`` is whether prepared rows
+    are changed by sets first (prepared.py). ``changed`` names by table the prepared rows that have changed since: they
+    are prepared again first. With ``settles`` all was done before, and the run looks for later writes.
     """
 
     stop_at_unreadable: bool = True
@@ -140,7 +139,7 @@ class Rewriting:
 
     @cached_property
     def tables(self) -> list[TargetGroup]:
-        """The targets by table; a table is known by its place."""
+        """The targets by table. The place in the list is a table's number."""
         return by_table(self.targets)
 
     @cached_property
@@ -150,9 +149,9 @@ class Rewriting:
     def batches(
         self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
     ) -> Iterator[BatchResult]:
-        """Work through a span of the table ``number``; one Batch for each page, committed.
+        """Work through a span of the table ``number``, and yield one BatchResult for each committed page.
 
-        ``besides`` are transactions of ours: what they wrote and nobody wrote since is done.
+        Rows that the transactions ``besides`` wrote last are left out: they are done.
         """
         group = self.tables[number]
         journal = Journal(database, self.keyring, self.targets)
@@ -171,11 +170,11 @@ class Rewriting:
                 yield locked(group.table)
 
     def waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
-        """What is waited for, as batches that do nothing."""
+        """Yield the reasons for a wait, as batches that do nothing."""
         return (BatchResult(table.label, waits_for=reason) for reason in reasons)
 
     def _rewritten(self, page: Page, rows: RowPage, since: str) -> BatchResult:
-        """Bring the rows of a page where they should be."""
+        """Bring the rows of a page under the destination's keys."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
         theirs = {
@@ -193,24 +192,24 @@ class Rewriting:
         return batch
 
     def seconds(self, database: Database) -> float:
-        """What a batch may take: half of the time after which its statement would give way at most."""
+        """Return what a batch may take: at most half of the time after which its statement would give way."""
         asked = self.policy.throttle.batch_seconds
         return min(asked, database.patience / 2) if asked else asked
 
     def told(self, exc: RotationError, work: Work) -> RotationError:
-        """The error with what was written before it."""
+        """Return the error with what was written before it."""
         exact = not isinstance(exc, WorkersKilled)
         return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exact))
 
     def rehearse(self, database: Database) -> None:
-        """Seal every value again, and write none."""
+        """Seal every value again, but write nothing."""
         journal = Journal(database, self.keyring, self.targets)
         for group in self.tables:
             for page in pages(database, PageRequest(group)):
                 self.changes(group.members, page, journal.of(group.members, page))
 
     def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
-        """Write the changes; where the whole had to yield, those whose rows nobody holds; where it was slow, halves."""
+        """Write the changes. If the whole had to yield, write those to unlocked rows; if it was slow, write halves."""
         try:
             self._write_at_once(page, changes, free=free)
         except Yielded as yielded:
@@ -224,8 +223,10 @@ class Rewriting:
                     self._write(page, half)
 
     def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
-        """Write the changes in one transaction; with ``free``, of those rows that it gets without a wait. Raises
-        Yielded."""
+        """Write the changes in one transaction. With ``free``, write only those to rows that it can lock at once.
+
+        Raises Yielded.
+        """
         database, group, journal, batch = page
         asked = len(changes)
         with database.batch(several=asked > 1):
@@ -257,8 +258,10 @@ class Rewriting:
         known: Mapping[tuple[str, str], str],
         theirs: Collection[RowText] = (),
     ) -> list[Change]:
-        """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal,
-        ``theirs`` are the rows that another process has written since the census."""
+        """Return the changes that a page needs. A row under the destination's keys needs no change.
+
+        ``known`` is from the journal, ``theirs`` are the rows that another process has written since the census.
+        """
         rows = [row_name(key) for key, _ in page]
         problems: list[tuple[str, int, Target]] = []
         columns, counts = [], []  # by target, of each row its value from now on, and how many tokens of it are new
@@ -288,9 +291,11 @@ class Rewriting:
         known: Mapping[tuple[str, str], str],
         problems: list[tuple[str, int, Target]],
     ) -> list[tuple[PageToken, bytes]]:
-        """The tokens of one column that are not where they should be, each with the new one in its place. What is not
-        opened to its end, and no person has accepted, is put into ``problems``. A rollback also brings back what is in
-        another format than its column's, in that."""
+        """Return the tokens of one column that are under other keys, each with its new token.
+
+        A token that does not open completely, and that nobody has accepted, is added to ``problems``. A rollback also
+        restores tokens in another format than their column's, in that format.
+        """
         left, opened = [], []
         apart: list[tuple[PageToken, bytes]] = []
         page = ColumnPage(target, rows, values)
@@ -314,8 +319,10 @@ class Rewriting:
         return [*apart, *((token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None)]
 
     def _sealed_by_other(self, target: Target, token: PageToken) -> Iterator[tuple[PageToken, bytes]]:
-        """A token in another format than its column's, and the new one; nothing if it is where it should be, or has
-        another token in it."""
+        """Yield a token in another format than its column's, and the new token.
+
+        Yield nothing if it is under the destination's keys already, or has another token in it.
+        """
         by_other = page_tokens.open_other(token.token, target, self.keyring)
         if by_other is None or by_other.stage in (self.destination, NESTED):
             return
@@ -324,7 +331,7 @@ class Rewriting:
             yield token._replace(opened=by_other.opened), fresh
 
     def _values(self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[PageToken, bytes]]) -> list[Any]:
-        """The values of one column with the new tokens in them."""
+        """Return the values of one column with the new tokens in them. Raises E_TOKEN_TOO_LONG."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
             raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)
@@ -334,8 +341,10 @@ class Rewriting:
         return found
 
     def _refuse(self, problems: Sequence[tuple[str, int, Target]], rows: Sequence[str], theirs: set[int]) -> None:
-        """What is not opened to its end is never overwritten, and stops the work. It was not there at the census, if
-        another process has written its row since."""
+        """Stop at a value that does not open completely: it is never overwritten.
+
+        If another process has written its row since the census, the error says so.
+        """
         if not self.policy.stop_at_unreadable:
             return
         written = [(problem, f"{target.name}:{rows[row]}") for problem, row, target in problems if row in theirs]
@@ -346,7 +355,7 @@ class Rewriting:
 
 
 def _count(sealed: Sequence[tuple[PageToken, bytes]], rows: int) -> list[int]:
-    """How many tokens of each row are new."""
+    """Return how many tokens of each row are new."""
     counts = [0] * rows
     for token, _ in sealed:
         counts[token.row] += 1
@@ -354,7 +363,8 @@ def _count(sealed: Sequence[tuple[PageToken, bytes]], rows: int) -> list[int]:
 
 
 def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
-    """What was written so far. It is not ``exact`` where a worker has died, which may have committed a batch untold."""
+    """Return what was written so far. If a worker has died, it is not ``exact``: a batch may be committed and not
+    counted."""
     count = sum(work.values.values())
     if exact and not count:
         return "No value was changed."
@@ -363,18 +373,18 @@ def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
 
 
 def locked(table: Table) -> BatchResult:
-    """The word of a wait for the table itself."""
+    """Return the batch of a wait for the table itself."""
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
 
 
 def next_page(database: Database, read: Iterator[RowPage]) -> RowPage | None:
-    """The next page, an empty one where somebody has locked the table, None after the last."""
+    """Return the next page, an empty one if another session has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:
-    """What the journal keeps of one change."""
+    """Yield the entries of the journal for one change."""
     for target, before, after in zip(members, change.old, change.new):
         if before != after:
             yield target.name, row_name(change.key), after

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The digests in the search columns of rows: what takes the place of which, and which ones no known recipe explains.
+"""The digests in the search columns of rows: what replaces which, and which ones no known recipe explains.
 
-The same SQL answers it twice: in the statement that writes the rows, and before the first write.
+The same SQL finds both: in the statement that writes the rows, and before the first write.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class DigestDerivation:
         return lru_cache(maxsize=None)(self.keyring.secret)  # asked for with every row
 
     def derive(self, target: Target, opened: tuple[str, Opened], derived: Derivations) -> None:
-        """Put down what takes the place of what in the search columns of one token."""
+        """Add to ``derived`` what replaces which digest in the search columns of one token."""
         stage, inside = opened
         texts = texts_of(self.keyring.schemes[target.scheme].text_of(inside))
         for each in target.derived:
@@ -53,21 +53,21 @@ class DigestDerivation:
         except ValueError:  # in a rollback: what these keys cannot decrypt stays
             return
         before: str | None
-        if stage == NESTED:  # what is there was computed of nobody knows which layer
+        if stage == NESTED:  # it is unknown of which layer the digest was computed
             before = None
         else:
             try:
                 before = recipe.of(text, self._secret(stage, recipe.secret))
-            except ValueError:  # these keys make none, and nothing was computed by it
+            except ValueError:  # these keys compute nothing, so there is no digest of theirs
                 before = after
         if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
             values[before] = None
 
 
 class SearchColumn(NamedTuple):
-    """A search column, and in how many ways values of some rows were made.
+    """A search column, and the number of ways in which values of some rows were made.
 
-    A statement has these ways in a list ``v``: of each what is replaced (b) and what takes its place (d).
+    A statement has these ways in a list ``v``: for each, what is replaced (b) and what replaces it (d).
     """
 
     column: str
@@ -77,12 +77,12 @@ class SearchColumn(NamedTuple):
 
     @property
     def held(self) -> sql.Composable:
-        """What a row ``t`` holds."""
+        """The value in a row ``t``."""
         return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier("t", self.column))  # some others match nothing
 
     def becomes(self, first: int) -> sql.Composable:
-        """What a row ``t`` will hold; the ways are those from the ``first`` on."""
-        case = sql.SQL(  # where the application keeps no hash, none is put
+        """Return the new value of a row ``t``; its ways are those from the ``first`` on."""
+        case = sql.SQL(  # a row without a hash stays without one
             "WHEN {after} IS NOT NULL AND coalesce({held} = {before}, {held} <> '') THEN {after}"
         )
         pairs = zip(self._side("b", first), self._side("d", first))
@@ -90,17 +90,19 @@ class SearchColumn(NamedTuple):
         return sql.SQL("(CASE {} ELSE {} END)").format(cases, self.held)
 
     def assigned(self, first: int) -> sql.Composable:
-        """The same in an UPDATE."""
-        cast = f"::{self.type}" if self.type in WRITTEN_IN else ""
-        return sql.SQL(f"{{}} = {{}}{cast}").format(sql.Identifier(self.column), self.becomes(first))
+        """Return the assignment of ``becomes`` in an UPDATE."""
+        value = self.becomes(first)
+        if self.type in WRITTEN_IN:
+            value = sql.SQL("{}::{}").format(value, sql.verbatim(self.type))
+        return sql.SQL("{} = {}").format(sql.Identifier(self.column), value)
 
     def may_be_derived(self, held: sql.Composable, first: int) -> sql.Composable:
-        """Whether what a row holds then may be a digest of it. One parameter: ``looks``."""
+        """Return the condition that the value ``held`` may be a digest of its row. One parameter: ``looks``."""
         known = sql.SQL(", ").join([*self._side("b", first), *self._side("d", first)])
         return sql.SQL("coalesce(coalesce({known}) IS NOT NULL AND {held} ~ %s, false)").format(known=known, held=held)
 
     def is_stale(self, held: sql.Composable, first: int) -> sql.Composable:
-        """Whether that is a digest which no known recipe explains. One parameter: ``looks``."""
+        """Return the condition that no known recipe explains the digest ``held``. One parameter: ``looks``."""
         fresh = sql.SQL(", ").join(self._side("d", first))
         return sql.SQL("{may_be} AND {held} <> ALL(array_remove(ARRAY[{fresh}], NULL))").format(
             may_be=self.may_be_derived(held, first), held=held, fresh=fresh
@@ -110,7 +112,7 @@ class SearchColumn(NamedTuple):
         return [sql.Identifier("v", f"{side}{place}") for place in range(first, first + self.ways)]
 
     def arrays(self, derived: Iterable[Derivations]) -> Iterator[Sequence[str | None]]:
-        """For each way, of every row what is replaced and what takes its place."""
+        """Yield two arrays for each way: what is replaced in every row, and what replaces it."""
         pairs = [list(each.get(self.column, {}).items()) for each in derived]
         for place in range(self.ways):
             for side in (0, 1):
@@ -118,13 +120,13 @@ class SearchColumn(NamedTuple):
 
 
 class SearchColumns(NamedTuple):
-    """The search columns of which rows have something derived."""
+    """The search columns for which something was derived from the rows."""
 
     columns: tuple[SearchColumn, ...]
 
     @classmethod
     def of(cls, members: Sequence[Target], derived: Sequence[Derivations]) -> SearchColumns:
-        """Those of a table's targets."""
+        """Return those of a table's targets."""
         recipes: dict[str, list[SearchColumnRecipe]] = {}
         for each in [recipe for target in members for recipe in target.derived]:
             recipes.setdefault(each.column, []).append(each)
@@ -140,22 +142,24 @@ class SearchColumns(NamedTuple):
 
     @property
     def placed(self) -> list[tuple[SearchColumn, int]]:
-        """Each with its first way among those of all."""
+        """Each column, with its first way among those of all."""
         return [(each, sum(other.ways for other in self.columns[:place])) for place, each in enumerate(self.columns)]
 
     @property
     def names(self) -> list[str]:
-        """What the ways are called in ``v``."""
+        """The names of the ways in ``v``."""
         return [f"{side}{place}" for place in range(sum(each.ways for each in self.columns)) for side in "bd"]
 
     def arrays(self, derived: Sequence[Derivations]) -> list[Sequence[str | None]]:
-        """A list for each of the ``names``."""
+        """Return a list for each of the ``names``."""
         return [values for each in self.columns for values in each.arrays(derived)]
 
 
 class DigestsFound(NamedTuple):
-    """Of one search column, the keys of rows that hold what may be a digest of them, and of those in which no known
-    recipe explains it."""
+    """The digests in one search column, by the keys of rows.
+
+    ``held`` are rows with a value that may be a digest of theirs; no known recipe explains those in ``stale``.
+    """
 
     column: str
     held: set[RowText]
@@ -165,7 +169,7 @@ class DigestsFound(NamedTuple):
 def find_stale(
     database: Database, group: TargetGroup, rows: Sequence[tuple[RowText, Derivations]]
 ) -> list[DigestsFound]:
-    """What will be stale once the rows are written as it was derived for them."""
+    """Return what will be stale once the rows are written as it was derived for them."""
     table, key, members = group
     derived = [each for _, each in rows]
     search = SearchColumns.of(members, derived)
@@ -177,10 +181,14 @@ def find_stale(
         for each, first in search.placed
         for part in (each.may_be_derived(each.becomes(first), first), each.is_stale(each.becomes(first), first))
     ]
-    query = sql.SQL(
-        f"SELECT {', '.join(f'v.{name}' for name in key.names)}, {{asked}} FROM {{rows}} AS t"
-        f" JOIN unnest({', '.join(['%s::text[]'] * len(names))}) AS v({', '.join(names)}) ON {{same}}"
-    ).format(asked=sql.SQL(", ").join(asked), rows=table.rows, same=key.same)
+    query = sql.SQL("SELECT {keys}, {asked} FROM {rows} AS t JOIN {lists} AS v({names}) ON {same}").format(
+        keys=sql.identifiers(key.names, "v"),
+        asked=sql.SQL(", ").join(asked),
+        rows=table.rows,
+        lists=sql.unnest(["text"] * len(names)),
+        names=sql.identifiers(names),
+        same=key.same,
+    )
     lists = [array(values) for values in [*zip(*(row for row, _ in rows)), *search.arrays(derived)]]
     looks = [each.looks for each in search.columns for _ in range(2)]
     found = database.rows(query, [*looks, *lists], table=table.label)

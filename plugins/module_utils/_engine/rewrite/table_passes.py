@@ -28,19 +28,23 @@ SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow 
 
 @dataclass
 class SetResult:
-    """What was done by sets, before the ordinary passes. ``ours`` has by table the transactions that did nothing else,
-    and nobody need look at what they wrote; ``done`` the tables of which every row is exactly what was prepared for the
-    destination."""
+    """The result of the work by sets, before the ordinary passes.
+
+    ``ours`` has by table the transactions that did only this work, so that their rows need no second look. ``done`` has
+    the tables in which every row is exactly what was prepared for the destination.
+    """
 
     ours: dict[int, list[str]] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
 
 
 def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, sets: SetResult | None = None) -> None:
-    """Bring every value that opens under any key set under that of the destination, but for what was done by ``sets``.
+    """Bring every value that opens under any key set under that of the destination, except for what ``sets`` did.
 
-    A value that opens under none is never overwritten. What was committed until an error stays, and ``work`` says what
-    that is. With a share nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
+    A value that opens under no key set is never overwritten. What was committed before an error stays, and ``work`` has
+    its counts. With a share, the rest of the table is not checked: a later look at the whole table finds what a lost
+    host left.
+
     Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
@@ -53,7 +57,7 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, 
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:
-    """Tables with update triggers first: old values that one copies into another table are then found there."""
+    """Return the tables, those with update triggers first: a trigger may copy old values into another table."""
 
     def quiet(number: int) -> bool:
         return not catalog.update_triggers(database, rewriting.tables[number].table)
@@ -70,11 +74,11 @@ class BackOff:
 
     @property
     def over(self) -> bool:
-        """Whether there is no patience left. A pass over a large table may take longer than all of it."""
+        """Whether both the turns and LOCKED_SECONDS are used up: one pass over a large table may take longer."""
         return self._turns >= MAX_PASSES and time.monotonic() - self._begun >= LOCKED_SECONDS
 
     def wait(self) -> Iterator[None]:
-        """One more wait, with a word now and then."""
+        """Wait once more; the caller gets control every LOOK_SECONDS."""
         until = time.monotonic() + min(BACK_OFF_SECONDS * 2**self._turns, LONGEST_BACK_OFF_SECONDS)
         self._turns += 1
         while (left := until - time.monotonic()) > 0:
@@ -94,7 +98,8 @@ class TablePasses:
     ours: list[str] = field(default_factory=list)  # transactions that wrote nothing but what was planned
 
     def run(self) -> None:
-        """Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch raises."""
+        """Pass over the table until nothing is left. Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch
+        raises."""
         own = self._own_spans()
         triggers = catalog.update_triggers(self.database, self._table)
         back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
@@ -117,7 +122,7 @@ class TablePasses:
         return self.rewriting.tables[self.number].table
 
     def _own_spans(self) -> list[Span]:
-        """The parts of the table that are this host's."""
+        """Return the parts of the table that are this host's."""
         group, share = self.rewriting.tables[self.number], self.rewriting.policy.share
         everything = patient_spans(self.database, group, self.crew, self.work)
         own = [span for place, span in enumerate(everything) if share.has(self.number + place)]
@@ -127,7 +132,7 @@ class TablePasses:
         return own
 
     def _pass(self, own: Sequence[Span], *, triggered: bool) -> tuple[int, int]:
-        """One pass; how many rows it left, and how many of them since they were locked."""
+        """Pass over the spans once. Return how many rows are left, and how many of them because they were locked."""
         left = yielded = 0
         self.work.passes += 1
         known = tuple(self.ours)  # one for all spans: at ten million rows they are tens of thousands
@@ -162,7 +167,7 @@ class TablePasses:
 
 
 def patient_spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
-    """The parts of the table; while somebody has it locked, with a word now and then."""
+    """Return the parts of the table. While another session has it locked, report the wait."""
     patience = Patience(database, [group.table.identifier])
     with database.impatient():
         while True:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Room for the application: short batches, rest in proportion to the work, waits for the server and for a person.
 
-As gh-ost and GitLab do it: a time that a batch may take, from which its size follows; a nice ratio; lag of replicas;
-WAL that is not yet archived or fetched; a file that an operator makes and removes (docs/design/concurrency.md).
+It follows gh-ost and GitLab (docs/design/concurrency.md). The size of a batch follows from the time that it may take. A
+nice ratio slows the work. Lag of replicas, WAL that is not yet archived or fetched, and a file pause it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Throttle:
-    """``batch_seconds`` is what a batch may take (0: no limit), ``ratio`` seconds of rest per second of work.
+    """``batch_seconds`` is what a batch may take (0: no limit), ``ratio`` is seconds of rest per second of work.
 
-    It waits while the slowest replica is more than ``replica_lag`` seconds behind, while more than ``wal_backlog``
-    megabytes of WAL are kept for the archive or a replication slot, and while the ``pause_file`` exists. After every
-    ``vacuum_rows`` rewritten rows a table is vacuumed. 0 or empty is never.
+    The work waits while the slowest replica is more than ``replica_lag`` seconds behind. It waits while the archive or
+    a replication slot keeps more than ``wal_backlog`` megabytes of WAL, and while the ``pause_file`` exists. After
+    every ``vacuum_rows`` rewritten rows a table is vacuumed. 0 or an empty value turns each of them off.
     """
 
     batch_seconds: float = 0.25  # docs/design/concurrency.md
@@ -45,14 +45,14 @@ class Throttle:
     vacuum_rows: int = 0
 
     def rest(self, database: Database, worked: float, stopped: Callable[[], bool]) -> Iterator[str]:
-        """After a batch that took ``worked`` seconds; while it waits, now and then for what. A wish to stop ends it."""
+        """Rest after a batch that took ``worked`` seconds, then ``wait``. A request to stop ends it."""
         end = time.monotonic() + worked * self.ratio
         while (left := end - time.monotonic()) > 0 and not stopped():
             time.sleep(min(LOOK_SECONDS, left))
         yield from self.wait(database, stopped)
 
     def wait(self, database: Database, stopped: Callable[[], bool]) -> Iterator[str]:
-        """While there is something to wait for, now and then what it is. A wish to stop ends it."""
+        """Wait while there is a reason, and yield the reason every LOOK_SECONDS. A request to stop ends it."""
         while not stopped():
             reason = self._reason(database)
             if not reason:
@@ -80,10 +80,11 @@ def refuse_unfit(throttle: Mapping[str, Any]) -> None:
 
 
 class Pace:
-    """How many rows make a batch of so many ``seconds``, by moving averages of what the last ones took.
+    """The number of rows for a batch of so many ``seconds``, by moving averages of the last batches.
 
-    A part of it may be the same whatever the rows, as of a trigger for each statement or a slow disk at the COMMIT: the
-    line of seconds over rows tells them apart. Fewer rows do not help against that part, and rows get half at least.
+    Some of the time may not depend on the rows, such as a trigger for each statement or a slow disk at the COMMIT. The
+    line of seconds over rows separates the two. Fewer rows do not help against that part, so at least half of the time
+    is for rows.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -92,14 +93,14 @@ class Pace:
         self._means: tuple[float, ...] = ()  # of rows, seconds, rows squared, rows times seconds
 
     def took(self, rows: int, seconds: float) -> None:
-        """A batch of so many rows."""
+        """Add a batch of so many rows."""
         self._last = (rows, seconds)
         now = (rows, seconds, rows * rows, rows * seconds)
         before = self._means or now
         self._means = tuple(WEIGHT * new + (1 - WEIGHT) * old for new, old in zip(now, before))
 
     def rows(self, most: int) -> int:
-        """For the next one."""
+        """Return the number of rows for the next batch."""
         if not self._seconds or not self._means:
             return most
         rows, seconds, squares, products = self._means

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a table with update triggers lets its targets be written, and whether these triggers write tokens where a
-rotation could not re-encrypt them, as those of an audit log may: only an UPDATE shows it.
+"""A trial of an UPDATE on each table with update triggers, since only an UPDATE shows what they do.
 
-One row of each such table is written as the rotation writes it, with the same values sealed again under the keys that
-they have, in a transaction that is rolled back. What a trigger does outside of its transaction stays.
+They may refuse it. They may also write tokens into columns that a rotation cannot re-encrypt, as those of an audit log
+do. One row of each such table is written as the rotation writes it, in a transaction that is rolled back. Its values
+are sealed again under the keys that they have. What a trigger does outside of its transaction stays.
 """
 
 from __future__ import annotations
@@ -51,14 +51,17 @@ class _UndoneError(Exception):
 
 
 class _TrialUpdate(NamedTuple):
-    """What an UPDATE has shown: its error, or the columns that its triggers make ones which stop a rotation."""
+    """The result of an UPDATE: its error, or the columns that its triggers fill so that a rotation must stop."""
 
     refused: StatementFailed | None = None
     copies: Sequence[str] = ()
 
 
 def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[Finding]:
-    """The targets of tables that refuse an UPDATE, or copy it. Not those that are known not to be writable."""
+    """Yield findings for the targets of tables that refuse an UPDATE, or copy it.
+
+    Targets that are known not to be writable are left out.
+    """
     known = survey.findings.columns("tied")
     for group in by_table([replace(target, derived=()) for target in survey.found if target.name not in known]):
         triggers = catalog.update_triggers(database, group.table)
@@ -104,7 +107,7 @@ def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
             for column in columns:
                 if table.label_of(column.name) not in settled:
                     other.look(table, column)
-    # Plain text stops nothing where there are targets.
+    # Plain text stops nothing if there are targets.
     before = {(each.kind.name, each.column) for each in survey.findings.with_text(stops=True)}
     after = unsettled(other.findings.with_text(stops=True), survey.settled)
     new = [each for each in after if (each.kind.name, each.column) not in before and each.kind.name != "plain"]
@@ -112,7 +115,7 @@ def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
 
 
 def _changes(database: Database, group: TargetGroup, keyring: Keyring) -> Iterator[Change]:
-    """A few rows with a value."""
+    """Yield changes for a few rows with a value."""
     table, key, members = group
     query = sql.SQL("SELECT {chosen} FROM {rows} AS t WHERE {filled} LIMIT %s").format(
         chosen=sql.SQL(", ").join(
@@ -128,7 +131,7 @@ def _changes(database: Database, group: TargetGroup, keyring: Keyring) -> Iterat
 
 
 def _seal_again(target: Target, value: Any, keyring: Keyring) -> Any:
-    """The value with other tokens for the same plaintexts; unchanged if it cannot be sealed here."""
+    """Return the value with other tokens for the same plaintexts; unchanged if it cannot be sealed here."""
     if not value or keyring.context_of(target.scheme):
         return value
     tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)

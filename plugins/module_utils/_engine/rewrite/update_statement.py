@@ -17,7 +17,7 @@ from .search_digests import Derivations, SearchColumns
 
 
 class Change(NamedTuple):
-    """One row to rewrite: its key, and for each column the stored value and the one to put in its place."""
+    """One row to rewrite: its key, and for each column the stored value and the new one."""
 
     key: RowText
     old: tuple[Any, ...]
@@ -27,18 +27,17 @@ class Change(NamedTuple):
 
 
 def lock_free(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:
-    """Lock the rows to change that no other transaction holds, without a wait; their keys."""
+    """Lock the rows to change that no other transaction holds, without a wait. Return their keys."""
     table, key, _ = group
-    names = ", ".join(f"v.{name}" for name in key.names)
     query = sql.SQL(
-        f"SELECT {names} FROM {{rows}} AS t JOIN {key.listed} ON {{same}} FOR NO KEY UPDATE OF t SKIP LOCKED"
-    ).format(rows=table.rows, same=key.same)
+        "SELECT {names} FROM {rows} AS t JOIN {listed} ON {same} FOR NO KEY UPDATE OF t SKIP LOCKED"
+    ).format(names=sql.identifiers(key.names, "v"), rows=table.rows, listed=key.listed, same=key.same)
     columns = [array(values) for values in zip(*(change.key for change in changes))]
     return set(database.rows(query, columns, table=table.label))
 
 
 class Written(NamedTuple):
-    """What one UPDATE has done."""
+    """The result of one UPDATE."""
 
     keys: set[RowText]  # of the rows that are now as they should be
     transactions: list[str]  # its ID, if all rows are
@@ -47,10 +46,10 @@ class Written(NamedTuple):
 
 
 def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Change]) -> Written:
-    """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
+    """Write the whole batch by one UPDATE: a row changes only if all its values are still those that were read.
 
-    A trigger may put an old value back, and such a row has to be looked at again. A search column changes in those rows
-    in which it holds what a recipe made of this very token; another digest there is stale.
+    A trigger may put an old value back, and such a row needs another pass. A search column changes in rows whose digest
+    a recipe made of this very token. Any other digest there is stale.
     """
     table, key, members = group
     derived = [change.derived for change in changes]
@@ -68,8 +67,10 @@ def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Ch
 
 @lru_cache(maxsize=64)
 def build_update(database: Database, group: TargetGroup, search: SearchColumns) -> str:
-    """The UPDATE of ``compare_and_set``. In ``v`` are the row's key (k), its old and new values (o, n), and the ways in
-    which digests were made."""
+    """Return the UPDATE of ``compare_and_set``.
+
+    In its list ``v`` are the row's key (k), its old and new values (o, n), and the ways in which digests were made.
+    """
     table, key, members = group
     assign, same, kept = compared(members)
     names = [*key.names, *(f"{side}{place}" for side in "on" for place in range(len(members)))]
@@ -77,18 +78,19 @@ def build_update(database: Database, group: TargetGroup, search: SearchColumns) 
     types = ["text"] * len(key.names) + [target.kind.array for target in members] * 2 + ["text"] * len(search.names)
     return database.text(
         sql.SQL(
-            "UPDATE {rows} AS t SET {assign}"
-            f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(names)})"
-            " WHERE {same} AND {row} RETURNING pg_current_xact_id()::xid::text, {told}"
+            "UPDATE {rows} AS t SET {assign} FROM {lists} AS v({names}) WHERE {same} AND {row}"
+            " RETURNING pg_current_xact_id()::xid::text, {outcome}"
         ).format(
             rows=table.rows,
+            lists=sql.unnest(types),
+            names=sql.identifiers(names),
             assign=sql.SQL(", ").join([*assign, *(each.assigned(first) for each, first in search.placed)]),
             same=sql.SQL(" AND ").join(same),
             row=key.same,
-            told=sql.SQL(", ").join(
+            outcome=sql.SQL(", ").join(
                 [
                     sql.SQL(" OR ").join(kept),
-                    *(sql.Identifier("v", name) for name in key.names),
+                    sql.identifiers(key.names, "v"),
                     *(each.is_stale(each.held, first) for each, first in search.placed),
                 ]
             ),
@@ -96,8 +98,8 @@ def build_update(database: Database, group: TargetGroup, search: SearchColumns) 
     )
 
 
-def interpret_returning(rows: Sequence[Any], group: TargetGroup, search: SearchColumns) -> Written:
-    """What the UPDATE of ``build_update`` has done, by what it returned of each row."""
+def interpret_returning(rows: Sequence[tuple[Any, ...]], group: TargetGroup, search: SearchColumns) -> Written:
+    """Return what the UPDATE of ``build_update`` did, from what it returned of each row."""
     table, key, _ = group
     width = 2 + len(key.names)
     written = {row[2:width] for row in rows if not row[1]}
@@ -108,15 +110,19 @@ def interpret_returning(rows: Sequence[Any], group: TargetGroup, search: SearchC
     return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
 
 
-def compared(members: Sequence[Target]) -> tuple[list[Any], list[Any], list[Any]]:
-    """For each target with its old and new value (o, n) in a list ``v``: how a row ``t`` is assigned the new one, when
-    it has the old one, and when it has it although that was to be replaced."""
+def compared(members: Sequence[Target]) -> tuple[list[sql.Composable], list[sql.Composable], list[sql.Composable]]:
+    """Return three parts of an UPDATE for each target, whose old and new value (o, n) are in a list ``v``.
+
+    The first assigns the new value to a row ``t``. The second is the condition that the row has the old value. The
+    third is the condition that it still has the old value although that was to be replaced.
+    """
     values = [
         (target, sql.Identifier("v", f"o{place}"), sql.Identifier("v", f"n{place}"))
         for place, target in enumerate(members)
     ]
     assign = [
-        sql.SQL(f"{{}} = {target.kind.write}").format(sql.Identifier(target.column), new) for target, _, new in values
+        sql.SQL("{} = {}").format(sql.Identifier(target.column), sql.SQL(target.kind.write).format(new))
+        for target, _, new in values
     ]
     same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(target.value, old) for target, old, _ in values]
     kept = [

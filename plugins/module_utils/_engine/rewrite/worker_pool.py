@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several processes on one table: spans are dealt out one by one, so that a slow one does not hold the rest.
+"""Several processes on one table: spans are dealt out one by one, so that a slow one does not delay the rest.
 
-Each worker has a connection of its own, and is forked with the keys already derived. Its pipe is all that ties it to
-us: where it breaks, a worker commits or rolls back the batch it is at, and ends.
+Each worker has a connection of its own, and is forked with the keys already derived. Its only tie to us is its pipe. If
+that breaks, the worker commits or rolls back its current batch, and ends.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Perform = Callable[..., Iterator[Any]]
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 class Crew:
-    """So many workers. One works in this process itself, on the connection that is there."""
+    """A number of workers. A single worker is this process itself, with its own connection."""
 
     def __init__(self, count: int, perform: Perform, connect: Callable[[], Database], stop: Stop) -> None:
         self._count = count
@@ -48,9 +48,9 @@ class Crew:
         self.lost = 0  # workers that were killed; others took over their tasks
 
     def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
-        """What every task comes to, batch by batch, in no order; that of a worker that is killed is another's.
+        """Yield the batches of all tasks, in any order. If a worker is killed, another one does its task.
 
-        Raises the first error of any, or E_WORKER.
+        Raises the first error of any worker, or E_WORKER.
         """
         count = min(self._count, len(tasks))
         if count > 1:
@@ -120,7 +120,7 @@ class Crew:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Without the collector of cycles: the work makes none, and it would take a fifth of the time."""
+    """Turn off the collector of cycles: the work makes no cycles, and it would take a fifth of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -137,7 +137,7 @@ def _send_task(pipe: Connection, task: Task) -> Task:
 
 
 def _receive_word(pipe: Connection) -> tuple[str, Any]:
-    """A word of a worker: batch, done or failed; lost where it is gone."""
+    """Return a word of a worker: batch, done or failed; lost if the worker is gone."""
     try:
         kind, content = pipe.recv()
     except (EOFError, OSError):
@@ -174,9 +174,9 @@ def _work(
 
 
 class Stop:
-    """SIGTERM and Ctrl-C during the work: the batches under way are committed, then E_STOPPED.
+    """SIGTERM and Ctrl-C during the work: the current batches are committed, then E_STOPPED is raised.
 
-    Over SSH no signal comes, but then nobody is there anymore who reads what this process will say: a wish as well.
+    Over SSH no signal comes. But the reader of this process' output is gone then, which counts as a request too.
     """
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class Stop:
 
 
 def _unheard() -> bool:
-    """Whether standard output is a pipe whose other end is closed: who started this process is gone."""
+    """Whether standard output is a pipe whose other end is closed, since the process that started this one is gone."""
     poll = select.poll()
     poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is reported unasked (poll(2))
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

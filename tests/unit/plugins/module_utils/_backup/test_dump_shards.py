@@ -17,5 +17,5 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import
         (6, dump_shards.LARGE, 2, 3, 6),  # as somebody said; the checklist tells them
     ],
 )
-def test_as_many_are_at_work_as_there_are_cores_and_connections_for(jobs, size, cores, free, found):
-    assert dump_shards.at_work(jobs, size, cores, free) == found
+def test_the_number_of_workers_follows_from_size_cores_and_free_connections(jobs, size, cores, free, found):
+    assert dump_shards.count_workers(jobs, size, cores, free) == found
