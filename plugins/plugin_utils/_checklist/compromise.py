@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+from ...module_utils._errors.approval import ReasonUnclear
+from ...module_utils._errors.base import BUT_THE_PLAN, RotationError
 from ...module_utils._errors.counts import counted
+from ...module_utils._record.events import is_compromise, is_unclear
+from .._rotation_record.rotation_log import RotationLog
 from .item import Observations
 from .secret_key import DROP, is_rotated, users
 
@@ -23,6 +28,19 @@ STORED = {
     ),
     "signed_cookies": "ends no session itself: the users have them, signed with the old key",
 }
+
+
+def will_be_for_compromise(reason: str | None, log: RotationLog) -> bool:
+    """Return whether a planned rotation would be because of a compromise, by its reason or by the store.
+
+    Raise E_REASON_UNCLEAR if the reason does not say.
+    """
+    if is_unclear(reason):
+        raise ReasonUnclear(changed=BUT_THE_PLAN)
+    with contextlib.suppress(RotationError):  # the items report it
+        if log.store.load().is_base_compromised:
+            return True
+    return is_compromise(reason)
 
 
 def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
