@@ -412,7 +412,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),
-        ("rotation", "sessions"),
+        ("rotation", "user_sessions"),
         ("maintenance", "start"),
         ("verification", "running_processes"),
         ("verification", "verify_while_serving"),  # once more, of what was prepared
