@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation does differently if the keys in use are compromised, shown before anything is done."""
+"""The effects of a rotation if the keys in use are compromised, shown before the rotation changes anything."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
 
 
 def _of_secret_key(seen: Observations) -> Iterator[str]:
-    """What happens to what SECRET_KEY has signed, as far as the hosts reported."""
+    """Yield the effects on data that SECRET_KEY signed, as far as the hosts reported."""
     if not seen.facts:
         yield "has effects on what SECRET_KEY has signed that are not known yet, since no host could be asked"
         return

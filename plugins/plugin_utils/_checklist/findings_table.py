@@ -78,7 +78,7 @@ def _find_interrupted_playbook(log: RotationLog, failed: Sequence[ChecklistItem]
     if left_over := log.lease.left_over():
         state = reduce(left_over, log.record(left_over).decoded())
         if any(item.code in LEFT for item in failed) or state.is_interrupted:
-            return state.act.direction or ROTATE
+            return state.last_run.direction or ROTATE
     return ""
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run says about services that it stopped, and about those that a person must stop or start."""
+"""The lines about services that a run stopped, and about those that a person must stop or start."""
 
 from __future__ import annotations
 
