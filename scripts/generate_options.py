@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate the argument specs of the modules from their documentation, and from the argument spec of the role
 key_rotation the defaults of the role variable_defaults and the page of the variables: the one source of every option
-and every variable. The pages of errors, exit codes and metrics come from the tables of the plugins, and the changelog
-from its fragments.
+and every variable. The arguments of the other roles come from meta/role_arguments.yml of the role key_rotation, the
+pages of errors, exit codes and metrics from the tables of the plugins, and the changelog from its fragments.
 
 ``make options`` writes plugins/module_utils/_options/DOMAIN_options.py. Two sentences of a description are rules:
 "Not for playbooks." marks an option that only the action plugin sets, and "Never logged." becomes ``no_log``.
@@ -27,6 +27,7 @@ import changelog_page
 import errors_page
 import exit_codes_page
 import metrics_page
+import role_arguments
 import variables_page
 import yaml
 
@@ -111,12 +112,25 @@ def generated() -> dict[Path, str]:
     text = (SETTINGS / "meta/argument_specs.yml").read_text(encoding="utf-8")
     return {
         **written,
+        **role_files(),
         VALUES / "defaults/main.yml": defaults_file(text),
         PLUGINS.parent / "docs/variables.md": variables_page.page(text),
         PLUGINS.parent / "CHANGELOG.md": changelog_page.page(),
         PLUGINS.parent / "docs/errors.md": errors_page.page(),
         PLUGINS.parent / "docs/exit-codes.md": exit_codes_page.page(),
         PLUGINS.parent / "docs/metrics.md": metrics_page.page(),
+    }
+
+
+def role_files() -> dict[Path, str]:
+    """The defaults of each role that has any, and the page with the table of all arguments."""
+    table = yaml.safe_load((SETTINGS / "meta/role_arguments.yml").read_text(encoding="utf-8"))
+    roles, page = SETTINGS.parent, SETTINGS / "README.md"
+    with_defaults = {role: arguments for role, arguments in table.items() if role_arguments.has_defaults(arguments)}
+    texts = {role: role_arguments.defaults_file(arguments) for role, arguments in with_defaults.items()}
+    return {
+        **{roles / role / "defaults/main.yml": "\n".join([*LICENSE, text]) for role, text in texts.items()},
+        page: role_arguments.with_table(page.read_text(encoding="utf-8"), table),
     }
 
 

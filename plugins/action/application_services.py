@@ -9,15 +9,11 @@ from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
+from ..plugin_utils._screen.service_lines import BY_YOURSELF, format_stopped
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-BY_YOURSELF = {
-    "stopped": "No service is stopped, because key_rotation_services is empty. If the application runs, stop it "
-    "yourself.",
-    "started": "No service is started, because key_rotation_services is empty. If the application is stopped, start it "
-    "yourself. If it runs and its .env file has changed, restart it.",
-}
+HOLD_RELEASED = "Nothing was started. The hold on operations is released."
 
 
 class ActionModule(HostAction):
@@ -36,12 +32,11 @@ class ActionModule(HostAction):
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         asked = self.host_options(options)
-        half_way = self._half_way(options)
-        if half_way:
+        if interrupted := _starts_by_hand(options) and self.interrupted_rotation(options):
             released = self.on_host("application_services", {**asked, "state": "released"})
             if released.get("failed"):
                 return Answered(released)
-            raise self._told_half_way(half_way)
+            raise self._interrupted_error(interrupted)
         if _has_nothing_to_do(options):
             return Answered(self._with_advice(options, {"changed": False, "services": []}))
         return asked
@@ -51,7 +46,10 @@ class ActionModule(HostAction):
             return result
         lines.show([f"  {name}: {state}" for name, state in result.get("states", {}).items()], "Services")
         if options["state"] == "stopped" and not self._task.check_mode:
-            self._tell_stopped(options, result["services"])
+            by_hand = options.get("rotation_id") == BY_HAND
+            release = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"]) if by_hand else ""
+            has_services = bool(options["services"])
+            lines.show(format_stopped(result["services"], has_services=has_services, release=release), "Services")
         return self._with_advice(options, result)
 
     def _with_advice(self, options: TaskArguments, result: TaskResult) -> TaskResult:
@@ -62,29 +60,17 @@ class ActionModule(HostAction):
         lines.detail([f"  {advice}"], "Services")
         return {**result, "msg": advice}
 
-    def _tell_stopped(self, args: TaskArguments, stopped: list[str]) -> None:
-        by_hand = args.get("rotation_id") == BY_HAND
-        told = []
-        if stopped or (by_hand and args["services"]):
-            told.append(f"  stopped: {', '.join(stopped) or 'nothing, because no service was running'}")
-        if by_hand:
-            off = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
-            told.append(f"  held: no rotation starts anything until you run {off}")
-        lines.show(told, "Services")
-
-    def _half_way(self, args: TaskArguments) -> str | None:
-        """The unfinished rotation during which nothing may be started by hand; None without one, or if that is
-        accepted."""
-        if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
-            return None
-        return self.interrupted_rotation(args)
-
-    def _told_half_way(self, rotation_id: str) -> RotationError:
-        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started. The hold on operations is released."
-        commands = {name: command(self.variables, name) for name in ("rotate", "rollback")}
+    def _interrupted_error(self, rotation_id: str) -> RotationError:
+        done = NOTHING_CHANGED if self._task.check_mode else HOLD_RELEASED
+        commands = {playbook: command(self.variables, playbook) for playbook in ("rotate", "rollback")}
         return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)
 
 
+def _starts_by_hand(args: TaskArguments) -> bool:
+    """Return whether a person starts the services, without accepting an interrupted rotation."""
+    return (args.get("state"), args.get("rotation_id")) == ("started", BY_HAND) and args.get("half") != "accept"
+
+
 def _has_nothing_to_do(args: TaskArguments) -> bool:
-    """Whether there is neither a service nor a flag file, and no manual stop to end."""
+    """Return whether there is neither a service nor a flag file, and no manual stop to end."""
     return args.get("services") == [] and not args.get("flag_file") and args.get("rotation_id") != BY_HAND

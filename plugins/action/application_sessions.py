@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._engine.postgres.sessions import format_session
+from ..module_utils._engine.postgres.database_sessions import format_session
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import HostAction

@@ -8,8 +8,9 @@ import os
 
 from ansible.utils.display import Display
 
-from ..module_utils._engine.postgres.lease import TABLE, build_leased_error
+from ..module_utils._engine.postgres.lease import build_leased_error
 from ..module_utils._record import run_lease
+from ..plugin_utils._screen.lease_warnings import describe_undropped, describe_unreleased
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -36,26 +37,13 @@ class ActionModule(HostAction):
         return {**asked, "holder": holder}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        if result.get("failed") and args["state"] == "released":
-            return self._kept(result)
+        if result.get("failed") and args["state"] == "released":  # the run has ended anyway
+            display.warning(describe_unreleased(result))
+            return {"changed": False}
         while held := result.pop("held", None):
             if run_lease.alive(held):
                 raise build_leased_error(held["alias"], held)
             result = self.on_host("database_lease", {**self._held_by_us(args), "over": held})
         if undropped := result.get("undropped"):
-            display.warning(
-                f"Triggers of the write fence remain on {', '.join(undropped)}, because a long transaction reads "
-                "these tables. They block nothing. The next rotation drops them, and so does the maintenance playbook "
-                "with -e key_rotation_maintenance=off."
-            )
+            display.warning(describe_undropped(undropped))
         return result
-
-    def _kept(self, result: TaskResult) -> TaskResult:
-        """Warn about a lease that could not be released: the run has ended anyway."""
-        error = result.get("error", {"code": "", "what": str(result.get("msg"))})
-        display.warning(
-            f"The database lease was not released: {error['code']}: {error['what']}. The next run on this control node "
-            f"takes it over. Before a run on another one, run DELETE FROM {TABLE}. If the application cannot "
-            "write (a key rotation is in progress), run the maintenance playbook with -e key_rotation_maintenance=off"
-        )
-        return {"changed": False}

@@ -29,7 +29,7 @@ class ActionModule(HostAction):
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
 
     def _were_resigned(self, args: TaskArguments) -> bool:
-        """Whether the rotation signed sessions again, perhaps in a run that was killed afterwards."""
+        """Return whether the rotation signed sessions again, perhaps in a run that was killed afterwards."""
         events = self.record(args).decoded()
         return any(isinstance(event, LoginsEvent) and event.state == "resigned" for event in events)
 

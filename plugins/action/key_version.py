@@ -7,12 +7,10 @@ from __future__ import annotations
 from ansible.utils.display import Display
 
 from ..module_utils._destinations import key_generation
-from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._key_action import KeyAction
 from ..plugin_utils._keys.key_versions import VersionRequest
-from ..plugin_utils._keys.pending_version import supplied_values
 from ..plugin_utils._keys.version_task import WOULD, VersionTask
 from ..plugin_utils._report import sentences
 from ..plugin_utils._rotation_record.version_record import begin_destruction, destruction_words, seal_versions
@@ -28,36 +26,22 @@ class ActionModule(KeyAction):
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         key_generation.check_keys(options["keys"])
-        if options["state"] == "adopted" or self._needs_keys_in_use(options):
+        task = self._task_on_store(options)
+        if task.needs_keys_of_host:
             return self.ask_for_keys(options, *ASKED)
-        result = self._changed(options)
+        result = task.run()
         for sentence in sentences.kept_by(result):
             display.warning(sentence)
         return Answered(result)
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
-        if options["state"] == "pending":
-            return self._create(options, None if result.get("failed") else self.opened(result))
-        return result if result.get("failed") else self._task_on_store(options).adopt(self.opened(result))
-
-    def _needs_keys_in_use(self, options: TaskArguments) -> bool:
-        """Whether this is the dry run of a new version in an empty store: a real run would have adopted the keys
-        first."""
-        dry = options["state"] == "pending" and self._task.check_mode and options["env_file"]
-        return bool(dry) and not self.store(options).load().versions
-
-    def _changed(self, options: TaskArguments) -> TaskResult:
-        if options["state"] == "pending":
-            return self._create(options, None)
-        return self._task_on_store(options).bring(options["state"])
-
-    def _create(self, options: TaskArguments, in_use: KeySet | None) -> TaskResult:
-        task = self._task_on_store(options)
-        return task.create(supplied_values(task.request, options["values_file"], self._loader), in_use)
+        if not result.get("failed"):
+            return self._task_on_store(options).run(self.opened(result))
+        return self._task_on_store(options).run() if options["state"] == "pending" else result
 
     def _task_on_store(self, options: TaskArguments) -> VersionTask:
         request = VersionRequest.of(options, dry=bool(self._task.check_mode))
-        return VersionTask(request, self.store(options), self._records(options))
+        return VersionTask(request, self.store(options), self._records(options), self._loader)
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return WOULD[args["state"]].format(**result)

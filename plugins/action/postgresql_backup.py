@@ -9,7 +9,7 @@ from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-ANOTHER = (
+WITHOUT_KEYS = (
     "project_dir",
     "rotation_id",
     "environment",
@@ -37,13 +37,13 @@ class ActionModule(HostAction):
         if args.get("state") == "cleared":  # clearing needs no key
             return self.host_options(args)
         if args.get("engine", "pg_dump") != "pg_dump":
-            return self._by_another(args)
+            return self._options_without_keys(args)
         asked = self.options_for_backup(args)
         return asked if self._task.check_mode else {**asked, "run": self.run_name()}
 
-    def _by_another(self, args: TaskArguments) -> TaskArguments:
-        """pgBackRest and snapshots need no keys, and get only key IDs."""
-        asked = {name: args[name] for name in ANOTHER if name in args}
+    def _options_without_keys(self, args: TaskArguments) -> TaskArguments:
+        """Return the options for pgBackRest and snapshots, which need no keys, and get only key IDs."""
+        asked = {name: args[name] for name in WITHOUT_KEYS if name in args}
         kept = [version.key_id for version in self.store(args).load().versions if not version.destroyed]
         return {**asked, "key_ids": sorted({*(args.get("key_ids") or ()), *kept})}
 

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from ansible.utils.display import Display
 
-from ..module_utils._errors.approval import ReasonUnclear
 from ..module_utils._errors.base import BUT_THE_PLAN, NOTHING_CHANGED, RotationError
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
-from ..module_utils._record.events import is_compromise, is_unclear
 from ..plugin_utils._checklist import checklist, compromise
-from ..plugin_utils._checklist.checklist_file import write_checklist
+from ..plugin_utils._checklist.checklist_file import build_result, write_checklist
 from ..plugin_utils._checklist.item import checklist_options
 from ..plugin_utils._checklist.observe import observe
 from ..plugin_utils._record_action import RecordAction
@@ -32,25 +28,15 @@ class ActionModule(RecordAction):
         return result
 
     def act(self, options: TaskArguments) -> TaskResult:
+        log, rotation_id = self.log(options), options["rotation_id"]
         if options["planned"]:
-            options = {**options, "compromised": self._will_be_compromise(options)}
-        seen = observe(self.log(options), options["rotation_id"], checklist_options(options))
+            options = {**options, "compromised": compromise.will_be_for_compromise(options["reason"], log)}
+        seen = observe(log, rotation_id, checklist_options(options))
         items = checklist.judge_items(seen, options["accept"], planned=options["planned"])
         if options["compromised"]:
-            lines.show(list(compromise.what_happens(seen, options["rotation_id"])), "Compromise")
+            lines.show(list(compromise.what_happens(seen, rotation_id)), "Compromise")
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")
-        result = {
-            "changed": False,
-            "checks": [item.as_result() for item in items],
-            "key_ids": seen.census.get("key_ids", {}),
-            "plan_hash": seen.plan.get("plan", {}).get("hash"),
-            "plan_content": seen.plan.get("plan", {}).get("content_hash"),
-            "collection": seen.collection,
-            "environment": options["environment"],
-            "msg": checklist.summary(items),
-        }
-        if options["compromised"]:
-            result["exposed_backups"] = compromise.exposed_backups(seen, options["rotation_id"])
+        result = build_result(items, seen, rotation_id)
         if not self._task.check_mode:
             result["path"] = write_checklist(self.record(options), result)
         try:
@@ -58,13 +44,3 @@ class ActionModule(RecordAction):
         except RotationError as exc:
             result.update(failed=True, **exc.as_result())
         return result
-
-    def _will_be_compromise(self, options: TaskArguments) -> bool:
-        """Whether a rotation would be because of a compromise, by its reason or by the store. Raises
-        E_REASON_UNCLEAR."""
-        if is_unclear(options["reason"]):
-            raise ReasonUnclear(changed=BUT_THE_PLAN)
-        with contextlib.suppress(RotationError):  # the items report it
-            if self.log(options).store.load().is_base_compromised:
-                return True
-        return is_compromise(options["reason"])

@@ -74,10 +74,10 @@ options:
       - Decisions that a person made about columns, each as V(table.column), and about values of O(leave_alone).
       - Each decision is V(not_ours) (encrypted under none of the keys) or V(unreadable) (the loss after the rotation is
         accepted), with a reason. The plan, its hash and the record include the decisions.
-      - Of a column with values that are encrypted twice it is V(one_layer) (by accident, each becomes one token) or
+      - For a column with values that are encrypted twice, it is V(one_layer) (by accident, each becomes one token) or
         V(two_layers) (by design, both layers are rotated).
-      - Of a column with plain text next to encrypted values it is V(mixed). Plain text stays, the rest is rotated.
-        The reason must have the word numbers, JSON or codes for plain text that looks so.
+      - For a column with plain text next to encrypted values, it is V(mixed). Plain text stays, the rest is rotated.
+        If the plain text looks like numbers, JSON or codes, the reason must contain that word.
       - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
       - V(unused_key_id) says that the application does not read an ID that is computed from a key.
       - V(not_a_key) says of a variable, by its name, that nothing encrypts with it although it has the value of a key.
@@ -325,8 +325,8 @@ options:
 options:
   outside:
     description:
-      - What to do about columns that look encrypted, of which nothing opens, and that were no part of the last rotation
-        as its record has it. V(report) does not let them stop a rollback or a verification.
+      - What to do about columns that look encrypted, in which no value opens, and that the last rotation did not
+        include, according to its record. With V(report), they do not stop a rollback or a verification.
     type: str
     choices: [refuse, report]
     default: refuse

@@ -29,8 +29,8 @@ options:
     vars: [{name: key_rotation_store_path}]
   vault_id:
     description:
-      - For V(vault_file), the vault ID whose secret encrypts the file. The default for an existing file is the one that
-        it is encrypted with, and for a new file the first that Ansible was started with.
+      - For V(vault_file), the vault ID whose secret encrypts the file. The default for an existing file is the ID
+        with which it is encrypted. The default for a new file is the first ID that Ansible was started with.
     type: str
     ini: [{section: key_rotation_store, key: vault_id}]
     vars: [{name: key_rotation_store_vault_id}]

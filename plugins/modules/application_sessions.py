@@ -60,11 +60,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_SESSIONS
-from ..module_utils._tasks.wait_for_sessions import wait_for_sessions
+from ..module_utils._tasks.wait_for_database_sessions import wait_for_database_sessions
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_SESSIONS, supports_check_mode=True), wait_for_sessions)
+    run(AnsibleModule(APPLICATION_SESSIONS, supports_check_mode=True), wait_for_database_sessions)
 
 
 if __name__ == "__main__":

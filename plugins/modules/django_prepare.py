@@ -20,9 +20,8 @@ options:
   state:
     description:
       - V(prepared) prepares.
-      - V(verified) decrypts everything that is prepared in a fresh process that has only the version of O(destination),
-        and fails (E_PREPARED) unless the plaintexts are those of the values that it is for. It drops the table if it
-        fails.
+      - V(verified) decrypts all prepared values in a fresh process that has only the version of O(destination).
+      - It fails (E_PREPARED) and drops the table unless the plaintexts are the same as those of the original values.
     type: str
     choices: [prepared, verified]
     default: prepared

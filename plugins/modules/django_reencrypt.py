@@ -91,10 +91,10 @@ options:
     default: false
   prepared:
     description:
-      - Whether to change by sets the rows that M(tetech.key_rotation.django_prepare) has prepared and that are still as
-        they were, before the others are re-encrypted one by one.
-      - With O(reverse=true), rows that still have the new values get back by sets those that they had when they were
-        prepared.
+      - Whether to change the unchanged rows that M(tetech.key_rotation.django_prepare) has prepared in sets, before the
+        others are re-encrypted one by one.
+      - With O(reverse=true), rows that still have the new values get the values back, in sets, that they had when they
+        were prepared.
     type: bool
     default: false
   preparation:

@@ -69,11 +69,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DJANGO_SESSIONS_MODULE
-from ..module_utils._tasks.change_logins import change_logins
+from ..module_utils._tasks.change_user_sessions import change_user_sessions
 
 
 def main() -> None:
-    run(AnsibleModule(DJANGO_SESSIONS_MODULE, supports_check_mode=True), change_logins)
+    run(AnsibleModule(DJANGO_SESSIONS_MODULE, supports_check_mode=True), change_user_sessions)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,10 @@ options:
         under it. Its values are kept, like those of a version that was rolled back.
       - V(destroyed) removes the values of the version O(key_id) from the store. Its key ID, dates and state stay in the
         history.
-      - V(destroyed) refuses the current and the pending version, any version while a rotation is open, a version that
-        O(census) shows in use or that a database kept by a restore may need, a version that one of O(kept_backups)
-        needs, and a version of which a version with a stage keeps a value in its list (C(keep) of O(keys)).
+      - V(destroyed) refuses the current and the pending version, and any version while a rotation is open.
+      - It also refuses a version that O(census) shows in use, that a database kept by a restore may need, or that one
+        of O(kept_backups) needs.
+      - It also refuses a version if a version with a stage keeps one of its values in a list (C(keep) of O(keys)).
         RV(kept_by) lists older versions that keep such a value and should be destroyed too.
       - In AWS Secrets Manager V(destroyed) removes the labels of the version. AWS deletes it at a later time.
     type: str

@@ -22,8 +22,8 @@ options:
         afterwards. Refuses (E_SESSIONS_COMPROMISED) the key of a version that is marked compromised.
       - V(absent) takes a key out of the list. It changes nothing if the file has no such line. Without O(key_id), puts
         back what V(revoked) has taken out in this rotation.
-      - V(revoked) takes the keys of every version in the store but the current one out of the list, and warns of what a
-        fresh start of the application then still has in it.
+      - V(revoked) removes the keys of every version in the store except the current one from the list. It then warns
+        about keys that the setting of a freshly started application still has.
     type: str
     required: true
     choices: [present, absent, revoked]

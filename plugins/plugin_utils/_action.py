@@ -31,14 +31,14 @@ from ._failed_runs import after_ctrl_c, error_parts, exit_code
 from ._keys import listed_keys
 from ._keys.ansible_vault import read_identity
 from ._keys.configured_store import LOOKUP, open_store
-from ._module_runner import COLLECTION, HostCaller
+from ._module_runner import HostCaller
 from ._record_entry import RecordEntry
 from ._screen import lines
 from ._screen.result_sentences import sentence
 from ._task_options import refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
-# Ansible loads the plugin of an action in its own process before any worker's: what is done here, none has to do again.
+# Ansible loads action plugins in its own process before it forks workers: what is done here is done once.
 after_ctrl_c.tell_what_is_next()
 lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
@@ -51,10 +51,10 @@ class RotationAction(HostCaller, abc.ABC):
     """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
 
     _VALID_ARGS: frozenset[str] = frozenset()
-    spec: ClassVar[Spec] = {}  # of the task's arguments, where not the host's side alone has one
-    recorded = True  # whether the act goes into the record, where the task names a rotation
+    spec: ClassVar[Spec] = {}  # of the task's arguments; empty if only the host's side validates them
+    recorded = True  # whether a task that names a rotation is recorded
     kept_here: ClassVar[Sequence[str]] = ("store", "record_dir")  # options that the host does not get
-    took: float = 0.0  # seconds of its own in a process that it shared with others
+    took: float = 0.0  # seconds that it took of a process that it shared
     _entry: RecordEntry | None = None
 
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
@@ -85,36 +85,36 @@ class RotationAction(HostCaller, abc.ABC):
         return result
 
     def _is_judged_later(self) -> bool:
-        """Whether the playbook continues, and so reads the error."""
+        """Return whether the playbook continues after a failure, and so reads the error."""
         return bool(self._task.failed_when or self._task.ignore_errors)
 
     def add_sentence(self, result: TaskResult) -> None:
-        """Say in ``msg`` what was seen or done."""
+        """Put a sentence about the result into ``msg``."""
         said = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
         if said and not result.get("failed"):
             result.setdefault("msg", said)
 
     @abc.abstractmethod
     def act(self, args: TaskArguments) -> TaskResult:
-        """The work; the result. ``args`` are the task's, as the ``spec`` has them."""
+        """Do the work and return the result. ``args`` are the task's arguments, as ``spec`` describes them."""
 
     def host_options(self, options: TaskArguments) -> TaskArguments:
         """The options without those that stay on the control node."""
         return {name: value for name, value in options.items() if name not in self.kept_here}
 
     def options_for_backup(self, options: TaskArguments) -> TaskArguments:
-        """The same for a module that opens a backup: with the key sets of the store, and the age identity."""
+        """Return the options for a module that opens a backup, with the key sets of the store and the age identity."""
         keys = self.store(options).load().for_host()
         identity = read_identity(options.get("identity_file"), self._loader)
         return {**self.host_options(options), **keys, "identity": identity}
 
     def _validated(self, args: TaskArguments) -> TaskArguments:
-        """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
+        """Return the task's arguments for ``act``. Raise E_OPTION if one is invalid; the host checks the others."""
         if "keys" in args and args["keys"] is None:
             raise InvalidOption(name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
-        # Which of them are required, the host's side knows.
+        # Only the host's side knows which of them are required.
         shared: Spec = {name: {**option, "required": False} for name, option in SHARED.items() if name in args}
         refuse_wrong(shared, args, self._task.action)
         return args
@@ -136,7 +136,7 @@ class RotationAction(HostCaller, abc.ABC):
         return self.end(args, options, result)
 
     def begin(self, args: TaskArguments) -> TaskArguments:
-        """Validate and refuse, and record the intent; the options for ``act``. A dry run records nothing."""
+        """Validate the arguments, record the intent, and return the options for ``act``. A dry run records nothing."""
         if self.is_recorded(args):
             checked(args["rotation_id"])
         options = self._validated(self._with_keys_of_store(args))
@@ -149,11 +149,11 @@ class RotationAction(HostCaller, abc.ABC):
         return options
 
     def is_recorded(self, args: TaskArguments) -> bool:
-        """Whether the act goes into the record of the rotation that the task names."""
+        """Return whether the step is recorded in the rotation that the task names."""
         return self.recorded and "rotation_id" in args
 
     def failed(self, exc: Exception) -> None:
-        """Record that the act ended with this."""
+        """Record that the step ended with this error."""
         if self._entry:
             lost = isinstance(exc, AnsibleConnectionFailure)
             self._entry.fail(self._lost() if lost else exc)
@@ -167,12 +167,14 @@ class RotationAction(HostCaller, abc.ABC):
         return self.after(args, result)
 
     def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        """What is to be done once the outcome is recorded."""
+        """Do what follows the recorded outcome, and return the result."""
         return result
 
     def in_rotation(self, work: Callable[[], TaskResult], *, after_writes: bool = False) -> TaskResult:
-        """Do the work. What it did not change itself may have been changed by a step of this run before it, or, with
-        ``after_writes``, earlier in the same task."""
+        """Do the work. If it fails and changed nothing itself, an earlier step of this run may have changed something.
+
+        With ``after_writes``, an earlier part of the same task may have.
+        """
         rotated = (after_writes or self.has_rotated) and not self._task.check_mode
         try:
             result = work()
@@ -184,13 +186,15 @@ class RotationAction(HostCaller, abc.ABC):
 
     @property
     def has_rotated(self) -> bool:
-        """Whether a step of this run before it may have re-encrypted values. Of a lost host no outcome is known."""
+        """Return whether an earlier step of this run may have re-encrypted values. The outcome of a lost host is
+        unknown."""
         registered = self.variables.get("rotation_reencrypted")
         return registered is not None and WRITES_VALUES in registered.get("outcomes", {WRITES_VALUES})
 
     @staticmethod
     def retell(result: TaskResult, changed: str) -> None:
-        """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
+        """If the host's side failed without changing anything, replace that in its error by what was ``changed``
+        before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
             message = str(result["msg"]).replace(NOTHING_CHANGED, changed)
@@ -203,11 +207,11 @@ class RotationAction(HostCaller, abc.ABC):
         return HostLost(changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
-        """If no host is left, the playbook ends here: what its end does on the control node is done now."""
+        """If no host is left, the playbook ends here: close the record now, as its last step would."""
         from ._failed_runs import unreachable_hosts  # it loads all that reads a rotation, and is rarely needed
 
         args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}
-        with contextlib.suppress(Exception):  # the host is lost, whatever comes of this
+        with contextlib.suppress(Exception):  # the host is lost, even if this fails
             rotation_id = self.lease(args).of_run(os.getppid())
             hosts, host = self.variables["ansible_play_hosts_all"], self.variables["inventory_hostname"]
             if rotation_id is None or self._task.ignore_unreachable:
@@ -217,10 +221,10 @@ class RotationAction(HostCaller, abc.ABC):
             ):
                 return
             notify = self._templar.template(self.variables.get("key_rotation_notify") or [])
-            task = self._task.copy()
-            task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
-            task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
-            task.args.update(failed_task=self._task.name, error=self._lost().parts)
+            run = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
+            failure = {"failed_task": self._task.name, "error": self._lost().parts}
+            task = self.task_of("rotation_record", {**run, **failure})
+            task.check_mode = False
             self.action_of(task).run(task_vars=self.variables)
 
     def refuse_other_run(self, args: TaskArguments) -> None:
@@ -236,11 +240,11 @@ class RotationAction(HostCaller, abc.ABC):
             lines.detail([f"  {result['msg']}"], "Dry run")
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
-        """What a real run would do here, for a person who reads a dry run."""
+        """Return what a real run would do here, for a person who reads a dry run."""
         return "change something"
 
     def asked(self, args: TaskArguments) -> TaskArguments:
-        """What of the arguments goes into the record."""
+        """Return the arguments that go into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}
         serving = {"serving": True} if args.get("serving") else {}
@@ -251,7 +255,7 @@ class RotationAction(HostCaller, abc.ABC):
         }
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        """What else the line has with which an act begins. Raises if it may not begin."""
+        """Return more fields for the record's line about the intent. Raise an error if the step may not begin."""
         return {}
 
     def record(self, args: TaskArguments) -> Record:
@@ -259,11 +263,11 @@ class RotationAction(HostCaller, abc.ABC):
         return Record(self._records(args), str(args["rotation_id"]))
 
     def lease(self, args: TaskArguments) -> Lease:
-        """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
+        """Return the lease of this application. Our parent, the process of ansible-playbook, holds it."""
         return Lease(self._records(args))
 
     def interrupted_rotation(self, args: TaskArguments) -> str | None:
-        """The rotation of a run that died and left values and .env files under different versions; None if none did."""
+        """Return the rotation of a run that died between two versions; None if there is none."""
         from ._report.read_rotation import reduce  # it loads all that reads a rotation, and is rarely needed
 
         left_over = self.lease(args).left_over()
@@ -272,7 +276,7 @@ class RotationAction(HostCaller, abc.ABC):
         return None
 
     def run_name(self) -> str:
-        """This run, one process of ansible-playbook, as the leases and locks of databases name it."""
+        """Return the name of this run in the leases and locks of databases. It is one process of ansible-playbook."""
         return run_name(describe_holder("", os.getppid()))
 
     def _records(self, args: TaskArguments) -> str:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes to the module ``host_tasks``, and what comes back."""
+"""The request to the module ``host_tasks``, and its response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CallTimes:
 
 @dataclass(frozen=True)
 class HostResults:
-    """The results by name, what the process said of itself, when it ran, and the seconds of each module by name."""
+    """The results and durations of the modules by name, the messages of the process, and when it ran."""
 
     results: Mapping[str, dict[str, Any]]
     said: Mapping[str, Any]

@@ -27,5 +27,5 @@ class KeyAction(HostAction, abc.ABC):
 
     @staticmethod
     def files(options: TaskArguments) -> KeyFiles:
-        """Where the host has its keys."""
+        """Return the places of the keys on the host."""
         return KeyFiles(options["env_file"] or "", options["keys"], options["dialect"])

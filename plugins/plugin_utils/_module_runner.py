@@ -37,12 +37,12 @@ class HostCaller(ActionBase):
         return str(self._task.action).rsplit(".", 1)[-1]
 
     def on_host(self, module: str, args: TaskArguments) -> TaskResult:
-        """Run one of our modules on the host; its result."""
+        """Run one of our modules on the host, and return its result."""
         ran = self.run_tasks([HostCall(module, module, args, bool(self._task.check_mode))])
         return {**ran.results[module], **ran.said}
 
     def watched(self, module: str, asked: TaskArguments, host: str = "") -> TaskResult:
-        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+        """Run one of our modules on the host, and show its progress. Name the ``host`` if several work at once."""
         with self.progress_line(host) as path:
             return self.on_host(module, {**asked, "progress": path})
 
@@ -78,6 +78,12 @@ class HostCaller(ActionBase):
         path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
         with ProgressLine(self._connection, path, host):
             yield path
+
+    def task_of(self, module: str, args: TaskArguments) -> Any:
+        """Return a copy of this task that runs another of our modules."""
+        task = self._task.copy()
+        task.action, task.args = f"{COLLECTION}.{module}", args
+        return task
 
     def action_of(self, task: Any) -> Any:
         """The action plugin of another task, with the connection of this one."""

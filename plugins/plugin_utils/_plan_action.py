@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What django_plan and django_plan_info share: the host says what a rotation would re-encrypt."""
+"""The common part of django_plan and django_plan_info: the host reports what a rotation would re-encrypt."""
 
 from __future__ import annotations
 

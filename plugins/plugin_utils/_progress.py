@@ -65,7 +65,8 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
                 self._show(numbers)
 
     def _numbers(self) -> Numbers | None:
-        """None before the first ones, and where they cannot be read: to watch is never worth an error."""
+        """Return the numbers; None before the first ones, or if they cannot be read. Progress is never worth an
+        error."""
         with contextlib.suppress(Exception):
             code, text, _ = self._connection.exec_command(self._command, sudoable=False)
             if code == 0 and text:

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One act in the record of a rotation: the intent before it, the outcome after it."""
+"""One step in the record of a rotation: the intent before it, the outcome after it."""
 
 from __future__ import annotations
 
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.run import UnexpectedError
 from ..module_utils._record.events import LineContent
 from ..module_utils._record.writer import Record
 from ._task_types import TaskResult
@@ -70,7 +71,7 @@ RECORDED = (
 
 
 class RecordEntry:
-    """The lines of one act of a host."""
+    """The lines about one step of a host."""
 
     def __init__(self, record: Record, event: str, about: LineContent) -> None:
         self._record = record
@@ -78,19 +79,21 @@ class RecordEntry:
         self._about = about
 
     def intend(self, more: LineContent) -> None:
-        """Before the act."""
+        """Record the intent before the step."""
         self._record.append(self._event, "intent", **self._about, **more)
 
     def fail(self, exc: Exception) -> None:
-        """The act raised this; the text of an error that is not of the catalogue could hold a value."""
-        error: object = {"code": "E_INTERNAL", "what": type(exc).__name__}
+        """Record an error. The text of an error that is not in the catalogue could hold a value, and is left out."""
+        error: object = {"code": UnexpectedError.code, "what": type(exc).__name__}
         if isinstance(exc, RotationError):
             error = exc.parts
         self._record.append(self._event, "failed", error=error, **self._about)
 
     def end(self, result: TaskResult, took: float = 0.0) -> None:
-        """The act has this result, and took so many seconds of a process that it shared with others. Raises E_RECORD_*,
-        which says what the act was."""
+        """Record the result, and the seconds that the step took of a shared process.
+
+        Raise E_RECORD_* with what the step was, if the record cannot be written.
+        """
         phase = "failed" if result.get("failed") else "done"
         found = {name: result[name] for name in RECORDED if name in result}
         if took:

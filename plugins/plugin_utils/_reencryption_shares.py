@@ -1,20 +1,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several hosts have done of a re-encryption, for the step that finishes it."""
+"""The shares of a re-encryption that several hosts have done, for the step that finishes it."""
 
 from __future__ import annotations
 
 from ansible.utils.display import Display
 
+from ..module_utils._errors.database import ConnectionLost
+from ..module_utils._errors.run import ModuleDied, WorkersKilled
 from ._task_types import TaskArguments, TaskResult
 
 display = Display()
-# Errors by which a host is lost to the work, and the work is not lost.
-HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
+# With these, another host can do the remaining work.
+HOST_LOST = (ModuleDied.code, WorkersKilled.code, ConnectionLost.code)
 
 
 def take_shares(args: TaskArguments) -> TaskResult | None:
-    """Take the ``shares`` out of the options, with what they mean for the rest. A result if one of them has failed."""
+    """Take the ``shares`` out of the options, and add what the final step needs from them.
+
+    Return a failed result if one of the shares has failed; otherwise None.
+    """
     shares = args.pop("shares", None) or {}
     for host, share in shares.items():
         error = share.get("error") or {}

@@ -20,13 +20,13 @@ from ._task_types import TaskArguments, TaskResult
 
 @dataclass(frozen=True)
 class Answered:
-    """The host need not be asked: the result is known."""
+    """The result is known without asking the host."""
 
     result: TaskResult
 
 
 class HostAction(RotationAction, abc.ABC):
-    """What to ask the host, and what its answer means."""
+    """An action that prepares the options of its module, and evaluates the module's result."""
 
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
     changes: ClassVar[bool] = True  # whether it may change something on the host
@@ -46,7 +46,7 @@ class HostAction(RotationAction, abc.ABC):
         return HostCall(name, self.module, asked, bool(self._task.check_mode))
 
     def answer(self, name: str, options: TaskArguments, ran: HostResults) -> TaskResult:
-        """The result of the task, from what ran on the host by that name."""
+        """Return the result of the task from the results of the host's process."""
         self.times = ran.times
         return self._judged(options, {**ran.results[name], **ran.said})
 
@@ -59,7 +59,7 @@ class HostAction(RotationAction, abc.ABC):
         return judged
 
     def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
-        """Write all rows of the findings of a failed ``result`` next to the record, and say where that is."""
+        """Write all rows of the findings of a failed ``result`` next to the record, and name the file in the error."""
         place = row_file.ELSEWHERE
         if "rotation_id" in self._task.args and not self._task.check_mode:
             path = os.path.join(os.path.dirname(self.record(self._task.args).path), "rows.csv")
@@ -77,5 +77,5 @@ class HostAction(RotationAction, abc.ABC):
         return self._judged(options, self.watched(self.module, asked, self.progress_host(options)))
 
     def progress_host(self, options: TaskArguments) -> str:
-        """The host whose progress is shown, if it is one of several at work at once."""
+        """Return the host whose progress is shown if several work at once; otherwise an empty string."""
         return ""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arguments of a task against what an action takes. Ansible's own errors would show what was given."""
+"""Validate the arguments of a task. Ansible's own errors would show values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def validated(spec: Spec, given: Options, action: str) -> TaskArguments:
 
 
 def on_controller(options: Spec) -> Spec:
-    """The same options for an action plugin, which expands no path: ~ in most of them is that of the host's user."""
+    """Return the same options for an action plugin, which expands no path: ~ usually belongs to the host's user."""
     return {name: _on_controller(option) for name, option in options.items()}
 
 
@@ -105,7 +105,8 @@ def _fits(option: OptionSpec, value: Any) -> bool:
 
 
 def _is_plain(option: OptionSpec, value: Any) -> bool:
-    """Whether it is of the type of an option without members: Ansible's own validation takes a millisecond each."""
+    """Return whether a value without members has the type of its option. Ansible's own validation takes a millisecond
+    each."""
     if {"options", "elements"} & set(option) or not isinstance(value, PLAIN.get(option["type"], ())):
         return False
     return value in option["choices"] if "choices" in option else True

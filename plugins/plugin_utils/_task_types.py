@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible passes to an action plugin and takes from it: JSON of any form."""
+"""The arguments and results of action plugins: any JSON."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_key_action.py": {"_single_module_action.py", "_keys"},
     "_plan_action.py": {"_single_module_action.py", "_keys", "_plans"},
     "_record_action.py": {"_action.py", "_rotation_record"},
-    "_batched_actions.py": {"_action.py", "_single_module_action.py", "_host_tasks_messages.py"},
+    "_batched_part.py": {"_action.py", "_single_module_action.py", "_host_tasks_messages.py"},
+    "_batched_actions.py": {"_action.py", "_batched_part.py"},
 }
 FOR_ALL = "_task_types.py"  # what is passed to Ansible and taken from it
 # Packages that are installed where the code runs, and who may import them.

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._errors.base import RotationError
-from .application import stored_sessions
+from .application import user_sessions
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
 from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
@@ -159,13 +159,13 @@ def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUser
         "fallbacks": fallbacks,
         "queued": _queued(),
         "keys": list(dict.fromkeys(_names_with(key_sets, settings.SECRET_KEY))),
-        "in_table": stored_sessions.database_alias() is not None,
+        "in_table": user_sessions.database_alias() is not None,
     }
 
 
 def _names_with(key_sets: Mapping[str, Mapping[str, str]], key: str) -> Iterator[str]:
     for values in key_sets.values():
-        yield from (name for name, value in values.items() if key in stored_sessions.spellings(value))
+        yield from (name for name, value in values.items() if key in user_sessions.spellings(value))
 
 
 def _is(installed: str, name: str) -> bool:

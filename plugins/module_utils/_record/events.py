@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._backup.manifest import DumpSummary
     from .._backup.restore import BackupFacts, LostRows, RestoredDatabase
     from .._destinations.key_generation import GeneratedKey
-    from .._engine.postgres.session_types import DatabaseSession
+    from .._engine.postgres.database_session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import RecordedReading
     from .._engine.result_types import (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .._destinations import unit_credentials
 from .._engine.application.process_environment import CREDENTIALS_DIRECTORY
-from .._engine.postgres.session_types import DatabaseSession, HeldSession, SessionProcess
+from .._engine.postgres.database_session_types import DatabaseSession, HeldSession, SessionProcess
 from .._system import mounts
 
 PROC = "/proc"

@@ -8,13 +8,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .change_logins import why_not_resigned
+from .change_user_sessions import why_not_resigned
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 from .set_fallbacks import why_unread
 
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
-    from .._engine.postgres.session_types import HeldSession
+    from .._engine.postgres.database_session_types import HeldSession
     from .._engine.request import Request
     from .._engine.rotation import Application
 
@@ -55,10 +55,10 @@ def collect_facts(task: HostTask) -> ModuleResult:
 
 
 def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSession]:
-    from .._engine.postgres import sessions
+    from .._engine.postgres import database_sessions
     from .._services import processes
 
-    return processes.with_holders(sessions.list_sessions(databases, params["sessions_allowed"]))
+    return processes.with_holders(database_sessions.list_sessions(databases, params["sessions_allowed"]))
 
 
 def _of_django(application: Application, request: Request, params: TaskParams) -> tuple[ModuleResult, Any]:

@@ -90,7 +90,7 @@ WORK: Mapping[str, ModuleWork] = {
         takes={"django_census": ("meanwhile", "unwrapped", "written")},  # not after the start, when users write
     ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
-    "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_sessions"),
+    "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_database_sessions"),
     "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),
     "database_lease": ModuleWork(DATABASE_LEASE_MODULE, "change_lease"),
     "database_lease_info": ModuleWork(DATABASE_LEASE_INFO, "find_fence"),
@@ -102,7 +102,7 @@ WORK: Mapping[str, ModuleWork] = {
         DJANGO_REENCRYPT_MODULE, "reencrypt_values", takes={"django_reencrypt": ("concurrent_writes",)}
     ),
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
-    "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_logins"),
+    "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_user_sessions"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),
     "key_version_info": ModuleWork(KEY_VERSION_INFO_MODULE, "read_keys"),

@@ -18,7 +18,7 @@ from .row_comparison import SecondLook, second_look
 if TYPE_CHECKING:
     from .._engine.crypto.key_set import KeySet
     from .._engine.discovery.findings import Finding
-    from .._engine.postgres.session_types import DatabaseSession
+    from .._engine.postgres.database_session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult, ColumnCounts
     from .._engine.proof.census_tally import Tally
     from .._engine.proof.row_digests import TableComparison
@@ -356,7 +356,7 @@ def _connected_since_before(params: TaskParams, application: Application) -> lis
     The sessions of a pooler do not show who uses them.
     """
     from .._destinations import key_destinations
-    from .._engine.postgres import sessions
+    from .._engine.postgres import database_sessions
 
     if not params["baseline"] or params["report_only"]:
         return []
@@ -366,7 +366,7 @@ def _connected_since_before(params: TaskParams, application: Application) -> lis
         return []
     databases = [database for database, _ in application.databases if database.alias not in params["direct"]]
     age = time.time() - changed_at
-    return sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
+    return database_sessions.list_sessions(databases, params["sessions_allowed"], max(age, 0.0))
 
 
 def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:

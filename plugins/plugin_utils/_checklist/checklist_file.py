@@ -1,16 +1,38 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checklist as a file next to the record."""
+"""The result of the checklist, and its file next to the record."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 
 from ...module_utils._errors.record import RecordWrite
 from ...module_utils._record.writer import Record
 from ...module_utils._system import atomic_file
 from .._task_types import TaskResult
+from .checklist import summary
+from .compromise import exposed_backups
+from .item import ChecklistItem, Observations
+
+
+def build_result(items: Sequence[ChecklistItem], seen: Observations, rotation_id: str) -> TaskResult:
+    """Return the result of the task, which the file contains too."""
+    plan = seen.plan.get("plan", {})
+    result = {
+        "changed": False,
+        "checks": [item.as_result() for item in items],
+        "key_ids": seen.census.get("key_ids", {}),
+        "plan_hash": plan.get("hash"),
+        "plan_content": plan.get("content_hash"),
+        "collection": seen.collection,
+        "environment": seen.options["environment"],
+        "msg": summary(items),
+    }
+    if seen.options["compromised"]:
+        result["exposed_backups"] = exposed_backups(seen, rotation_id)
+    return result
 
 
 def write_checklist(record: Record, result: TaskResult) -> str:

@@ -1,12 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation does differently if the keys in use are compromised, shown before anything is done."""
+"""The effects of a rotation if the keys in use are compromised, shown before the rotation changes anything."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+from ...module_utils._errors.approval import ReasonUnclear
+from ...module_utils._errors.base import BUT_THE_PLAN, RotationError
 from ...module_utils._errors.counts import counted
+from ...module_utils._record.events import is_compromise, is_unclear
+from .._rotation_record.rotation_log import RotationLog
 from .item import Observations
 from .secret_key import DROP, is_rotated, users
 
@@ -25,6 +30,19 @@ STORED = {
 }
 
 
+def will_be_for_compromise(reason: str | None, log: RotationLog) -> bool:
+    """Return whether a planned rotation would be because of a compromise, by its reason or by the store.
+
+    Raise E_REASON_UNCLEAR if the reason does not say.
+    """
+    if is_unclear(reason):
+        raise ReasonUnclear(changed=BUT_THE_PLAN)
+    with contextlib.suppress(RotationError):  # the items report it
+        if log.store.load().is_base_compromised:
+            return True
+    return is_compromise(reason)
+
+
 def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
     """The manifests of the retained backups that the compromised version opens, except those of this rotation: its
     summary lists them anyway."""
@@ -34,7 +52,7 @@ def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
 
 
 def _of_secret_key(seen: Observations) -> Iterator[str]:
-    """What happens to what SECRET_KEY has signed, as far as the hosts reported."""
+    """Yield the effects on data that SECRET_KEY signed, as far as the hosts reported."""
     if not seen.facts:
         yield "has effects on what SECRET_KEY has signed that are not known yet, since no host could be asked"
         return

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation would do, from the results of the checklist's tasks."""
+"""The actions of a rotation in a dry run, from the results of the checklist's tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def lines(variables: Variables) -> list[str]:
-    """One line per action, in the order of a rotation. What several hosts would do appears once."""
+    """Return one line per action, in the order of a rotation. An action of several hosts appears once."""
     hosts = results_by_host(variables)
     first = next(iter(hosts.values()), ChecklistResults())
     found = [

@@ -132,13 +132,13 @@ class Observations:
 
     @property
     def is_switched(self) -> bool:
-        """Whether this run resumes a rotation that has written the new keys on a host."""
+        """Return whether this run resumes a rotation that has written the new keys on a host."""
         files = [results["env_file"] for results in self.hosts.values() if "env_file" in results]
         return bool(self.options.get("resumed")) and any(file.get("changed") is False for file in files)
 
     @property
     def values(self) -> int:
-        """How many values the census counted."""
+        """Return how many values the census counted."""
         return sum(count(target) for target in self.census.get("targets", []))
 
 

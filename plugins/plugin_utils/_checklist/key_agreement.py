@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
+from ...module_utils._errors.keys import KeysBack, KeysDiffer, KeysLeft, KeysNotProved
 from .._report.checked_items import NOBODY_LOOKS, UNWATCHED
 from . import source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ...module_utils._services.key_verdict import ProcessKeys
 
 SHOWN = 5
+# With these, the keys of a host were compared with those of the store.
+COMPARED = {KeysDiffer.code, KeysLeft.code, KeysBack.code, KeysNotProved.code}
 
 
 def agree(seen: Observations) -> ChecklistItem:
@@ -51,7 +54,7 @@ def store(seen: Observations) -> ChecklistItem:
 def _without_place(seen: Observations) -> ChecklistItem:
     """Check the store if no host could report that its keys agree with it."""
     codes = [(results.get("keys", {}).get("error") or {}).get("code", "") for results in seen.hosts.values()]
-    if any(code.startswith("E_KEYS_") for code in codes):  # the keys were compared with those of the store
+    if COMPARED & set(codes):
         return ChecklistItem("store", OK, "it was read")
     return unseen("store", because="keys")
 

@@ -58,8 +58,10 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
 
 
 def results_by_host(variables: Variables) -> dict[str, ChecklistResults]:
-    """The module results by host, then by the checklist's name for them. The first host also has those of the backup,
-    no matter where they ran."""
+    """Return the module results by host, then by the checklist's name for them.
+
+    The first host also has the results of the backup, no matter on which host it ran.
+    """
     found: dict[str, ChecklistResults] = {}
     for host in variables.get("ansible_play_hosts_all", ()):
         shown = variables.get("hostvars", {}).get(host, {})
@@ -120,7 +122,7 @@ def _ran(shown: Variables, name: str) -> TaskResult:
 
 
 def _store_error(log: RotationLog) -> ErrorParts | None:
-    """Why the store cannot be written, as far as can be seen without writing; None if nothing prevents it."""
+    """Return why the store cannot be written, as far as can be seen without writing; None if nothing prevents it."""
     try:
         reason = log.store.unwritable()
     except RotationError as exc:
@@ -129,7 +131,8 @@ def _store_error(log: RotationLog) -> ErrorParts | None:
 
 
 def _last_downtime(folder: str) -> float | None:
-    """How many seconds the last completed rotation of this inventory stopped the application; None without one."""
+    """Return for how many seconds the last completed rotation of this inventory stopped the application; None without
+    one."""
     for name in sorted(reader.names(folder), reverse=True):
         with contextlib.suppress(RotationError):
             if (seconds := window.down_for(Record(folder, name).decoded())) is not None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks that somebody authorized the rotation, and that people are notified."""
+"""Checks that the rotation is authorized, and that people are notified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 
 def authorized(seen: Observations) -> ChecklistItem:
-    """Check that there is a reason, and somebody who authorized it. Production requires both."""
+    """Check that there is a reason and an authorization. Production requires both."""
     reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
@@ -23,7 +23,7 @@ def authorized(seen: Observations) -> ChecklistItem:
 
 
 def notified(seen: Observations) -> ChecklistItem:
-    """Check that somebody is notified. Production requires it."""
+    """Check that at least one person is notified. Production requires it."""
     ways = seen.options.get("notify") or []
     first = [way for way in ways if STARTED in moments(way)]
     if not ways and not seen.production:

@@ -19,7 +19,7 @@ def _codes(*errors: type[RotationError]) -> frozenset[str]:
 
 
 class RootCause(NamedTuple):
-    """An item, the codes with which it is the cause of others, and the codes of those. None stands for any code."""
+    """An item, its codes that make it a cause, and the codes of the items that follow from it. None means any code."""
 
     item: str
     codes: Collection[str] | None

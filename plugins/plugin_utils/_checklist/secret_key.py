@@ -74,18 +74,18 @@ def logins(seen: Observations) -> ChecklistItem:
 
 
 def users(seen: Observations) -> list[SecretKeyUsers]:
-    """What each host reported."""
+    """Return what each host reported."""
     return [facts["secret_key"] for facts in seen.facts.values()]
 
 
 def is_rotated(seen: Observations) -> bool:
-    """Whether SECRET_KEY is among the keys, by its name or by its value."""
+    """Return whether SECRET_KEY is among the keys, by its name or by its value."""
     known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in users(seen)))
     return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
 
 
 def _is_unclear(seen: Observations, chosen: str) -> bool:
-    """Whether the key that would be used as SECRET_KEY may not be the value of that setting."""
+    """Return whether the key that would be used as SECRET_KEY may not be the value of that setting."""
     named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
     # A variable of that name is not necessarily the setting, which may be derived from it.
     known = set().union(*(one.get("keys", ()) for one in users(seen)))
@@ -93,7 +93,7 @@ def _is_unclear(seen: Observations, chosen: str) -> bool:
 
 
 def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
-    """What ends with the old key, given this choice for the sessions."""
+    """Return what ends with the old key, given this choice for the sessions."""
     ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
     ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
     for package in found.get("packages", []):

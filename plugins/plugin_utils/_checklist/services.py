@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from ...module_utils._engine.crypto.library_schemes import swallows_errors
-from ...module_utils._engine.postgres.session_types import HeldSession
+from ...module_utils._engine.postgres.database_session_types import HeldSession
 from ...module_utils._errors.counts import counted
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
@@ -59,7 +59,7 @@ def stops(seen: Observations) -> ChecklistItem:
 
 
 def _answers_without_services(results: ChecklistResults) -> bool:
-    """Whether the application answers on a host on which nothing would be stopped."""
+    """Return whether the application answers on a host on which nothing would be stopped."""
     return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
 
 
@@ -194,8 +194,11 @@ def _is_known(session: HostSession, seen: Observations) -> bool:
 
 
 def _stay(unknown: Sequence[HostSession], seen: Observations) -> bool:
-    """Whether one of them will certainly remain after all services are stopped. That is unknown for services with stop
-    commands, whose processes are not known, and for processes that no host of the play can see."""
+    """Return whether one of the sessions will certainly remain after all services are stopped.
+
+    That is unknown for services with stop commands, whose processes are not known, and for processes that no host of
+    the play can see.
+    """
     services = seen.options["services"]
     by_units = bool(services) and not any(service.get("stop") for service in services)
     return by_units and any(session["process"] for session in unknown)

@@ -16,11 +16,11 @@ NANOSECONDS = 0x2000  # STA_NANO: the offset is not in microseconds
 
 
 def skew(sent: float, began: float, ended: float, received: float) -> float:
-    """The least number of seconds by which another machine's clock must be ahead of this one's.
+    """Return by how many seconds another machine's clock is at least ahead of this one's; 0.0 if they may agree.
 
     ``sent`` and ``received`` are this machine's times around a call, ``began`` and ``ended`` the other's within it. The
-    true skew is between ``ended - received`` and ``began - sent``: neither the call's own run time nor the way there is
-    taken for a skew. 0.0 if that range allows the clocks to agree.
+    true skew is between ``ended - received`` and ``began - sent``, so neither the duration of the call nor that of its
+    transport counts.
     """
     least, most = ended - received, began - sent
     return least if least > 0 else min(most, 0.0)

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What monitoring runs on a host without Ansible: the module_utils of this collection as one file (Python's zipapp)."""
+"""Build what monitoring runs on a host without Ansible: this collection's module_utils as one file (Python's
+zipapp)."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from .._task_types import Variables
 
 
 def state_folder(variables: Variables, loader: DataLoader) -> str:
-    """Where the control node keeps what outlives a run of one application: next to the inventory, or without one in the
-    user's own state folder.
+    """Return the folder for what outlives a run of one application: next to the inventory, or in the user's state
+    folder.
 
-    The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
+    The folder's name begins with a dot, because Ansible reads every other file in an inventory's folder as inventory.
     """
     inventory = _inventory(variables)
     base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_FOLDER)

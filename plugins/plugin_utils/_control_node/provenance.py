@@ -32,7 +32,7 @@ def provenance() -> dict[str, str]:
 
 @functools.cache
 def _sha256() -> str:
-    """Of the code that this process runs."""
+    """Return the digest of the code that this process runs."""
     digest = hashlib.sha256()
     for path in sorted(_code()):
         with open(os.path.join(COLLECTION, path), "rb") as handle:
@@ -49,7 +49,7 @@ def _code() -> Iterator[str]:
 
 
 def _version() -> str:
-    """Of an installed collection from its manifest, of a checkout from galaxy.yml."""
+    """Return the version of an installed collection from its manifest, or of a checkout from galaxy.yml."""
     try:
         with open(os.path.join(COLLECTION, "MANIFEST.json"), encoding="utf-8") as handle:
             return str(json.load(handle)["collection_info"]["version"])

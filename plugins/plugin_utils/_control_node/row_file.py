@@ -39,7 +39,7 @@ def write(path: str, found: Sequence[FindingRows]) -> None:
 
 
 def format_place(path: str) -> str:
-    """Where all rows are, in a sentence."""
+    """Return a sentence that says in which file all rows are."""
     return f"All of these rows are in {path}."
 
 

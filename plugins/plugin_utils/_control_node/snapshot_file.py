@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from ...module_utils._errors.monitoring import MonitorReport
 from ...module_utils._system import atomic_file
+from .paths import expand
 
 if TYPE_CHECKING:
     from ...module_utils._monitoring.snapshot_types import MonitoringSnapshot
 
 
-def write(folder: str, host: str, snapshot: MonitoringSnapshot) -> str:
-    """Replace the snapshot of the host; its path. Raises E_MONITOR_REPORT."""
+def write_snapshot(state_folder: str, host: str, snapshot: MonitoringSnapshot) -> str:
+    """Replace the snapshot of the host, and return its path. Raise E_MONITOR_REPORT if it cannot be written."""
+    folder = os.path.join(expand(state_folder), "monitoring")
     path = os.path.join(folder, f"{host}.json")
     try:
         atomic_file.private_folder(folder)

@@ -18,9 +18,9 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the
 
 
 def end_with_parent() -> None:
-    """Have this process and what it started end where ansible-playbook is killed (prctl(2), on Linux).
+    """End this process and its children if ansible-playbook is killed (prctl(2), on Linux).
 
-    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it anymore.
+    Each task has its own process. Without this, the process and its module would continue unattended.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -30,7 +30,7 @@ def end_with_parent() -> None:
 
 
 def is_task_process() -> bool:
-    """Whether Ansible has forked this process for a task."""
+    """Return whether Ansible forked this process for a task."""
     return multiprocessing.parent_process() is not None
 
 

@@ -39,7 +39,7 @@ _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 
 @dataclass(frozen=True)
 class SettingProblem:
-    """What is wrong with one variable, by the name that the operator typed and where."""
+    """A problem with one variable: the name that the operator typed, and its place."""
 
     name: str
     found: str
@@ -48,8 +48,7 @@ class SettingProblem:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """The variables of one host as they are written, and how to evaluate one. The names of its ``own`` ones know where
-    they were set."""
+    """The variables of one host as they are written, and how to evaluate them. Only ``own`` ones know their place."""
 
     variables: Variables
     own: Iterable[str]
@@ -90,7 +89,7 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
 
 
 def _is_near(name: str) -> bool:
-    """Whether a name begins almost as those of the collection. Names that begin with __ are its own."""
+    """Return whether a name begins almost like those of the collection. Names that begin with __ are internal."""
     if name.startswith((PREFIX, "_")):
         return False
     return difflib.SequenceMatcher(None, name[: len(PREFIX)], PREFIX).ratio() > NEAR

@@ -28,7 +28,7 @@ def ask(code: int) -> None:
 
 
 def ask_for(result: TaskResult) -> None:
-    """The same, if the result of a task is an error with an exit code of its own."""
+    """Ask for the exit code of a task's error, if that error has one."""
     if code := OF_ERRORS.get(str((result.get("error") or {}).get("code"))):
         ask(code)
 

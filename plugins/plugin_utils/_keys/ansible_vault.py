@@ -76,7 +76,7 @@ class AnsibleVault:
             self._secrets()
 
     def describe(self) -> str:
-        """Where the secrets come from, in words."""
+        """Return a description of where the secrets come from."""
         if self._given:
             files = {vault_id: getattr(secret, "filename", None) for vault_id, secret in self._given}
             return " or ".join(f"the vault password of {file or vault_id}" for vault_id, file in files.items())

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens the key store that the operator configured. Has the options of each type, and finds where they are set."""
+"""Open the key store that the operator configured. This file has the options of each type, and finds where they are
+set."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ OptionDefinition = Mapping[str, Any]  # in the doc fragment of the lookup, from 
 
 
 class PluginOptions(TypedDict):
-    """What Ansible takes the options of a plugin from."""
+    """The object from which Ansible takes the options of a plugin."""
 
     var_options: Variables
     direct: TaskArguments

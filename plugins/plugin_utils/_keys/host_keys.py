@@ -82,7 +82,7 @@ def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
 
 
 def _is_switching(history: History, keys: KeySet, files: KeyFiles) -> bool:
-    """Whether each file has a version with a stage, such as some the current and some the pending one."""
+    """Return whether every file has a version with a stage, such as one the current and another the pending one."""
     staged = [history.stage(stage).values for stage in history.stages]
     staged = [values for values in staged if set(values) == set(keys.values)]
     return agreement.each_file_is_staged(keys.values, staged, files.keys)

@@ -42,7 +42,9 @@ class VersionRequest:
     rotation_id: str
     dialect: str
     dry: bool
+    state: str = ""
     env_file: str = ""
+    values_file: str = ""
     key_id: str | None = None
     census: CensusOutcome = field(default_factory=CensusOutcome)
     kept_backups: Sequence[KeptBackup] = ()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why a .env file has other keys than the current version in the store."""
+"""The reasons why a .env file has other keys than the current version in the store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from ...module_utils._stores.history import History
 
 
 def refuse(history: History, found: str, env_file: str, *, switching: bool = False) -> NoReturn:
-    """Raise E_KEYS_LEFT for keys of a rotation that was rolled back, E_KEYS_BACK for the previous version or for files
-    ``switching`` between two versions, and E_KEYS_DIFFER for any other keys."""
+    """Raise the error for a .env file with other keys than the current version.
+
+    E_KEYS_LEFT: keys of a rotation that was rolled back. E_KEYS_BACK: the previous version, or files ``switching``
+    between two versions. E_KEYS_DIFFER: any other keys.
+    """
     if rotation_id := history.taken_back(found):
         raise KeysLeft(env_file=env_file, found=found, rotation_id=rotation_id)
     error = KeysBack if switching or found == history.stages.get("previous") else KeysDiffer

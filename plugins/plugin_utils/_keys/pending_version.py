@@ -26,8 +26,9 @@ from .key_versions import UNMADE, Move, VersionRequest, move
 SAME_AGAIN = "Use the same options as before, or choose another key_rotation_id."
 
 
-def supplied_values(request: VersionRequest, path: str | None, loader: DataLoader) -> dict[str, str]:
-    """Read the values from the operator's file, if there is one. Raises E_KEY_FILE, E_KEY_WEAK."""
+def supplied_values(request: VersionRequest, loader: DataLoader) -> dict[str, str]:
+    """Read the values from the operator's file, if there is one. Raise E_KEY_FILE or E_KEY_WEAK if they are unfit."""
+    path = request.values_file
     if not path:
         return {}
     names = [key["name"] for key in request.keys]

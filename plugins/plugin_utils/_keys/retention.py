@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a version is always kept after its last use."""
+"""The time for which a version is kept after its last use."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from ...module_utils._system.timestamps import add_days, now
 
 
 def held_until(history: History, key_id: str, hold_days: int, records: str) -> str:
-    """The date until which a version is kept: ``hold_days`` after the rotation that replaced it was completed, or after
-    the rotation that created it was rolled back."""
+    """Return the date until which a version is kept.
+
+    It is ``hold_days`` after the rotation that replaced the version was completed, or after the rotation that created
+    it was rolled back.
+    """
     replacement, version = history.replacement(key_id), history.version(key_id)
     since = [_ended(records, replacement.rotation_id, ROTATE) or replacement.created]
     if version.outcome == ROLLED_BACK:
@@ -30,7 +33,8 @@ def refuse_held(history: History, key_id: str, hold_days: int, records: str) -> 
 
 
 def _ended(records: str, rotation_id: str, direction: str) -> str | None:
-    """When the rotation was completed or rolled back according to its record; None if the record does not say so."""
+    """Return when the rotation was completed or rolled back according to its record; None if the record does not say
+    so."""
     try:
         events = Record(records, rotation_id).decoded()
     except RotationError:  # an adopted version has no rotation, and the record may be on another control node

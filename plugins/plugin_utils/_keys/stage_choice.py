@@ -36,7 +36,7 @@ class StageChoice:
         return {name: version.values[name] for name in names}
 
     def _is_unmade(self, history: History) -> bool:
-        """Whether only a real run would have created the version of this stage by now."""
+        """Return whether a real run would have created the version of this stage by now."""
         unmade = not history.open_rotation and not history.made_by(self.rotation_id)
         return not history.versions or (self.stage == "pending" and unmade)
 

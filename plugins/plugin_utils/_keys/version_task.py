@@ -1,12 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task of key_version does with the store, by state."""
+"""Run a task of key_version on the store, by its state."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ansible.parsing.dataloader import DataLoader
 
 from ...module_utils._destinations import key_generation
 from ...module_utils._engine.crypto.key_set import KeySet
@@ -15,7 +16,7 @@ from ...module_utils._stores.store_interface import Store
 from .._task_types import TaskResult
 from . import key_versions
 from .key_versions import Move, VersionRequest, move
-from .pending_version import NewVersion
+from .pending_version import NewVersion, supplied_values
 
 STEPS = {
     "current": key_versions.promote,
@@ -39,21 +40,33 @@ class VersionTask:
     request: VersionRequest
     store: Store
     records: str
+    loader: DataLoader = field(repr=False)
 
-    def bring(self, state: str) -> TaskResult:
-        """Bring the store into a state that needs no keys from outside. Returns the result of the task."""
-        if state == "destroyed":
+    @property
+    def needs_keys_of_host(self) -> bool:
+        """Return whether the keys of a host are needed: to adopt them, or in the dry run of a new version in an empty
+        store. A real run would have adopted them before."""
+        request = self.request
+        if request.state == "adopted":
+            return True
+        may_need_them = request.state == "pending" and request.dry and request.env_file
+        return bool(may_need_them) and not self.store.load().versions
+
+    def run(self, keys: KeySet | None = None) -> TaskResult:
+        """Bring the store into the requested state. Return the result of the task.
+
+        ``keys`` are those of the host, if they are needed and the host could read them.
+        """
+        if self.request.state == "pending":
+            return self._create(keys)
+        if self.request.state == "destroyed":
             destroyed = key_versions.destroy(self.store, self.request, self.records)
             return {**as_result(destroyed), "kept_by": list(destroyed.kept_by)}
-        return as_result(move(self.store, functools.partial(STEPS[state], request=self.request), dry=self.request.dry))
+        step = functools.partial(key_versions.adopt, keys=keys) if keys else STEPS[self.request.state]
+        return as_result(move(self.store, functools.partial(step, request=self.request), dry=self.request.dry))
 
-    def adopt(self, keys: KeySet) -> TaskResult:
-        """The same for the keys of a host, which become the current version."""
-        step = functools.partial(key_versions.adopt, request=self.request, keys=keys)
-        return as_result(move(self.store, step, dry=self.request.dry))
-
-    def create(self, supplied: Mapping[str, str], in_use: KeySet | None) -> TaskResult:
-        """The same for the new version. For the parameters see ``NewVersion``."""
+    def _create(self, in_use: KeySet | None) -> TaskResult:
+        supplied = supplied_values(self.request, self.loader)
         record = Record(self.records, self.request.rotation_id)
         created = NewVersion(self.request, supplied, record, in_use).create(self.store)
         if self.request.compromised and not self.request.dry:

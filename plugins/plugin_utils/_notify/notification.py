@@ -84,7 +84,7 @@ class EmptyMessage(Exception):
 
 
 class NotSent(Exception):
-    """What keeps us from asking the server at all; its words show no secret."""
+    """The server cannot be asked at all. The message shows no secret."""
 
 
 class PartlyRefused(Exception):
@@ -96,9 +96,10 @@ class PartlyRefused(Exception):
 
 
 def check(channels: Any, placed: Callable[[str], str]) -> Channels:
-    """The channels of ``key_rotation_notify``; ``placed`` says where a file is that one names.
+    """Return the channels of ``key_rotation_notify``. ``placed`` returns the absolute path of a file that a channel
+    names.
 
-    Raises E_NOTIFY, which names members and never shows a value.
+    Raise E_NOTIFY, which names members and never shows a value.
     """
     if not isinstance(channels, (list, tuple)):
         raise InvalidNotify(index=0, found="it is not a list")
@@ -123,7 +124,7 @@ def _restore_names(channel: Any) -> Any:
 
 
 def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
-    """When a channel is notified, as it was written."""
+    """Return when a channel is notified, as the operator wrote it."""
     found: Sequence[str] = _restore_names(channel).get("on", MOMENTS)
     return found
 
@@ -152,7 +153,7 @@ def _mistakes(channel: Any) -> Iterator[str]:
 
 
 def _are_texts(value: Any, *, one: bool = False) -> bool:
-    """Whether it is a text that says something, or a list of such, where it need not be ``one``."""
+    """Return whether it is a text with content, or a list of such texts if it need not be ``one``."""
     texts = value if isinstance(value, (list, tuple)) and not one else [value]
     return all(isinstance(text, str) and text.strip() for text in texts)
 
@@ -201,7 +202,7 @@ def _template_mistake(channel: Channel) -> str | None:
 
 
 def _names() -> set[str]:
-    """What a template may ask for: all that a message says of a record."""
+    """Return the names that a template may use."""
     return {*_build_template_values(sample_records.build_state(STARTED)), "moment", "sentence"}
 
 
@@ -225,7 +226,7 @@ def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notif
 
     A rotation that failed and was taken back in one run has failed too, and says so only once.
     """
-    failed = moment == ROLLED_BACK and told.act.failed_task
+    failed = moment == ROLLED_BACK and told.last_run.failed_task
     wanted = {moment, FAILED} if failed else {moment}
     for channel in channels:
         if wanted.isdisjoint(moments(channel)):
@@ -269,7 +270,8 @@ def _in_time(send: Callable[[], None]) -> None:
 
 
 def _reason(exc: Exception) -> str:
-    """Why, without what the exception says: it may hold a hook's address or an answer. A recipient is no secret."""
+    """Return the kind of error. Its text may hold a hook's address or an answer, so it is left out, unlike a
+    recipient."""
     if isinstance(exc, (PartlyRefused, NotSent)):
         return str(exc)
     if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
@@ -321,10 +323,10 @@ def _text(channel: Channel, moment: str, told: RotationState) -> str:
 
 
 def _build_template_values(told: RotationState) -> TemplateValues:
-    """What a template may ask for, in which every member is there that may be left out."""
+    """Return the values that a template may use. Optional members are present and empty."""
     parts = (told, told.said, told.schedule, told.schedule.next)
     names = {name: value for part in parts for name, value in attributes(part).items()}
-    return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
+    return {**names, **_filled(told), "act": {**attributes(told.last_run), **_filled(told.last_run)}}
 
 
 def _filled(one: RotationState | Run) -> TemplateValues:
@@ -336,7 +338,7 @@ def _filled(one: RotationState | Run) -> TemplateValues:
 
 
 def _email(channel: Channel, moment: str, told: RotationState, text: str) -> list[str]:
-    """The addresses that the server took it for. Raises PartlyRefused if it did not take it for all."""
+    """Send an e-mail, and return the addresses that the server accepted. Raise PartlyRefused if it refused some."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
     message = email.message.EmailMessage()
@@ -367,14 +369,14 @@ def _email(channel: Channel, moment: str, told: RotationState, text: str) -> lis
 
 
 def _slack(channel: Channel, moment: str, told: RotationState, text: str) -> None:
-    """Its text is markup: of ``<!channel>`` and ``<https://...|words>`` in somebody's words nothing must come."""
+    """Send a text without markup: words such as ``<!channel>`` or ``<https://...|words>`` must have no effect."""
     _post(channel, {"text": html.escape(text, quote=False)}, {})
 
 
 def _http(channel: Channel, moment: str, told: RotationState, text: str) -> None:
     names = ("rotation_id", "status", "reason", "authorization", "values", "reencrypted", "failure")
     keys = {"old": told.keys.old, "new": told.keys.new, "current": told.keys.current}
-    act = {"title": told.act.title, "people": told.act.people}
+    act = {"title": told.last_run.title, "people": told.last_run.people}
     state = {**{name: getattr(told, name) for name in names}, "environment": told.said.environment}
     about = {"about": moment, "text": text, "act": act, "keys": keys, **state}
     headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}

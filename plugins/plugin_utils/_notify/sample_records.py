@@ -129,5 +129,6 @@ def _more(event: LineContent) -> LineContent:
 
 
 def build_state(moment: str, *, whole: bool = True) -> RotationState:
-    """What a message says of it; ``whole`` with all that there may be, such as an approval and a backup's proof."""
+    """Return the state after a sample record; with ``whole``, one with an approval, a proved backup and all the
+    rest."""
     return read(SampleRecord(moment, whole=whole))

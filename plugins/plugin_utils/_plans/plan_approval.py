@@ -42,7 +42,7 @@ BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four
 
 
 def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
-    """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
+    """Yield the commands with which another person approves the plan at ``path`` for an environment."""
     name = shlex.quote(f"{os.path.basename(path)}.approval")
     form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
     yield "To approve it, somebody other than the operator reads the plan and runs, with their own name and key:"
@@ -82,7 +82,7 @@ def refuse_unauthorized(asked: TaskArguments) -> None:
 
 
 def words(found: object) -> str:
-    """What an operator has said, on one line; empty if it is nothing but blanks."""
+    """Return the operator's text on one line; empty if it has only blanks."""
     if isinstance(found, Mapping):
         return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
     return " ".join(str(found or "").split())
@@ -131,7 +131,7 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 
 
 def _unread(path: str, exc: OSError) -> RotationError:
-    """What is there and cannot be read: it may still be good."""
+    """Return the error for a file that exists and cannot be read: the approval may still be good."""
     advice = "Let the user who runs the rotation read it, then run again."
     return ApprovalMissing(missing=f"{path} cannot be read: {exc.strerror}", advice=advice)
 
@@ -144,7 +144,8 @@ def _read(path: str, text: bytes) -> Approval:
 
 
 def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> ApprovalEvidence:
-    """That ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign. Raises."""
+    """Check with ``ssh-keygen`` that the person whom the text names signed it, and may sign. Raise an error
+    otherwise."""
     if not signers or not os.path.isfile(signers):
         advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
         raise ApprovalMissing(missing=f"there is no file of allowed signers ({signers})", advice=advice)
@@ -191,13 +192,13 @@ def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
 
 
 def _principals(line: str) -> str:
-    """The names of a line of allowed signers: its first word, or what stands in quotes (ssh-keygen(1))."""
+    """Return the names in a line of allowed signers: its first word, or its text in quotes (ssh-keygen(1))."""
     line = line.lstrip()
     return line[1:].partition('"')[0] if line.startswith('"') else line.split(None, 1)[0]
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
-    """Raise E_APPROVAL_SELF if the one who rotates has approved, or if nobody can tell who rotates."""
+    """Raise E_APPROVAL_SELF if the operator approved the plan, or if it is unknown who the operator is."""
     accounts = _accounts()
     known = {operator} if operator else accounts - {"root"}
     if not known:
@@ -216,8 +217,7 @@ def _accounts() -> set[str]:
 
 
 def _may_be(name: str, other: str) -> bool:
-    """Whether an account is, or may be, whom a line of the allowed signers names: by a name, or by a pattern of ssh's,
-    which knows * and ? alone."""
+    """Return whether a line of the allowed signers may name an account, by name or by an ssh pattern with * and ?."""
     pattern = other.casefold().replace("[", "[[]")
     if pattern.startswith("*@"):  # whoever is of that domain, which a bare name does not say
         return fnmatch.fnmatchcase(name.casefold(), pattern)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who did something and who authorized it: what the operator states, and which accounts the system recorded."""
+"""The people who did or authorized something: those that the operator names, and the accounts of the system."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def as_plain(found: Mapping[str, object]) -> LineContent:
 
 
 def granted_by(approval: Any, authorization: Mapping[str, str]) -> str:
-    """Who approved it, or who authorized it if nobody approved it."""
+    """Return who approved it, or who authorized it if nobody approved it."""
     principal = approval.get("principal") if isinstance(approval, Mapping) else None
     return str(principal or authorization.get("who") or "")
 

@@ -24,7 +24,7 @@ LINES = {
 
 
 def dump_lines(dump: DumpSummary) -> Iterator[dict[str, str]]:
-    """What is known of a backup, each with its name."""
+    """Yield the known facts about a backup, each with its name."""
     for name, called in LINES.items():
         if name == "proof":
             yield {"name": called, "text": _proved(dump.get("proof"))}
@@ -33,7 +33,7 @@ def dump_lines(dump: DumpSummary) -> Iterator[dict[str, str]]:
 
 
 def _proved(proof: Proof | None) -> str:
-    """How a backup was proved, in words. A proof that a later version wrote is shown unchanged."""
+    """Return how a backup was proved, in words. A proof that a later version wrote is shown unchanged."""
     if not proof:
         return "none: it was not restored"
     if proof.get("kind") == "none":

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The items of a checklist as records have them. Those of earlier versions have no code and may have another name."""
+"""The items of a checklist as records have them. Items of earlier versions have no code, and may have another name."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def _sameness(state: DataState) -> str:
-    """Whether the values are the same as before the rotation, if the comparison with it is not complete."""
+    """Return whether the values are the same as before the rotation, if the comparison with it is not complete."""
     if state.doubt:
         return f"It is not known whether each value is the same: see {state.doubt}."
     if state.restored or not (state.values and state.values.proved):
@@ -68,8 +68,10 @@ def _sameness(state: DataState) -> str:
 
 
 def values(state: DataState) -> str:
-    """How many values are under which version, and how many stay plain text. Names the columns with more plain text
-    than before."""
+    """Return how many values are under which version, and how many stay plain text.
+
+    The sentence names the columns with more plain text than before.
+    """
     plain = state.values.plain if state.values else 0
     more = state.values.more_plain if state.values else {}
     found = [_versions(state)] + [f"{_plain(plain)}."] * bool(plain)

@@ -59,7 +59,7 @@ class Host:
 
     @property
     def has_env_file(self) -> bool:
-        """Whether the keys are in a .env file. True if the place is unknown."""
+        """Return whether the keys are in a .env file. True if the place is unknown."""
         return not self.place or os.path.basename(self.place).startswith(".env") or self.place.endswith(".env")
 
 
@@ -93,17 +93,18 @@ class DataState:
 
     @property
     def known(self) -> bool:
-        """Whether everything is known."""
+        """Return whether everything is known."""
         return self.values is not None and all(host.key_id and host.reached for host in self.hosts.values())
 
     @property
     def as_before(self) -> bool:
-        """Whether every value, the keys of every host and the store are as before the rotation."""
+        """Return whether every value, the keys of every host and the store are as before the rotation."""
         return self.under_base and self.same and not self.restored and not self.doubt
 
     @property
     def under_base(self) -> bool:
-        """Whether every value, the keys of every host and the store are under the version from before the rotation."""
+        """Return whether every value, the keys of every host and the store are under the version from before the
+        rotation."""
         if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
@@ -112,12 +113,13 @@ class DataState:
 
 
 def is_version(value_class: str) -> bool:
-    """Whether a census class is a key version. All other classes hold values that were not opened, or are empty."""
+    """Return whether a census class is a key version. All other classes hold values that were not opened, or are
+    empty."""
     return value_class in STAGES or value_class.startswith(OLDER)
 
 
 def count_opened(classes: Mapping[str, int]) -> int:
-    """How many values of a target the census opened."""
+    """Return how many values of a target the census opened."""
     return sum(count for name, count in classes.items() if is_version(name))
 
 
@@ -127,7 +129,7 @@ def odd(classes: Mapping[str, int]) -> dict[str, int]:
 
 
 def count_plain(targets: Iterable[ColumnCounts]) -> dict[str, int]:
-    """How many values are plain text, settled or not, by ``table.column``."""
+    """Return how many values are plain text, settled or not, by ``table.column``."""
     return {
         f"{target.get('table')}.{target.get('column')}": (target.get("plain") or 0)
         + ((target.get("classes") or {}).get(PLAINTEXT) or 0)
@@ -136,7 +138,7 @@ def count_plain(targets: Iterable[ColumnCounts]) -> dict[str, int]:
 
 
 def count_more(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """How many more there are ``after``, by column. Columns that were not counted before are left out."""
+    """Return how many more there are ``after``, by column. Columns that were not counted before are left out."""
     return {name: count - before[name] for name, count in sorted(after.items()) if count > before.get(name, count)}
 
 

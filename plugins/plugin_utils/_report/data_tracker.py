@@ -9,7 +9,17 @@ from dataclasses import dataclass, field, replace
 
 from ...module_utils._engine.discovery.layer_classes import NESTED
 from ...module_utils._engine.proof.census_result import ColumnCounts
+from ...module_utils._errors.application import ApplicationReads
 from ...module_utils._errors.base import changed_nothing
+from ...module_utils._errors.run import HostLost
+from ...module_utils._errors.values import (
+    CountChanged,
+    DigestChanged,
+    PlainChanged,
+    ValuesDamaged,
+    ValuesEmptied,
+    ValuesOverwritten,
+)
 from ...module_utils._record.events import (
     ROLLBACK,
     CensusEvent,
@@ -28,16 +38,15 @@ from .data_state import NEVER, SINCE, DataState, Host, Values, count_more, count
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 ADOPTED = "adopted"  # with this state, key_version reports which version the .env file of a host has
 NOT_WRITING = ("prepared", "dropped")
-LOST = "E_HOST_LOST"
 # With these a proof reports changed values. A rollback does not undo what another process wrote.
 DIFFERENCES = (
-    "E_APPLICATION_READS",
-    "E_COUNT_CHANGED",
-    "E_DIGEST_CHANGED",
-    "E_PLAIN_CHANGED",
-    "E_VALUES_DAMAGED",
-    "E_VALUES_EMPTIED",
-    "E_VALUES_OVERWRITTEN",
+    ApplicationReads.code,
+    CountChanged.code,
+    DigestChanged.code,
+    PlainChanged.code,
+    ValuesDamaged.code,
+    ValuesEmptied.code,
+    ValuesOverwritten.code,
 )
 
 
@@ -143,7 +152,7 @@ class DataTracker:
         self.nested = max(self.nested, sum((target.get("classes") or {}).get(NESTED, 0) for target in targets))
 
     def _unwrapped(self, values: Values) -> int:
-        """How many values that were encrypted twice our writes turned into one token."""
+        """Return how many values that were encrypted twice our writes turned into a single token."""
         return max(self.nested - values.odd.get(NESTED, 0), 0) if self.writes else 0
 
     def _write(self, event: Event) -> None:
@@ -175,7 +184,7 @@ class DataTracker:
     def _reach(self, event: Event) -> None:
         """Note whether a host can be reached: a lost host cannot, until it answers again."""
         if event.host in self.hosts and (event.is_done or event.is_failed):
-            lost = event.error.get("code") == LOST
+            lost = event.error.get("code") == HostLost.code
             self.hosts[event.host] = replace(self.hosts[event.host], reached=not lost)
 
 

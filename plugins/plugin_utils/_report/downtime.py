@@ -1,7 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the application did not answer: from the first stop of a service, or the closing of the write fence, until
-the last service answered again."""
+"""The time during which the application did not answer.
+
+It begins with the first stop of a service, or when the write fence closes, and ends when the last service answers
+again.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +116,7 @@ class Downtime:
 
     @property
     def of_services(self) -> bool:
-        """Whether services were stopped. Otherwise only writes were refused."""
+        """Return whether services were stopped. Otherwise only writes were refused."""
         return any(outage.hosts for outage in self.outages)
 
     @property
@@ -122,7 +125,7 @@ class Downtime:
 
     @property
     def began(self) -> str:
-        """When the first outage began; empty if there was none."""
+        """Return when the first outage began; empty if there was none."""
         return self.outages[0].first.time if self.outages else ""
 
     @property
@@ -132,7 +135,7 @@ class Downtime:
 
 
 def _stops(event: Event) -> bool:
-    """Whether it stops the application. A stop that failed halfway counts: it may have stopped any service."""
+    """Return whether it stops the application. A stop that failed halfway counts: it may have stopped any service."""
     if isinstance(event, ServicesEvent):
         halfway = event.is_failed and "changed" in event.error and not changed_nothing(event.error)
         return event.state == STOPPED and (halfway or (event.is_done and bool(event.services)))

@@ -125,7 +125,8 @@ class ColumnCensus:
         )
 
     def _is_same(self, target: ColumnCounts, proved: ColumnCounts) -> bool:
-        """Whether every plaintext was proved: by the digest of them all, or row by row if another process wrote some.
+        """Return whether every plaintext was proved: by the digest of them all, or row by row if another process wrote
+        some.
 
         A value that the proof did not open, such as one that is encrypted twice, is not proved.
         """
@@ -137,13 +138,13 @@ class ColumnCensus:
 
     @property
     def unopened(self) -> int:
-        """How many values that no key opens the proof accepted."""
+        """Return how many values that no key opens were accepted by the proof."""
         count = self.proof.unopened.get("count")
         return count if isinstance(count, int) else 0
 
     @property
     def left_alone(self) -> int:
-        """How many values the newest census left alone."""
+        """Return how many values the newest census left alone."""
         return sum(target.get("left_alone", 0) for target in self.newest)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a rotation ended and the state of the data, in a few sentences that are rendered from its state."""
+"""The outcome of a rotation and the state of the data, in a few sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sentence(rotation: RotationState) -> str:
 
 def _sentences(rotation: RotationState) -> Iterator[str]:
     status = rotation.status
-    if status == FAILED and rotation.act.direction == ROLLBACK:
+    if status == FAILED and rotation.last_run.direction == ROLLBACK:
         yield "The rollback stopped."
     elif status in BEGINNINGS:
         yield BEGINNINGS[status]

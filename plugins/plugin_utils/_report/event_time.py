@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an event was written, and the time between two events."""
+"""The time of an event, and the time between two events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...module_utils._system.timestamps import parse
 
 
 def moment(event: Event) -> datetime.datetime | None:
-    """When an event was written."""
+    """Return when an event was written."""
     return moment_of(event.time)
 
 

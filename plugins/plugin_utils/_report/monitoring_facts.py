@@ -17,7 +17,7 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import STAGES, History
 from ...module_utils._system.timestamps import add_days, now
 from .._keys.retention import held_until
-from .._task_types import Variables
+from .._task_types import TaskArguments, Variables
 from . import superseded_runs
 from .read_rotation import read
 from .rotation_state import RotationState
@@ -41,6 +41,12 @@ class Probe:
     hold_days: int
     cryptoperiod_days: int
     due_warning_days: int
+
+    @classmethod
+    def of(cls, options: TaskArguments, host: str, records: str) -> Probe:
+        """Return the check of a host that a task asks for."""
+        names = ("rotation_id", "hold_days", "cryptoperiod_days", "due_warning_days")
+        return cls(host=host, records=records, **{name: options[name] for name in names})
 
 
 def facts(history: History, probe: Probe, variables: Variables) -> RotationFacts:
@@ -72,7 +78,7 @@ def facts(history: History, probe: Probe, variables: Variables) -> RotationFacts
 
 
 def _due(history: History, probe: Probe) -> RotationFacts:
-    """When the current keys must be replaced, and when to warn about it."""
+    """Return when the current keys must be replaced, and when to warn about it."""
     current = history.stage("current")
     due: RotationFacts = {}
     if probe.cryptoperiod_days:
@@ -97,7 +103,7 @@ def _compromise(key_id: str, probe: Probe) -> RotationState | None:
 
 
 def _open_rotation(history: History, probe: Probe) -> str | None:
-    """The open rotation. None if it is the one that asks, or if a run is at work right now."""
+    """Return the open rotation; None if it is the one that asks, or if a run is active."""
     try:
         Lease(probe.records).refuse_other(os.getppid())
     except RotationError:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What monitoring and the application's own reading observed, in the lines that they show."""
+"""The observations of monitoring and of the application's own reading, as lines."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...module_utils._errors.base import ErrorParts, changed_nothing
+from ...module_utils._errors.restore import RestoreLoss
 from ...module_utils._record.events import (
     EnvFileEvent,
     Event,
@@ -25,7 +26,7 @@ TOGETHER = ("current", "rolled_back")  # states of key_version after values, hos
 
 @dataclass
 class OpenWrites:
-    """Those that changed nothing do not count."""
+    """The number of these writes. One that changed nothing does not count."""
 
     count: int = 0
 
@@ -44,5 +45,5 @@ def _belongs_together(event: Event) -> bool:
 
 
 def _changed_nothing(error: ErrorParts) -> bool:
-    """Whether nothing was changed, except perhaps a copy next to the database."""
-    return changed_nothing(error) or error.get("code") == "E_RESTORE_LOSS"
+    """Return whether nothing was changed, except perhaps a copy next to the database."""
+    return changed_nothing(error) or error.get("code") == RestoreLoss.code

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each phase of a run took, including Ansible's own work: they add up to the whole run. Phases are finer than
-the steps of a playbook.
+"""The duration of each phase of a run, including Ansible's own work: the phases add up to the whole run.
 
-The time between two lines of the record belongs to the phase of the later line. Phases that share a process write their
-lines together at its end; each line then says how long its phase took.
+Phases are finer than the steps of a playbook. The time between two lines of the record belongs to the phase of the
+later line. Phases that share a process write their lines together at its end; each line then has the duration of its
+phase.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def reduce(rotation_id: str, events: list[Event], path: str = "") -> RotationSta
 
 
 def is_rotation(record: Record) -> bool:
-    """Whether it is the record of a rotation. Retirements and refused runs appear on the pages of rotations instead."""
+    """Return whether it is the record of a rotation. Retirements and refused runs appear on the pages of rotations
+    instead."""
     return any(isinstance(event, RunEvent) and event.is_intent for event in _decoded(record))
 
 

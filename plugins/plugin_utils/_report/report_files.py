@@ -91,7 +91,7 @@ def _put(path: str, text: str) -> None:
 
 
 def _build_page_values(rotation: RotationState, place: Place) -> TemplateValues:
-    """What the templates read: the state, its place among other rotations, and the texts of the pages."""
+    """Return what the templates read: the state, its place among other rotations, and the texts of the pages."""
 
     def kind(key: str) -> str:
         return {rotation.keys.old: "old", rotation.keys.new: "new"}.get(key, "other")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def format_restore(event: RestoreEvent) -> Iterator[str]:
-    """What a restore did: the names, how many values are under which keys, and what was lost."""
+    """Yield the lines about a restore: the names, how many values are under which keys, and what was lost."""
     done = event.restored
     if done.get("copy"):
         yield f"  {done['copy']} is next to {done['database']}, verified: the backup of {_moment(event)}"
@@ -43,7 +43,7 @@ def aside_line(name: str) -> str:
 
 
 def dropped(result: StepResult) -> Iterator[str]:
-    """What was dropped; if nothing was, which names were looked for."""
+    """Yield the names that were dropped; if there are none, the names that were looked for."""
     yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
         yield f"  nothing to drop: there is no database {' or '.join(result['sought'])}"
@@ -54,7 +54,7 @@ def _moment(event: RestoreEvent) -> str:
 
 
 def repaired(event: RepairEvent) -> Iterator[str]:
-    """What was repaired, and each value that was not."""
+    """Yield the number of repaired values, and each value that was not repaired."""
     for column, count in sorted(event.repaired.items()):
         yield f"  {column}: {counted(count, 'value')} repaired from the backup"
     for one in event.left:
@@ -80,7 +80,7 @@ def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
 
 
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:
-    """What an event took from a backup, what was lost by that, what is still ``aside``, and what was not possible."""
+    """Yield the lines about an event: what it took from a backup, what was lost, what is ``aside``, and what failed."""
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
         told: Iterable[str] = ()
         if isinstance(event, RepairEvent):
@@ -94,6 +94,6 @@ def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> It
 
 
 def swapped_untold(alias: str, backup: str) -> str:
-    """What a restore did, if its run was killed right after the swap."""
+    """Return the lines about a restore whose run was killed right after the swap."""
     done = f"DATABASES[{alias}] is now the backup of {backup}"
     return f"restored   {done}: an earlier run was killed right after the swap"

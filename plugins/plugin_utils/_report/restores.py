@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The databases that a backup replaced, and the former ones that are kept aside until somebody drops them."""
+"""The databases that a backup replaced, and the former ones that are kept aside until they are dropped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Aside:
     untold: bool = False
 
     def is_dropped_by(self, restores: Restores) -> bool:
-        """Whether it was dropped, or sought in vain, since then. An earlier restore may have used the same name."""
+        """Return whether it was dropped since then, or was no longer found.
+
+        An earlier restore may have used the same name.
+        """
         sought = restores.sought
         return any(self.name == name and self.alias == alias and time >= self.since for name, alias, time in sought)
 
@@ -85,7 +88,8 @@ class Restores:
         return [aside for aside in self.begun.values() if aside.since]
 
     def aside(self, others: Iterable[Restores] = ()) -> list[Aside]:
-        """What is not dropped, by this record and by ``others``, the records of the rotations that made the backups."""
+        """Return the databases that are not dropped, by this record and by ``others``: the records of the rotations
+        that created the backups."""
         records = [self, *others]
         return [
             aside

@@ -69,7 +69,7 @@ class Circumstances:
 
     @property
     def policy(self) -> Any:
-        """What templates call it."""
+        """The policy; templates use this shorter name."""
         return self.policy_ref
 
 
@@ -171,7 +171,7 @@ class RotationState:
 
     @property
     def refused(self) -> bool:
-        """Whether the last run was a rollback that stopped before it changed anything."""
+        """Return whether the last run was a rollback that stopped before it changed anything."""
         return len(self.settled_runs) < len(self.runs)
 
     @property
@@ -189,12 +189,13 @@ class RotationState:
     # Who and why.
 
     @property
-    def act(self) -> Run:
-        """The last run."""
+    def last_run(self) -> Run:
+        """The last run of the rotation; an empty one if there is none."""
         return (self.runs or [Run()])[-1]
 
     @property
-    def acts(self) -> list[Run]:
+    def all_runs(self) -> list[Run]:
+        """The runs of the rotation, and the retirements of its keys."""
         return [*self.runs, *self.retirements]
 
     @property
@@ -242,7 +243,7 @@ class RotationState:
     @property
     def schedule(self) -> schedule.Schedule:
         return schedule.schedule(
-            schedule.Facts(self.status, self.ended, self.runs, self.acts, self.keys, self.said.versions)
+            schedule.Facts(self.status, self.ended, self.runs, self.all_runs, self.keys, self.said.versions)
         )
 
     # What.
@@ -285,7 +286,7 @@ class RotationState:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether something was written since values, .env files and store last agreed."""
+        """Return whether something was written since values, .env files and store last agreed."""
         return self.open_writes.count > 0
 
     @property
@@ -319,10 +320,11 @@ class RotationState:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know besides the failure itself."""
+        """Return the warnings besides the failure itself."""
         found = [*self.noted.texts(run_status.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
         if self.refused:
-            first, why = self.runs[len(self.settled_runs)].first, self.act.failure.get("code") or "see its last line"
+            first = self.runs[len(self.settled_runs)].first
+            why = self.last_run.failure.get("code") or "see its last line"
             found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a playbook that changes something: a rotation, one that resumes, a rollback, or a retirement.
 
-Who ran it, when and why, who authorized it, and how it ended.
+It has who ran it, when and why, who authorized it, and how it ended.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Run:
 
     @property
     def ended(self) -> str:
-        """How it ended, in words."""
+        """Return how it ended, in words."""
         how = self.direction if self.outcome == "done" else self.outcome
         if how == ROLLBACK and self.is_empty:
             return NOTHING_BACK
@@ -166,12 +166,13 @@ class Run:
 
     @property
     def left_by_name(self) -> list[str]:
-        """Those of them that a repair takes from the backup if a person names them."""
+        """Return those of them that a repair takes from the backup if a person names them."""
         return [str(each["value"]) for each in self.left if each.get("by_name")]
 
     @property
     def _repair_ended(self) -> str:
-        """How a repair ended. If no value needed repair, all of them were re-encrypted under the current keys."""
+        """Return how a repair ended. If no value needed repair, all of them were re-encrypted under the current
+        keys."""
         count, left = sum(sum(event.repaired.values()) for event in self.repairs), len(self.left)
         if count:
             return f"{STAYING['repair']} {count:,} of {count + left:,} values" if left else STAYING["repair"]
@@ -180,19 +181,20 @@ class Run:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a run of the rollback playbook closed a rotation that had ended before it created a version."""
+        """Return whether a run of the rollback playbook closed a rotation that had ended before it created a
+        version."""
         if not isinstance(self.end, RunEvent) or not self.end.is_done or self._strategy != "nothing":
             return False
         return all(version.get("rotation_id") != self.end.rotation_id for version in self.end.versions)
 
     @property
     def stays(self) -> bool:
-        """Whether a run of the rollback playbook changed only rows, so that the rotation keeps its status."""
+        """Return whether a run of the rollback playbook changed only rows, so that the rotation keeps its status."""
         return self.direction == ROLLBACK and self._strategy in STAYING and not self.rolled_back
 
     @property
     def is_refused_rollback(self) -> bool:
-        """Whether it was a rollback that stopped before it changed anything."""
+        """Return whether it was a rollback that stopped before it changed anything."""
         return self.direction == ROLLBACK and self.end.is_failed and not self.changed
 
     @property
@@ -223,7 +225,7 @@ class Run:
 
     @property
     def took_itself_back(self) -> bool:
-        """Whether this is the rollback with which a failed rotation ended its own run."""
+        """Return whether this is the rollback with which a failed rotation ended its own run."""
         back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.takes_itself_back)
         return self.direction == ROLLBACK and bool(self.failed_task) and back
 
@@ -276,11 +278,12 @@ def _begin_retirement(event: KeyEvent) -> Run:
 
 
 def stops(event: Event) -> bool:
-    """Whether it stops a run. A failed notification does not, and neither does a copy that could not be dropped."""
+    """Return whether it stops a run. A failed notification does not, and neither does a copy that could not be
+    dropped."""
     counts = event.is_failed and event.was_run and event.state != "cleared"
     return counts and not isinstance(event, NotificationEvent)
 
 
 def _changes(event: Event) -> bool:
-    """Whether it begins to change something in place. Reading does not, nor does a copy next to the data."""
+    """Return whether it begins to change something in place. Reading does not, nor does a copy next to the data."""
     return event.is_intent and isinstance(event, CHANGING) and event.state not in LOOKING

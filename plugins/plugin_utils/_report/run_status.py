@@ -31,7 +31,7 @@ def status(runs: Sequence[Run]) -> str:
 
 
 def failure(runs: Sequence[Run]) -> ErrorParts:
-    """The error that stopped the last run, or because of which a later run rolled the rotation back.
+    """Return the error that stopped the last run, or that made a later run roll the rotation back.
 
     Errors of earlier runs were fixed. If a completed rotation is rolled back, its own errors are not the reason.
     """

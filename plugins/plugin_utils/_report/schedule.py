@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When and why the next rotation is due, and the first day on which the previous version can be retired."""
+"""The due date of the next rotation, and the first day on which the previous version can be retired."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Moment = datetime.datetime
 
 @dataclass(frozen=True)
 class Due:
-    """When the next rotation is due. Compromised versions, and those of unknown age, must be rotated now."""
+    """The due date of the next rotation. Compromised versions, and those of unknown age, must be rotated now."""
 
     due: Moment | None = None
     due_now: bool = False
@@ -49,12 +49,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a rotation that decide its dates. ``acts`` are its ``runs`` and the retirements."""
+    """The facts of a rotation that decide its dates. ``all_runs`` are its ``runs`` and the retirements."""
 
     status: str
     ended: Moment | None
     runs: Sequence[Run]
-    acts: Sequence[Run]
+    all_runs: Sequence[Run]
     keys: KeyStages
     versions: Sequence[VersionDescription]
 
@@ -63,7 +63,7 @@ def schedule(facts: Facts) -> Schedule:
     rotations = [run.first for run in facts.runs if run.direction == ROTATE]
     rotated = rotations[-1] if rotations and isinstance(rotations[-1], RunEvent) else RunEvent()
     ended, hold = facts.ended, rotated.hold_days
-    gone = {run.key_id: run for run in facts.acts if run.direction == "retire" and run.outcome == "done"}
+    gone = {run.key_id: run for run in facts.all_runs if run.direction == "retire" and run.outcome == "done"}
     retired = gone.get(facts.keys.old or "")
     held = facts.status == COMPLETED and not retired
     done = next((run.last for run in reversed(facts.runs) if run.direction == ROTATE and run.outcome == "done"), None)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people should know besides how a run ended, in one sentence each: for the screen, the pages and messages."""
+"""The sentences that people read besides the outcome of a run: on the screen, on the pages and in messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
-from ...module_utils._engine.postgres.sessions import format_session
+from ...module_utils._engine.postgres.database_sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.counts import counted, fill, join_first
@@ -18,12 +18,12 @@ from .checked_items import NOBODY_LOOKS, UNWATCHED
 from .step_lines import unsteady
 
 if TYPE_CHECKING:
-    from ...module_utils._engine.postgres.session_types import DatabaseSession
+    from ...module_utils._engine.postgres.database_session_types import DatabaseSession
     from ...module_utils._engine.proof.reading_types import RecordedReading
     from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
 
 SHOWN = 12  # sessions in one sentence
-# What happened to users' sessions, by the kinds of engine/application/stored_sessions.py.
+# What happened to users' sessions, by the kinds of engine/application/user_sessions.py.
 LOGINS = {
     "resigned": "signed again with the new key",
     "already": "already signed with it",
@@ -42,7 +42,8 @@ ENDED_LOGINS = ("unopened", "written", "cached")
 
 
 def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[str]:
-    """What a census saw and accepted. ``plain_before`` counts the earlier values in plain text, by column."""
+    """Yield the findings of a census, and what it accepted. ``plain_before`` counts the earlier plain text by
+    column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
     yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
     yield from unopened(result.get("unopened"))
@@ -51,7 +52,7 @@ def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[s
 
 
 def reencryption(result: StepResult) -> Iterator[str]:
-    """What a re-encryption encountered although it succeeded."""
+    """Yield what a successful re-encryption encountered."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
     if result.get("lost_workers"):
         yield fill(
@@ -66,7 +67,7 @@ def reencryption(result: StepResult) -> Iterator[str]:
 
 
 def logins(counts: Mapping[str, int]) -> str:
-    """What happened to the users' sessions."""
+    """Return what happened to the users' sessions."""
     return ", ".join(f"{count:,} {LOGINS[name]}" for name, count in counts.items() if name in LOGINS)
 
 
@@ -77,7 +78,7 @@ def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def reading(reading: RecordedReading | None) -> Iterator[str]:
-    """What the application's own reading encountered."""
+    """Yield what the application's own reading encountered."""
     yield from unsteady(reading)
     yield from behind_pooler((reading or {}).get("refused_behind_pooler") or ())
 
@@ -98,7 +99,7 @@ def unopened(left: UnopenedValues | None) -> Iterator[str]:
 
 
 def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
-    """For each column that was not part of a rotation and of which no value opens."""
+    """Yield a sentence for each column outside the rotation in which no value opens."""
     for each in found:
         about = f"{each.get('column')} was not part of this rotation and is unchanged: check it"
         yield f"{about} ({each.get('what')})."
@@ -244,8 +245,10 @@ def left_alone(count: int) -> Iterator[str]:
 
 
 def not_counted(settlements: Iterable[Mapping[str, str]], counted_columns: Collection[str]) -> list[str]:
-    """What the count of values leaves out because a person decided so: each column with the reason. Single values, as
-    table.column:key, are among those that were left alone."""
+    """Return what the count of values leaves out because a person decided so: each column with the reason.
+
+    Single values, as table.column:key, are among those that were left alone.
+    """
     return [
         f"{each['column']} {NOT_COUNTED[each['decision']]} ({each.get('reason')})"
         for each in settlements

@@ -60,5 +60,5 @@ class Services:
 
     @property
     def not_running(self) -> str:
-        """Why the application is not up on some host; empty if it is up, or was not started."""
+        """Return why the application is not up on some host; empty if it is up, or was not started."""
         return "; ".join(f"{host}: {why}" for host, why in self.ended.items() if why)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
-    """One line per target: how many values are of which class."""
+    """Yield one line per target with the number of values by class."""
     return _by_column([(target, f": {format_classes(with_unchanged(target))}") for target in targets])
 
 
@@ -95,7 +95,7 @@ def backed_up(dumps: Sequence[DumpSummary]) -> Iterator[str]:
 
 
 def proof_line(proof: Proof | None) -> str:
-    """How a backup was proved."""
+    """Return how a backup was proved."""
     if not proof or proof["kind"] == "none":
         return "not proved by a restore"
     values = f"{counted(proof['tokens'], 'encrypted value')}{' of a sample' if proof['kind'] == 'sample' else ''}"
@@ -131,7 +131,7 @@ def reading(reading: RecordedReading | None, before: RecordedReading) -> Iterato
 
 
 def opening(reading: RecordedReading, before: RecordedReading) -> Iterator[str]:
-    """How long the engine takes to decrypt a value, compared with ``before`` the rotation."""
+    """Yield how long the engine takes to decrypt a value, compared with ``before`` the rotation."""
     now, was = (taken.get("opening") for taken in (reading, before))
     if now and (seconds := now.get("seconds")):
         against = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
+from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, for_compromise
 from ...module_utils._system.timestamps import format_duration
@@ -24,7 +25,7 @@ from .step_lines import proof_line
 from .typed_commands import command
 
 STOPS = "stop"  # the status of an item of the checklist
-PLAN_ERRORS = {"E_PLAN_NOT_READY", "E_PLAN_CHANGED", "E_PLAN_FILE"}  # the same command would fail again
+PLAN_ERRORS = {PlanNotReady.code, PlanChanged.code, PlanFile.code}  # the same command would fail again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 MOST_DECIDED = 6  # decisions that the box lists
@@ -65,7 +66,7 @@ class Ending:
 
     @property
     def run(self) -> Run:
-        return self.state.act
+        return self.state.last_run
 
     @property
     def completed(self) -> bool:
@@ -84,7 +85,7 @@ class Ending:
 
     @property
     def stays(self) -> bool:
-        """Whether the keys of the rotation stay in use."""
+        """Return whether the keys of the rotation stay in use."""
         return self.completed or self.run.stays or self.run.is_empty
 
     @property
@@ -206,7 +207,7 @@ def _models(ending: Ending) -> Iterator[Row]:
 
 
 def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[Row]:
-    """What a run took from a backup, and the command that drops the former database."""
+    """Yield what a run took from a backup, and the command that drops the former database."""
     if isinstance(event, RepairEvent):
         yield from _copied(restore_lines.repaired(replace(event, left=())))  # E_NOT_REPAIRED lists those at the end
         return
@@ -244,8 +245,10 @@ def _times(ending: Ending) -> Iterator[Row]:
 
 
 def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
-    """What was done while the application served, which is not part of the downtime. With ``after_start``, that
-    includes a part of the proof."""
+    """Yield what was done while the application served, which is not part of the downtime.
+
+    With ``after_start``, that includes a part of the proof.
+    """
     if not run.prepared:
         return
     rows = sum(event.preparation.get("rows", 0) for event in run.prepared)
@@ -301,7 +304,7 @@ def _warnings(ending: Ending) -> Iterator[Row]:
 
 
 def _next(ending: Ending) -> Iterator[Row]:
-    """What to type: on failure the one command, after a success what comes next, and the command that rolls back."""
+    """Yield the next commands. After a failure there is one; after a success, also the command that rolls back."""
     state, run = ending.state, ending.run
     if ending.failed:
         yield Row("next", ending.command("plan" if ending.codes & PLAN_ERRORS else run.direction))

@@ -44,7 +44,7 @@ def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
 
 
 def destroyed(rotation: RotationState, others: Rotations) -> bool:
-    """Whether any record, of any control node, says that the keys from before this rotation are destroyed."""
+    """Return whether any record, of any control node, says that the previous keys of this rotation are destroyed."""
     versions = [each for one in (rotation, *others) for each in one.said.versions if isinstance(each, Mapping)]
     old = rotation.keys.old
     gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
@@ -52,10 +52,10 @@ def destroyed(rotation: RotationState, others: Rotations) -> bool:
 
 
 def no_way_back(rotation: RotationState, others: Rotations) -> str:
-    """Why a completed rotation can no longer be rolled back; empty if it can."""
+    """Return why a completed rotation can no longer be rolled back; empty if it can."""
     if destroyed(rotation, others):
         return "the previous keys are destroyed"
-    if any(act.direction == "retire" and act.outcome == "open" for act in rotation.acts):
+    if any(run.direction == "retire" and run.outcome == "open" for run in rotation.all_runs):
         return "a retirement of the previous keys was started, and it is not known how it ended"
     later = [one for one in others if one.keys.new and _after(one, rotation) and _same_keys(rotation, one)]
     for one in later:
@@ -83,7 +83,7 @@ def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
 
 
 def next_due(rotation: RotationState, others: Rotations) -> Due:
-    """When and why the next rotation is due, by this rotation or another one that found the keys compromised."""
+    """Return when and why the next rotation is due, by this rotation or another one that found the keys compromised."""
     due = rotation.schedule.next
     other = compromised(left(rotation), others) if rotation.ended and not due.compromised else None
     if other is None:
@@ -122,7 +122,7 @@ def _after(one: RotationState, other: RotationState) -> bool:
 
 
 def _same_keys(rotation: RotationState, later: RotationState) -> bool:
-    """Whether they share a key ID. A rotation that failed before it knew any is compared by its hosts instead."""
+    """Return whether they share a key ID. If the first one knows no key ID, compare the hosts instead."""
     mine, theirs = _key_ids(rotation), _key_ids(later)
     return bool(mine & theirs) if mine else bool(set(rotation.hosts) & set(later.hosts))
 

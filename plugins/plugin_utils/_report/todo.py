@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What remains to do after a rotation, each item with the command to type."""
+"""The remaining work after a rotation, each item with the command to type."""
 
 from __future__ import annotations
 

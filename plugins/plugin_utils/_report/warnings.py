@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people should know besides the failure itself, collected from the events of a record."""
+"""The warnings besides the failure itself, collected from the events of a record."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Warnings:
 
 
 def _sentences_of(event: Event) -> Iterator[str]:
-    """What people should know from one event."""
+    """Yield the warnings from one event."""
     if isinstance(event, CensusEvent):
         yield from sentences.meanwhile(event.meanwhile, event.written_rows)
         yield from sentences.since_before(SinceBefore.of(event.since))
@@ -127,7 +127,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
 
 
 def nested_in(event: ReencryptionEvent) -> dict[str, int]:
-    """How many values of each column were encrypted twice."""
+    """Return how many values of each column were encrypted twice."""
     counts = {
         f"{one.get('table')}.{one.get('column')}": (one.get("classes") or {}).get(NESTED, 0) for one in event.targets
     }

@@ -136,7 +136,7 @@ def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
 
 
 def _describe_look(look: RollbackLook, history: History) -> SeenBeforeRollback:
-    """What the hosts reported, for the record: the census, and the key ID of each host's .env file."""
+    """Return what the hosts reported for the record: the census, and the key ID of each host's .env file."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}
     seen: SeenBeforeRollback = {"files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}

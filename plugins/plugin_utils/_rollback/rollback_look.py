@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the hosts reported before a rollback, and what the operator wants."""
+"""The hosts' reports before a rollback, and the operator's choice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...module_utils._errors.base import find_codes
 from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
+from ...module_utils._errors.restore import RestoreShut
 from ...module_utils._record.rotation_id import checked
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RollbackLook:
 
     @property
     def names_backup(self) -> bool:
-        """Whether the name means a backup: rows are restored or repaired, or this run already did so."""
+        """Return whether the rollback needs a backup: it restores or repairs rows, or this run already did."""
         return self.prefer in ("restore", "repair") or bool(self.done)
 
     @property
@@ -66,15 +67,15 @@ class RollbackLook:
 
     @property
     def is_shut(self) -> bool:
-        """Whether a failed restore left the database closed to everybody."""
-        return (self.backup.get("error") or {}).get("code") == "E_RESTORE_SHUT"
+        """Return whether a failed restore left the database closed to all connections."""
+        return (self.backup.get("error") or {}).get("code") == RestoreShut.code
 
     @property
     def has_unproved(self) -> bool:
-        """Whether the census failed because no key opens any value of a column."""
+        """Return whether the census failed because no key opens any value of a column."""
         return not find_codes(self.census).isdisjoint((UnprovedColumn.code, WrongKey.code))
 
     @property
     def counted(self) -> bool:
-        """Whether the census succeeded."""
+        """Return whether the census succeeded."""
         return "targets" in self.census

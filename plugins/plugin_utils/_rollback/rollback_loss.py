@@ -45,7 +45,7 @@ class RollbackLoss:
 
     @property
     def _asked(self) -> str:
-        """What an operator types to acknowledge it."""
+        """Return the option with which an operator acknowledges the loss."""
         return ",".join(f"{each['column']}:{each['count']}" for each in self._needing)
 
     @property

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the records say for a rollback: what was lost, what was restored, and what is already rolled back."""
+"""The facts of the records for a rollback: what was lost, what was restored, and what is already rolled back."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def lost_tables(backup: BackupOutcome, events: Sequence[Event]) -> Mapping[str, 
 
 
 def was_restored(events: Sequence[Event]) -> bool:
-    """Whether a backup replaced a database, or may have in a run that was killed."""
+    """Return whether a backup replaced a database, or may have in a run that was killed."""
     swaps = [event for event in events if isinstance(event, RestoreEvent) and event.state == "present"]
     return any(event.is_done for event in swaps) or any(event.is_intent for event in swaps[-1:])
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:
-    """Those of the ``gone`` tables, by alias, in which the record counted values (``held``, by its names for them).
+    """Return the ``gone`` tables, by alias, in which the record once counted values. ``held`` are its names for them.
 
     A table of the same name may never have existed in another database.
     """

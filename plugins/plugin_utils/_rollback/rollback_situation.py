@@ -47,7 +47,7 @@ def _warn_of_unknown_keys(log: RotationLog, look: RollbackLook, history: History
 
 
 def _of_store(log: RotationLog, look: RollbackLook, asked: str | None, history: History) -> OfStore:
-    """What the store says. A run that restored or repaired rows holds the lease, perhaps without a version."""
+    """Return the store's facts. A run that restored or repaired rows holds the lease, perhaps without a version."""
     own = log.lease.of_run(log.controller.pid) if look.done else None
     return rollback_strategy.of_store(history, None if look.names_backup else asked, own or log.lease.left_over())
 
@@ -65,8 +65,10 @@ def _compromised(history: History, destination: str | None) -> str:
 
 
 def _takes_itself_back(log: RotationLog) -> bool:
-    """Whether this same run began a rotation that failed. A rollback that a person starts holds the lease as well, once
-    its record is open."""
+    """Return whether this same run began a rotation that failed.
+
+    A rollback that a person starts holds the lease as well, once its record is open.
+    """
     own = log.lease.of_run(log.controller.pid)
     events = log.record(own).decoded() if own else []
     begun = [event for event in events if isinstance(event, RunEvent) and event.is_intent]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Required, TypedDict
 
 from ...module_utils._errors.counts import counted, fill
+from ...module_utils._errors.values import ScanIncomplete
 from ...module_utils._stores.history import ROLLED_BACK, History
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Situation:
 
     @property
     def barred(self) -> bool:
-        """Whether a return to the previous keys is refused."""
+        """Return whether a return to the previous keys is refused."""
         return bool(self.compromised) and not self.returns
 
     @property
@@ -147,7 +148,7 @@ def _lost(found: Situation) -> list[str]:
 
 
 def _to_settle(found: Situation) -> bool:
-    """Whether there is no rotation to roll back, but values may be under other keys than the current ones."""
+    """Return whether there is no rotation to roll back, but values may be under other keys than the current ones."""
     if found.destination is None:
         return bool(found.done) or found.prefer == "repair"
     named = found.prefer in ("repair", "restore")
@@ -241,10 +242,10 @@ def choose(found: Situation) -> RollbackStrategy:
 
 
 def of_store(history: History, asked: str | None, left_over: str | None) -> OfStore:
-    """What the store says about the rotation to roll back.
+    """Return the store's facts about the rotation to roll back. Raise the errors of History.to_roll_back.
 
     ``left_over`` is the rotation of a run that died. If it created no version, the rotation before it is kept, unless
-    it is ``asked`` for. Raises what History.to_roll_back raises.
+    it is ``asked`` for.
     """
     if left_over and asked in (None, left_over):
         made = history.made_by(left_over)
@@ -260,10 +261,10 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> OfSt
 
 
 def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
-    """What a census says; empty if it failed for a reason other than damage to the database."""
+    """Return the facts of a census; empty ones if it failed for a reason other than damage to the database."""
     if "targets" not in census:
         error = census.get("error") or {}
-        ruined = error.get("code") == "E_SCAN" or error.get("sqlstate") in RUINED
+        ruined = error.get("code") == ScanIncomplete.code or error.get("sqlstate") in RUINED
         return {"damage": error["what"], "damaged": error.get("alias", "")} if ruined else {}
     values: Counter[str] = Counter()
     for target in census["targets"]:

@@ -51,12 +51,11 @@ def complete(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Close a rollback.
+    """Close a rollback. Unless a failed task led to it, raise an error if values need attention.
 
-    Unless a failed task led to it, raises E_NOT_REPAIRED if a repair left values that no key decrypts or that a person
-    named, E_UNREADABLE if no key decrypts some values, E_VALUES_DAMAGED if another process wrote some that the
-    application cannot read, E_VALUES_WRITTEN if it wrote some while the application was stopped, and E_VALUES_EMPTIED
-    if it emptied some.
+    E_NOT_REPAIRED: a repair left values that no key decrypts, or that a person named. E_UNREADABLE: no key decrypts
+    some values. E_VALUES_DAMAGED: another process wrote values that the application cannot read. E_VALUES_WRITTEN:
+    another process wrote while the application was stopped. E_VALUES_EMPTIED: it emptied values.
     """
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
@@ -64,7 +63,7 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     record = log.record(task.rotation_id)
     record.begun(ROLLBACK)
     _append_end(log, record, task, ROLLBACK)
-    stays = read(record).act.stays
+    stays = read(record).last_run.stays
     seal_and_notify(log, record, notification.COMPLETED if stays else notification.ROLLED_BACK, task)
     result, state = _finish(log, record)
     if state.state.odd:
@@ -114,13 +113,13 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 def _refuse_unrepaired(state: RotationState) -> None:
     """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
-    left = [each for each in state.act.left if each.get("named") or state.census.last.unopened]
+    left = [each for each in state.last_run.left if each.get("named") or state.census.last.unopened]
     if not left:
         return
     reasons: dict[str, list[str]] = {}
     for each in left:
         reasons.setdefault(str(each["reason"]), []).append(str(each["value"]))
-    by_name = state.act.left_by_name
+    by_name = state.last_run.left_by_name
     raise ValuesNotRepaired(
         changed=data_sentences.values(state.state),
         count=len(left),

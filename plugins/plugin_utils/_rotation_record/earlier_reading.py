@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def earlier_reading(record: Record) -> RecordedReading | None:
-    """That reading; empty if the application was not read. None if nothing was written, or if the reading was verified
-    already: the application may have run and written since."""
+    """Return the reading before the first write; an empty one if the application was not read.
+
+    Return None if nothing was written, or if the reading was verified already: the application may have written since.
+    """
     reading: RecordedReading = {}
     written = False
     for event in record.decoded():

@@ -83,13 +83,13 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
 
 
 def _was_in_window(log: RotationLog, run: Opening) -> bool:
-    """Whether the run that is resumed stopped the application, or may have written a value."""
+    """Return whether the run that is resumed stopped the application, or may have written a value."""
     record = log.record(run.rotation_id)
     return read(record).downtime.lasts or any(isinstance(event, ReencryptionEvent) for event in record.decoded())
 
 
 def _is_compromise(log: RotationLog, task: RecordTask, run: Opening, history: History) -> bool:
-    """Whether any run of this rotation, or an earlier rotation, declared the replaced keys compromised."""
+    """Return whether any run of this rotation, or an earlier rotation, declared the replaced keys compromised."""
     if not run.rotates or run.completed:
         return False
     is_said = history.is_base_compromised or is_compromise(task.reason)

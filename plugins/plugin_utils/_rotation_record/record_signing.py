@@ -27,7 +27,7 @@ def seal(record: Record, store: Store) -> None:
 
 
 def try_to_seal(record: Record, store: Store) -> None:
-    """The same, but a failure is only a warning: a missing signature is no reason to undo anything."""
+    """Sign the record, but only warn if that fails: a missing signature is no reason to undo anything."""
     try:
         seal(record, store)
     except RotationError as exc:
@@ -55,7 +55,7 @@ def refuse_gone(folder: str, store: Store) -> None:
 
 
 def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
-    """Where a record was written, by its head, and what to do if it is not in ``folder``."""
+    """Return where a record was written, by its head, and what to do if it is not in ``folder``."""
     host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on an unknown machine"
     user, _, other = head.place.partition(":")
     if not other:
@@ -93,10 +93,10 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
 
 
 def goes_on_here(record: Record, store: Store) -> bool:
-    """Whether this record is the one of the rotation, and not a record of the same rotation on another control node.
+    """Return whether the rotation continues in this record, and not in one on another control node.
 
     The other one counts if the rotation began there, or if the store has its head. A run that is refused because the
-    other one is at work must not touch its signature; a run that completes signs its own record.
+    other one is active must not touch its signature. A run that completes signs its own record.
     """
     begun = any(not event.resumed for event in record.beginnings(ROTATE))
     try:

@@ -20,7 +20,7 @@ FORMER_NAME = "course"  # of the strategy, in a result of an earlier version
 
 
 class RecordResult(TypedDict, total=False):
-    """What rotation_record returns, depending on the state."""
+    """The result of rotation_record, which depends on the state."""
 
     msg: str
     rotation_id: str
@@ -83,7 +83,7 @@ class RecordTask:
         return cls(**{**given, "strategy": strategy})
 
     def as_recorded(self) -> LineContent:
-        """What the operator stated about this run."""
+        """Return what the operator stated about this run."""
         return as_plain(
             {
                 "environment": self.environment,

@@ -18,7 +18,7 @@ def recorded_columns(history: History, records: str) -> list[str]:
 
 
 def recorded_plain(history: History, records: str) -> dict[str, int]:
-    """How many values were plain text at the newest count of the last rotation or its rollback, by table.column."""
+    """Return by table.column how many values were plain text at the last count of the last rotation or its rollback."""
     made = [version.rotation_id for version in history.versions if version.origin == "generated"]
     if not made:
         return {}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
@@ -33,9 +33,9 @@ class Controller:
         """Make a path absolute. A relative one starts at the inventory."""
         return path_from_inventory(path, self.variables)
 
-    def command(self, playbook: str) -> str:
-        """The command that runs another playbook the way the current one was started."""
-        return command(self.variables, playbook)
+    def command(self, playbook: str, options: Iterable[str] = ()) -> str:
+        """The command that runs another playbook the way the current one was started, plus ``options``."""
+        return command(self.variables, playbook, options)
 
     def warn(self, text: str) -> None:
         self.display.warning(text)

@@ -58,8 +58,10 @@ def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecor
 
 
 def _check(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
-    """What the verifier finds. Raises E_RECORD_NO_KEY or E_RECORD_ANCHOR if the store lost the key of signed records or
-    their head."""
+    """Return the verifier's findings.
+
+    Raise E_RECORD_NO_KEY or E_RECORD_ANCHOR if the store lost the key of signed records or their head.
+    """
     store = log.store
     places = [log.folder, *map(log.controller.path, task.other_record_dirs)]
     former = public_keys(task.former_signers)

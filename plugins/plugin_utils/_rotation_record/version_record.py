@@ -22,7 +22,7 @@ def begin_destruction(args: TaskArguments, record: Record, records: str, store: 
 
 
 def destruction_words(args: TaskArguments) -> LineContent:
-    """Why a version is destroyed and who authorized it, as JSON types."""
+    """Return why a version is destroyed and who authorized it, as JSON types."""
     return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 
 

@@ -19,7 +19,7 @@ PACE = 0.5  # seconds between two frames
 
 
 def attended() -> bool:
-    """Whether standard output is a terminal that a person is watching."""
+    """Return whether standard output is a terminal that a person is watching."""
     if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
         return False
     return sys.stdout.isatty()

@@ -209,11 +209,11 @@ def test_each_role_says_what_a_dry_run_a_diff_and_a_second_run_do(role):
         assert what in text, what
 
 
-def arguments() -> dict[str, tuple[str, str]]:
-    """Of the table of arguments: the value of each, and whether it is required."""
-    text = (CHECKOUT / "roles/key_rotation/README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \|.*?\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
-    return {name: (source, default.strip()) for name, source, default in rows}
+@functools.cache
+def arguments() -> dict[str, dict[str, Any]]:
+    """All arguments of the roles, from the table of which their defaults are generated."""
+    table = read(SETTINGS, "meta/role_arguments.yml")
+    return {name: argument for of_role in table.values() for name, argument in of_role.items()}
 
 
 def handed_on() -> dict[str, set[str]]:
@@ -237,13 +237,26 @@ def test_every_argument_and_its_source_is_in_the_table():
     for name, sources in given.items():
         for source in sources - set(variables()):
             expected = "the role rollback" if source in made_by("rollback") else f"`{source}"
-            assert expected in table[name][0] or f"`{source}" in table[name][0], (name, source)
+            assert expected in table[name]["from"] or f"`{source}" in table[name]["from"], (name, source)
 
 
 def test_an_argument_has_the_default_that_the_table_says():
     defaults = {name: value for role in ROLES for name, value in read(role, "defaults/main.yml").items()}
-    state = {"rollback_done"}  # of the run itself
-    assert {name for name, (_, default) in arguments().items() if default != "required"} == set(defaults) - state
+    table = {name: argument for name, argument in arguments().items() if not argument.get("required")}
+    assert {name: argument["default"] for name, argument in table.items()} == defaults
+
+
+def test_an_argument_has_the_prefix_of_its_role_and_a_default_of_its_type():
+    table = read(SETTINGS, "meta/role_arguments.yml")
+    assert all(name.startswith(f"{role}_") for role, of_role in table.items() for name in of_role)
+    assert set(table) <= set(ROLES)
+    fixed = {
+        name: argument
+        for name, argument in arguments().items()
+        if "default" in argument and "{{" not in str(argument["default"])
+    }
+    spec = {name: {"type": argument["type"]} for name, argument in fixed.items()}
+    assert list(find_wrong(spec, {name: argument["default"] for name, argument in fixed.items()})) == []
 
 
 def made_by(role: str) -> set[str]:
@@ -412,7 +425,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),
-        ("rotation", "sessions"),
+        ("rotation", "user_sessions"),
         ("maintenance", "start"),
         ("verification", "running_processes"),
         ("verification", "verify_while_serving"),  # once more, of what was prepared

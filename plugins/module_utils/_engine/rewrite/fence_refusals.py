@@ -13,15 +13,16 @@ from __future__ import annotations
 import time
 
 from ..._errors.database import StaleWriter
-from ..postgres import pooler, sessions, sql
+from ..postgres import pooler, sql
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import Database
+from ..postgres.database_sessions import COLUMNS, build_session, format_session
 
 SEQUENCE = f"{FENCE}_refused"
 WATCH_SECONDS = 3.0  # for a process that connects for each request, whose sessions end
 POOLED_SECONDS = 10.0  # as much longer, if a pooler hides whether it is still connected
 _SESSIONS = (
-    f"SELECT {sessions.COLUMNS} FROM pg_locks l JOIN pg_stat_activity USING (pid)"
+    f"SELECT {COLUMNS} FROM pg_locks l JOIN pg_stat_activity USING (pid)"
     " WHERE l.locktype = 'advisory' AND l.objsubid = 2"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid AND l.objid = (hashtext(%s)::bigint & 4294967295)::oid"
@@ -89,4 +90,4 @@ def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_ou
 def _sessions(database: Database, rotation_id: str) -> dict[int, str]:
     """Return the sessions that were refused and are still connected, by the process of the server."""
     rows = database.rows(_SESSIONS, (FENCE, rotation_id))
-    return {int(row[0]): sessions.format_session(sessions.build_session(database.alias, row)) for row in rows}
+    return {int(row[0]): format_session(build_session(database.alias, row)) for row in rows}

@@ -18,6 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options import application_start
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FallbacksEvent
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_fallbacks import set_fallbacks
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import fallback_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 VERSIONS = {f"r{number}": KeySet({"SECRET_KEY": f"secret-of-{number}" * 6}) for number in range(4)}
@@ -117,4 +118,4 @@ def test_only_keys_that_the_store_still_has_are_put_back(store_path, loader):
     kept = SimpleNamespace(key_id="2" * 16, values={"SECRET_KEY": "kept"})
     history = SimpleNamespace(versions=[SimpleNamespace(key_id="1" * 16, values={}), kept])
     changes = [FallbacksEvent(removed=removed), FallbacksEvent(removed=removed[1:])]
-    assert secret_key_fallbacks._removed_by(changes, history) == ["kept"]
+    assert fallback_keys.find_removed_keys(changes, history) == ["kept"]

@@ -233,18 +233,18 @@ def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, strategy, ended):
     assert play.told().status == "failed"
     play.step("rollback", "intent", strategy=strategy).step("django_repair", repaired={"t.c": 1}).proved()
     told = play.step("rollback", "done").told()
-    assert (told.status, told.acts[-1].ended, told.keys.new) == ("completed", ended, NEW)
+    assert (told.status, told.all_runs[-1].ended, told.keys.new) == ("completed", ended, NEW)
 
     play.step("rollback", "intent", strategy="repair").step(
         "django_repair", "failed", error={"code": "E_BACKUP_CHECKSUM"}
     )
     told = play.step("rollback", "done").told()
-    assert (told.status, told.acts[-1].ended) == ("completed", "not repaired")
+    assert (told.status, told.all_runs[-1].ended) == ("completed", "not repaired")
 
     told = play.rolled_back(strategy=strategy).told()
-    assert (told.status, told.acts[-1].ended) == ("rolled back", "rolled back"), "after it, it was"
+    assert (told.status, told.all_runs[-1].ended) == ("rolled back", "rolled back"), "after it, it was"
     told = play.step("rollback", "intent", strategy="settle").step("rollback", "done").told()
-    assert (told.status, told.acts[-1].ended) == ("rolled back", "settled"), "and it stays so"
+    assert (told.status, told.all_runs[-1].ended) == ("rolled back", "settled"), "and it stays so"
 
 
 @pytest.mark.parametrize("rewritten", [True, False])
@@ -278,7 +278,7 @@ def test_a_column_that_got_its_first_value_after_the_plan_is_in_the_report(play,
 def test_how_a_repair_ended_goes_by_what_was_repaired(play, repaired, left, ended):
     found = [{"value": f"t.c:{row}", "reason": "is not in the backup"} for row in range(left)]
     completed(play).step("rollback", "intent", strategy="repair").step("django_repair", repaired=repaired, left=found)
-    assert play.proved().step("rollback", "done").told().acts[-1].ended == ended
+    assert play.proved().step("rollback", "done").told().all_runs[-1].ended == ended
 
 
 def test_each_act_has_its_own_operator_reason_and_authorization(play):
@@ -291,14 +291,14 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     )
     by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
     told = play.rolled_back(**by_hand, strategy="backwards", found="it is asked for", retain_until="2027-02-01").told()
-    first, second, third = told.acts
-    assert [(act.title, act.ended) for act in told.acts] == [
+    first, second, third = told.all_runs
+    assert [(run.title, run.ended) for run in told.all_runs] == [
         ("Rotation", "failed"),
         ("Rotation resumed", "completed"),
         ("Rollback", "rolled back"),
     ]
-    assert [act.reason for act in told.acts] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
-    assert [act.authorization["who"] for act in told.acts] == ["Ada", "Ada", "Eve"]
+    assert [run.reason for run in told.all_runs] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
+    assert [run.authorization["who"] for run in told.all_runs] == ["Ada", "Ada", "Eve"]
     assert second.people == [f"bob (as {first.people[0]})"]
     assert (first.failure, third.failure, third.strategy) == (error, {}, "backwards because it is asked for")
     assert (told.reason, told.authorization["ticket"], told.failure) == ("it breaks an export", "S-2", {})
@@ -312,7 +312,7 @@ def test_a_rollback_that_is_tried_again_has_no_reason_of_the_one_before(play):
     completed(play).step("rollback", "intent", reason="a drill", authorization={"who": "Eve"})
     play.step("env_file", "failed", error={"code": "E_ENV"}).step("rollback", "failed").rolled_back()
     told = play.told()
-    assert (told.reason, told.authorization, told.acts[-1].reason) == (None, {}, None)
+    assert (told.reason, told.authorization, told.all_runs[-1].reason) == (None, {}, None)
 
 
 def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
@@ -320,7 +320,7 @@ def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
     play.begun(reason="cryptoperiod").prepared().switched().step("application_commands", "failed", error=error)
     told = play.rolled_back(reason="cryptoperiod").told()
     assert (told.status, told.failure) == ("rolled back", error)
-    assert [act.ended for act in told.acts] == ["failed", "rolled back"]
+    assert [run.ended for run in told.all_runs] == ["failed", "rolled back"]
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
@@ -335,7 +335,7 @@ def test_a_rotation_that_was_rolled_back_by_itself_was_approved_by_whom_the_rota
     assert (told.status, told.granted_by) == ("rolled back", "ada@example.org" if by_itself else "")
     page = play.page()
     assert ("signed by ada@example.org" in page, "of the rollback: " in page) == (by_itself, not by_itself)
-    assert [act.granted_by for act in told.acts] == ["ada@example.org", ""]
+    assert [run.granted_by for run in told.all_runs] == ["ada@example.org", ""]
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
@@ -359,7 +359,7 @@ def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotati
     assert told.granted_by == "ada@example.org"
     assert told.reason == ("cryptoperiod" if written is completed else None), "that of the way back"
     assert "signed by ada@example.org" in play.page()
-    assert [act.granted_by for act in told.acts][-1] == "Zed"
+    assert [run.granted_by for run in told.all_runs][-1] == "Zed"
     text = notified(told)
     assert ("Authorized by: Zed" in text, "ada@example.org" in text) == (True, False), "a message is of its own run"
 
@@ -403,7 +403,7 @@ def test_what_was_retired_is_not_to_be_done_any_more(play, tmp_path):
     retire(tmp_path, "done")
     page = play.page()
     assert ("Retire the previous keys" in page, "rollback.yml" in page) == (False, False)
-    assert [(act.ended, act.authorization["who"]) for act in play.told().acts[1:]] == [
+    assert [(run.ended, run.authorization["who"]) for run in play.told().all_runs[1:]] == [
         ("failed", "Zoe"),
         ("retired", "Zoe"),
     ]
@@ -426,7 +426,7 @@ def test_what_was_to_be_retired_is_cancelled_when_it_is_in_use_again(play):
 def test_a_record_of_a_retirement_that_is_damaged_takes_no_page(play, tmp_path):
     retire(tmp_path, "done")
     (tmp_path / f"retire-{OLD}/record.jsonl").write_text("[1]\n")
-    assert len(completed(play).told().acts) == 1
+    assert len(completed(play).told().all_runs) == 1
 
 
 def test_who_was_refused_is_on_the_page_over_all(tmp_path):

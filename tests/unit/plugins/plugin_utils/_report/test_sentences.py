@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.sessions import format_session
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.database_sessions import (
+    format_session,
+)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import sentences
 
 

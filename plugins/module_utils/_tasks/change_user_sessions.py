@@ -12,9 +12,9 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams
 
 
-def change_logins(task: HostTask) -> ModuleResult:
+def change_user_sessions(task: HostTask) -> ModuleResult:
     """Change the sessions in the database, and return the result. A dry run only refuses."""
-    from .._engine.application import django_project, stored_sessions
+    from .._engine.application import django_project, user_sessions
     from .._engine.crypto.key_set import signing_name
     from .._engine.postgres import lease
     from .._engine.postgres.connection import Database
@@ -23,39 +23,39 @@ def change_logins(task: HostTask) -> ModuleResult:
     params, drops = task.params, task.params["state"] == "dropped"
     start_application(params)
     try:
-        why = "" if drops else stored_sessions.why_not_in_rows()
+        why = "" if drops else user_sessions.why_not_in_rows()
         if why:
             raise SessionsKept(why=why)
-        alias = stored_sessions.database_alias()
-        keys = stored_sessions.signing_keys(**params["key_sets"])
+        alias = user_sessions.database_alias()
+        keys = user_sessions.signing_keys(**params["key_sets"])
         if not keys and signing_name(params["key_sets"]["old"]):
             raise SigningKeyUnknown()
         if task.check_mode or alias is None or not keys:
             return {"changed": False, "logins": {}}
         with contextlib.closing(Database(alias, params["rotation_id"], params["direct"].get(alias, {}))) as database:
             lease.lock_for_run(database, params["run"], params["step"])
-            change = stored_sessions.drop(database, keys[0].new) if drops else stored_sessions.resign(database, keys)
+            change = user_sessions.drop(database, keys[0].new) if drops else user_sessions.resign(database, keys)
     finally:
         django_project.let_go()
     counts = +change
-    changed = bool(counts[stored_sessions.DROPPED] or counts[stored_sessions.RESIGNED])
+    changed = bool(counts[user_sessions.DROPPED] or counts[user_sessions.RESIGNED])
     return {"changed": changed, "logins": dict(counts)}
 
 
 def why_not_resigned(params: TaskParams, key_sets: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> str:
     """Why the sessions of the application cannot be signed again; empty if they can. ``names`` are the keys of which
     the application makes SECRET_KEY, ``key_sets`` their values of every stage: a resumed run has passed the switch."""
-    from .._engine.application import stored_sessions
+    from .._engine.application import user_sessions
     from .._engine.postgres.connection import Database
 
-    why, alias = stored_sessions.why_not_in_rows(), stored_sessions.database_alias()
+    why, alias = user_sessions.why_not_in_rows(), user_sessions.database_alias()
     if why or alias is None or not names:
         return why
     values = [keys[name] for keys in key_sets.values() for name in names if name in keys]
-    known = dict.fromkeys(key for value in values for key in stored_sessions.spellings(value))
+    known = dict.fromkeys(key for value in values for key in user_sessions.spellings(value))
     try:
         with contextlib.closing(Database(alias, "checklist", params["direct"].get(alias, {}))) as database:
-            stored_sessions.refuse_unopened(database, known)
+            user_sessions.refuse_unopened(database, known)
     except SessionsKept as kept:
         return kept.why
     except RotationError as exc:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import host_facts
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import stored_sessions
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.stored_sessions import SigningKeys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import user_sessions
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.user_sessions import SigningKeys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database, Yielded
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.change_logins import why_not_resigned
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.change_user_sessions import why_not_resigned
 
 KEYS = [SigningKeys("the old secret", "the new secret")]
 NAMES = ["contenttypes", "auth", "sessions"]
@@ -73,7 +73,7 @@ def put(key: str, secret: str = KEYS[0].old, **held: Any) -> None:
     from django.utils import timezone
 
     with override_settings(SECRET_KEY=secret):
-        store = stored_sessions._store_class()()
+        store = user_sessions._store_class()()
         expiry = timezone.now() + datetime.timedelta(days=1)
         Session(session_key=key, session_data=store.encode(held), expire_date=expiry).save()
 
@@ -83,7 +83,7 @@ def read(key: str, secret: str = KEYS[0].new) -> dict[str, Any]:
     from django.test import override_settings
 
     with override_settings(SECRET_KEY=secret, SESSION_ENGINE="django.contrib.sessions.backends.db"):
-        return dict(stored_sessions._store_class()(key).load())
+        return dict(user_sessions._store_class()(key).load())
 
 
 def held_in_schema(database: Database, schema: str, key: str) -> str:
@@ -94,11 +94,11 @@ def held_in_schema(database: Database, schema: str, key: str) -> str:
 @pytest.mark.usefixtures("sessions")
 def test_a_key_with_a_comma_opens_what_all_of_it_or_its_first_member_signed(database: Database) -> None:
     put("session-a", "one,two", cart=1)
-    assert stored_sessions.resign(database, [SigningKeys("one,two", "new"), SigningKeys("one", "new")])["resigned"] == 1
+    assert user_sessions.resign(database, [SigningKeys("one,two", "new"), SigningKeys("one", "new")])["resigned"] == 1
     assert read("session-a", "new") == {"cart": 1}
     put("session-b", "one", cart=2)
     put("session-a", "one", cart=3)
-    assert stored_sessions.resign(database, [SigningKeys("one,two", "new"), SigningKeys("one", "new")])["resigned"] == 2
+    assert user_sessions.resign(database, [SigningKeys("one,two", "new"), SigningKeys("one", "new")])["resigned"] == 2
     assert (read("session-a", "new"), read("session-b", "new")) == ({"cart": 3}, {"cart": 2})
 
 
@@ -106,7 +106,7 @@ def test_a_key_with_a_comma_opens_what_all_of_it_or_its_first_member_signed(data
 def test_it_fails_if_the_old_key_opens_no_session_and_is_refused_before(database: Database) -> None:
     put("session-a", "another secret", cart=1)
     with pytest.raises(RotationError, match=r"E_SESSIONS_KEPT: .*SECRET_KEY has signed none of those in the database"):
-        stored_sessions.resign(database, KEYS)
+        user_sessions.resign(database, KEYS)
     assert read("session-a", "another secret") == {"cart": 1}
     assert why({"current": KEYS[0].old}) == "SECRET_KEY has signed none of those in the database"
 
@@ -138,7 +138,7 @@ def test_sessions_that_are_in_another_database_or_in_no_table_are_refused_before
     database.execute("DROP TABLE django_session")
     assert why({"current": KEYS[0].old}) == "the database has no table django_session"
     with pytest.raises(RotationError, match="E_SESSIONS_KEPT"):
-        stored_sessions.resign(database, KEYS)
+        user_sessions.resign(database, KEYS)
 
 
 @pytest.mark.usefixtures("sessions")
@@ -171,7 +171,7 @@ def test_users_without_a_column_of_passwords_or_with_a_hash_of_their_own_stay_lo
     assert why({"current": KEYS[0].old}) == ""
     monkeypatch.setattr(settings, "SECRET_KEY", KEYS[0].new)  # as after the switch
     read_under.clear()
-    assert stored_sessions.resign(database, KEYS)["resigned"] == 1
+    assert user_sessions.resign(database, KEYS)["resigned"] == 1
     assert read("session-a")[HASH_SESSION_KEY] == user.get_session_auth_hash()
     assert set(read_under) == {KEYS[0].new}, "no value is decrypted while SECRET_KEY is exchanged"
     database.execute("DROP TABLE auth_member")
@@ -182,7 +182,7 @@ def test_a_cache_that_fails_does_not_stop_it_and_what_it_may_have_is_counted(ses
 
     put("session-a", cart=1)
     with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cached_db", CACHES=FAILING):
-        counts = stored_sessions.resign(database, KEYS)
+        counts = user_sessions.resign(database, KEYS)
     assert (counts["resigned"], counts["cached"]) == (1, 1)
     assert read("session-a") == {"cart": 1}
 
@@ -194,9 +194,9 @@ def test_a_session_that_was_signed_before_the_run_was_killed_is_taken_out_of_the
 
     with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cached_db", CACHES=CACHES):
         put("session-a", KEYS[0].new, cart=1)
-        name = f"{stored_sessions._store_class().cache_key_prefix}session-a"
+        name = f"{user_sessions._store_class().cache_key_prefix}session-a"
         caches["default"].set(name, {"with": "the old hash"})
-        assert stored_sessions.resign(database, KEYS)["already"] == 1
+        assert user_sessions.resign(database, KEYS)["already"] == 1
         assert caches["default"].get(name) is None
 
 
@@ -217,7 +217,7 @@ def test_sessions_that_are_too_many_for_one_statement_are_written_fewer_at_a_tim
         return rows(self, query, params, **more)
 
     monkeypatch.setattr(Database, "rows", slow)
-    assert stored_sessions.resign(database, KEYS)["resigned"] == 7
+    assert user_sessions.resign(database, KEYS)["resigned"] == 7
     assert sizes == [7, 3, 1, 1, 1, 1, 1, 1, 1]
 
 
@@ -229,12 +229,12 @@ def test_drop_ends_what_the_new_key_has_not_signed_and_leaves_what_refers_to_it(
     put("session-b", KEYS[0].new, cart=2)
     database.execute("CREATE TABLE cart (of varchar(40) REFERENCES django_session ON DELETE CASCADE)")
     database.execute("INSERT INTO cart VALUES ('session-a')")
-    counts = stored_sessions.drop(database, KEYS[0].new)
+    counts = user_sessions.drop(database, KEYS[0].new)
     assert (counts["dropped"], counts["already"]) == (1, 1)
     assert database.rows("SELECT count(*) FROM cart") == [(1,)]
     assert (read("session-a", KEYS[0].old), read("session-b")) == ({}, {"cart": 2})
     assert Session.objects.get(pk="session-a").session_data == ""
-    assert stored_sessions.drop(database, KEYS[0].new)["dropped"] == 0
+    assert user_sessions.drop(database, KEYS[0].new)["dropped"] == 0
 
 
 def enter(schema: str, password: str) -> str:
@@ -262,13 +262,13 @@ def test_the_sessions_of_every_tenant_are_signed_again_with_its_own_users(
 
     hashes = {schema: enter(schema, f"of {schema}") for schema in tenants}
     assert why({"current": KEYS[0].old}) == ""
-    assert stored_sessions.resign(database, KEYS)["resigned"] == 2
+    assert user_sessions.resign(database, KEYS)["resigned"] == 2
     assert connection.schema_name == "public"
     for schema in tenants:
         connection.set_schema(schema)
         assert read("session-a")[HASH_SESSION_KEY] == hashes[schema]
     connection.set_schema("public")
-    assert stored_sessions.drop(database, "another secret")["dropped"] == 2
+    assert user_sessions.drop(database, "another secret")["dropped"] == 2
     assert [held_in_schema(database, schema, "session-a") for schema in tenants] == ["", ""]
 
 
@@ -284,5 +284,5 @@ def test_if_a_router_needs_a_request_the_sessions_are_in_the_default_database() 
     from django.test import override_settings
 
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.NeedsRequest"]):
-        assert stored_sessions.database_alias() == "default"
-    assert stored_sessions.database_alias() == "default"
+        assert user_sessions.database_alias() == "default"
+    assert user_sessions.database_alias() == "default"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.stored_sessions import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.user_sessions import (
     SigningKeys,
     signing_keys,
     spellings,

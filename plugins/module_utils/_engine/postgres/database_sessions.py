@@ -14,7 +14,7 @@ from typing import Any, cast
 from ..._errors.base import RotationError
 from ..._errors.services import SessionsOpen
 from .connection import APPLICATION_NAME, Database
-from .session_types import DatabaseSession
+from .database_session_types import DatabaseSession
 
 POLL = 0.2
 # Of pg_stat_activity, as ``build_session`` takes them.

@@ -10,10 +10,10 @@ from .._errors.database import DatabaseConnectFailed
 from .host_task import HostTask, ModuleResult
 
 
-def wait_for_sessions(task: HostTask) -> ModuleResult:
+def wait_for_database_sessions(task: HostTask) -> ModuleResult:
     """Wait until the sessions have closed, and report those that are left. Raise E_SESSIONS."""
     from .._engine.application import django_project
-    from .._engine.postgres import sessions
+    from .._engine.postgres import database_sessions
     from .._engine.postgres.connection import Database
     from .._options.application_start import start_application
 
@@ -31,7 +31,7 @@ def wait_for_sessions(task: HostTask) -> ModuleResult:
                 continue
             databases.append(stack.enter_context(contextlib.closing(database)))
         patience = 0 if task.check_mode else params["timeout"]
-        left = sessions.wait_until_gone(databases, params["allowed"], patience)
+        left = database_sessions.wait_until_gone(databases, params["allowed"], patience)
     if left and params["left"] == "refuse" and not task.check_mode:
-        raise sessions.build_sessions_error(left, patience)
+        raise database_sessions.build_sessions_error(left, patience)
     return {"changed": False, "sessions": left}
