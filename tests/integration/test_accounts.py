@@ -99,7 +99,7 @@ def test_a_value_in_another_format_in_a_column_of_tokens_is_no_plain_text(databa
     listed = [f"secrets.a:{number}" for number in range(1, 6)]
     (left,) = census.Census(database, [target], keyring, b"k", leave_alone=listed).take()
     (finding,) = census_findings.left_alone([left], {})
-    assert finding.facts == {"count": 4, "rows": ", ".join(listed[:4])}, "a key of another service is no words"
+    assert finding.fields == {"count": 4, "rows": ", ".join(listed[:4])}, "a key of another service is no words"
     settled = settlements.parse({name: {"unreadable": "nobody reads it"} for name in listed[:4]})
     assert census_findings.left_alone([left], settled) == []
 

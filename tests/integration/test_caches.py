@@ -51,7 +51,7 @@ def test_plan_and_checklist_name_each_cache_that_outlives_the_processes(cached: 
     assert made.code == 0, "a cache table is no unexplained ciphertext:\n" + made.text
     text = " ".join(made.text.split())
     for words in (
-        "CACHES[default]: a cache (DatabaseCache, table django_cache) outlives the processes: what it holds under the",
+        "CACHES[default]: a cache (DatabaseCache, table django_cache) outlives the processes: its values under the old",
         "The sessions are in it: everybody is logged out.",
         "CACHES[files]: a cache (FileBasedCache, folder /var/tmp/food_cache) outlives the processes",
         "CACHES[redis]: a cache (RedisCache) outlives the processes",

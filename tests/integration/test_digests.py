@@ -105,7 +105,7 @@ def opened(database: Database, found: Any, ring: Keyring, processes: Any = None)
 
 
 def kept_of(found: target_survey.Survey) -> list[tuple[str, str]]:
-    return [(each.column, each.facts["setting"]) for each in found.findings.of("kept")]
+    return [(each.column, each.fields["setting"]) for each in found.findings.of("kept")]
 
 
 def fill(database: Database, ring: Keyring, sql_type: str, computed: Callable[[str], str]) -> None:
@@ -209,7 +209,7 @@ def test_an_index_of_an_empty_value_that_has_no_token_is_named(
     fill(database, keyring, sql_type, lambda value: written.format(mac("old-secret", value).hex()))
     database.execute("INSERT INTO secrets VALUES (10, NULL, %s, NULL)", (written.format(mac(blank, "").hex()),))
     found = survey(database, keyring)
-    told = [each for each in left_out(database, found) if each["notice"].startswith("made of an empty value")]
+    told = [each for each in left_out(database, found) if each["kind"] == "blank"]
     assert [each["column"] for each in told] == ["secrets.searched"] * (blank == "old-secret")
 
 
@@ -324,7 +324,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     found = survey(database, keyring)
     assert not found.findings.of("silent")
     database.execute("UPDATE secrets SET searched = md5(searched)")
-    assert [(each.column, each.facts) for each in survey(database, keyring).findings.of("silent")] == [
+    assert [(each.column, each.fields) for each in survey(database, keyring).findings.of("silent")] == [
         ("secrets.searched", {"field": "a_fernet_library.BlindIndexField"})
     ]
 
@@ -397,7 +397,7 @@ def left_stale(
         ),
     )
     found = refusals.find_staying(application, application.census(destination, searched=True))
-    return [(each.column, each.facts) for each in found if each.kind.code == "E_STALE_DIGESTS"]
+    return [(each.column, each.fields) for each in found if each.kind.code == "E_STALE_DIGESTS"]
 
 
 def write_phones(database: Database, ring: Keyring, computed: Callable[[str], str]) -> list[str]:
@@ -731,7 +731,7 @@ def test_a_key_of_which_it_is_not_known_how_it_is_made_stops_the_rotation_before
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
     found = survey(database, ring)
     application = opened(database, found, ring)
-    told = [one["notice"] for one in plan.notices(database, found.found, ring) if one["column"] == "secrets.searched"]
+    told = [each.what for each in plan.catalog_findings(database, found.found, ring) if each.kind.name == "next_value"]
     assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
     if refused:
         with pytest.raises(RotationError, match=refused):

@@ -70,7 +70,7 @@ def names(found: target_survey.Survey) -> set[str]:
 
 
 def unproved(found: target_survey.Survey) -> list[tuple[str, int]]:
-    return [(each.column, each.facts["tokens"]) for each in found.findings.of("unproved")]
+    return [(each.column, each.fields["tokens"]) for each in found.findings.of("unproved")]
 
 
 def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]:
@@ -79,8 +79,12 @@ def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]
 
 
 def left_out(database: Database, found: target_survey.Survey) -> list[dict[str, str]]:
-    plan.left_out(database, found)
+    plan.put_left_out(database, found)
     return [each.as_notice() for each in found.findings.with_text(stops=False)]
+
+
+def kinds_of_catalog(database: Database, found: target_survey.Survey, ring: Keyring) -> set[str]:
+    return {each.kind.name for each in plan.catalog_findings(database, found.found, ring)}
 
 
 def one(database: Database, sql_type: str, *values: Any) -> None:
@@ -533,8 +537,8 @@ def test_a_row_that_violates_a_constraint_stops_the_rotation_before_its_first_wr
     one(database, "text", token(keyring), None)
     database.execute(f"CREATE TABLE kept AS SELECT * FROM secrets; {table} DROP TABLE kept")
     database.execute(sql.format(leaf=leaf))
-    notices = {notice["notice"] for notice in plan.notices(database, survey(database, keyring).found, keyring)}
-    assert ("constraint that is NOT VALID" in notices) is ("NOT VALID" in sql)
+    kinds = kinds_of_catalog(database, survey(database, keyring), keyring)
+    assert ("unvalidated_constraint" in kinds) is ("NOT VALID" in sql)
     told_where_the_server_refuses(
         database, keyring, stops, r"E_COLUMN_TIED: secrets.a .*NOT VALID: .*VALIDATE CONSTRAINT", "SQLSTATE 23"
     )
@@ -727,7 +731,7 @@ def test_a_partition_may_have_triggers_of_its_own(database: Database, keyring: K
     )
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
     found = survey(database, keyring).found
-    assert "update trigger" in {notice["notice"] for notice in plan.notices(database, found, keyring)}
+    assert "update_trigger" in {each.kind.name for each in plan.catalog_findings(database, found, keyring)}
     assert catalog.update_triggers(database, found[0].table) == ["own"]
 
 
@@ -756,8 +760,8 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
         database.execute("ALTER TABLE swapping_owner ADD PRIMARY KEY (id)")
         found = survey(database, keyring)
         assert names(found) == {"swapping_customer.secret", "swapping_owner.secret"}
-        told = [(notice["column"], notice["notice"]) for notice in plan.notices(database, found.found, keyring)]
-        assert told == [("swapping_owner.secret", "in no model")]
+        told = [(each.column, each.kind.name) for each in plan.catalog_findings(database, found.found, keyring)]
+        assert told == [("swapping_owner.secret", "no_model")]
     finally:
         database.execute("DROP TABLE swapping_customer; DROP TABLE IF EXISTS swapping_owner")
 
@@ -887,13 +891,12 @@ def test_a_column_too_short_for_a_new_token_stops_a_plan(
     sealed = token(keyring)
     one(database, f"varchar({len(sealed) + 4})", sealed, token(keyring, ""))
     found = survey(database, keyring)
-    assert not [notice for notice in plan.notices(database, found.found, keyring) if "too short" in notice["notice"]]
+    assert "too_short" not in kinds_of_catalog(database, found, keyring)
     real = keyring.cipher(SCHEME, "current")
     longer = SimpleNamespace(open_all=real.open_all, seal=lambda inside: real.seal(inside) + b"12345")
     monkeypatch.setattr(keyring, "_ciphers", {SCHEME: {"current": longer, "pending": longer}})
-    told = {notice["notice"]: notice.get("code") for notice in plan.notices(database, found.found, keyring)}
-    short = f"too short: it holds {len(sealed) + 4} characters, and a new token needs {len(sealed) + 5}"
-    assert told[short] == "E_TOKEN_TOO_LONG"
+    told = {each.kind.code: each.fields for each in plan.catalog_findings(database, found.found, keyring)}
+    assert told["E_TOKEN_TOO_LONG"] == {"table": "secrets", "limit": len(sealed) + 4, "needed": len(sealed) + 5}
 
 
 @pytest.mark.parametrize(
@@ -1154,7 +1157,7 @@ def test_a_relation_by_a_token_stops_the_rotation(
         found = survey(database, keyring)
     finally:
         database.execute("DROP TABLE secrets_read")
-    tied = [(each.column, each.facts["found"]) for each in found.findings.of("tied")]
+    tied = [(each.column, each.fields["found"]) for each in found.findings.of("tied")]
     by_models = "is bound to {} by a relation of the models, and its new value would be another than that one's"
     assert ("secrets.serial", by_models.format("secrets_read.device_id")) in tied
     assert ("secrets_read.device_id", by_models.format("secrets.serial")) in tied
@@ -1166,9 +1169,9 @@ def test_tokens_that_two_columns_share_are_named_by_both(database: Database, key
     one(database, "text", *(token(keyring, f"S{number}") for number in range(3)))
     database.execute("ALTER TABLE secrets ADD COLUMN copied text, ADD COLUMN own text")
     database.execute("UPDATE secrets SET copied = a, own = %s", (token(keyring, "another"),))
-    (told,) = [each for each in left_out(database, survey(database, keyring)) if "copies" in each["notice"]]
-    assert told["column"] == "secrets.a"
-    assert told["notice"].startswith("has copies of tokens in secrets.copied, 3 among the values looked at")
+    (told,) = [each for each in left_out(database, survey(database, keyring)) if each["kind"] == "same_tokens"]
+    assert (told["column"], told["facts"]) == ("secrets.a", {"other": "secrets.copied"})
+    assert " 3 " in told["notice"]
 
 
 def test_a_format_without_a_mark_is_found_behind_values_of_a_lost_key(database):

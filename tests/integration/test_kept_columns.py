@@ -59,7 +59,7 @@ def look(database: Database, keyring: Keyring, **options: object) -> list[tuple[
     survey = target_survey.find(database, "auto", (), keyring)
     assert (survey.found, [held.name for held in survey.fixed]) == ([], ["secrets.a"])
     found = kept_columns.findings(database, survey.fixed, keyring, **options)
-    return [(each.kind.code, each.facts) for each in found]
+    return [(each.kind.code, each.fields) for each in found]
 
 
 WRITTEN: dict[str, Callable[[str], str]] = {

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import SparseLook
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.known_surveys import KnownSurveys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -145,7 +146,7 @@ def test_what_one_task_leaves_out_or_notes_the_next_one_does_not_know(look: Look
             assert not survey.findings.of("sparse")
             assert not survey.hashes
             survey.found = []
-            survey.findings.put("sparse", "secrets.b", found="x")
+            survey.findings.put("secrets.b", SparseLook("x"))
             survey.hashes.append("secrets.b")
 
 

@@ -567,7 +567,7 @@ def test_a_token_under_a_rotated_key_stops_by_row_in_a_column_whose_own_key_is_n
     survey = target_survey.find(database, "auto", (), keyring)
     assert (survey.found, [held.name for held in survey.fixed]) == ([], ["secrets.a"])
     (found,) = kept_columns.findings(database, survey.fixed, keyring)
-    assert (found.kind.code, found.facts) == ("E_TOKEN_INSIDE", {"count": 1, "rows": "secrets.a:1200"})
+    assert (found.kind.code, found.fields) == ("E_TOKEN_INSIDE", {"count": 1, "rows": "secrets.a:1200"})
     for accepted in ("secrets.a", "secrets.a:1200"):
         settled = settlements.parse({accepted: {"unreadable": "nobody needs it"}})
         assert kept_columns.findings(database, survey.fixed, keyring, settled) == []
@@ -601,7 +601,7 @@ def test_a_text_with_too_much_that_begins_like_a_token_is_named(database: Databa
     tally = take(database, target(database, "plain"), keyring)
     assert (tally.classes, tally.layers) == ({"current": 2}, {})
     (found,) = census_findings.notable([tally])
-    assert (found.kind.name, found.facts) == ("unsearched", {"count": 1, "rows": "secrets.a:1"})
+    assert (found.kind.name, found.fields) == ("unsearched", {"count": 1, "rows": "secrets.a:1"})
     assert not found.kind.stops
 
 
@@ -698,7 +698,7 @@ def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     before = take(database, held, keyring)
     assert before.classes == {"current": 1}
     (found,) = census_findings.notable([before])
-    assert (found.column, found.facts) == ("secrets.a", {"count": 1, "rows": "secrets.a:0"})
+    assert (found.column, found.fields) == ("secrets.a", {"count": 1, "rows": "secrets.a:0"})
     assert not found.kind.stops
     rewrite(database, [held], keyring, "pending")
     after = take(database, held, keyring)
@@ -760,7 +760,7 @@ def test_no_more_rows_of_tokens_with_blanks_are_kept_than_are_shown(database: Da
     fill(database, "text", [sealed(keyring, "plain", ("current",)) + b"\n"] * 20)
     tally = take(database, target(database, "plain"), keyring)
     assert (tally.loose.count, tally.loose.first) == (20, ["0", "1", "2", "3", "4"])
-    assert census_findings.notable([tally])[0].facts["rows"].endswith("secrets.a:4 and 15 more")
+    assert census_findings.notable([tally])[0].fields["rows"].endswith("secrets.a:4 and 15 more")
 
 
 def test_a_column_in_which_each_token_has_a_line_break_is_found(database: Database, keyring: Keyring) -> None:

@@ -357,7 +357,7 @@ def test_what_has_the_value_of_a_rotated_key_is_rotated_with_it_or_stops(site: S
     made = site.play("plan")
     text = " ".join(made.text.split())
     assert made.code == 2, made.text
-    assert "TOKEN_KEY, a variable of the env file, shares a value with SECRET_KEY" in text
+    assert "TOKEN_KEY, a variable of the .env file, shares a value with SECRET_KEY" in text
     assert "[{name: SECRET_KEY}, {name: TOKEN_KEY}]" in text
     assert "PARTNER_KEYS, a setting of the application, shares a value with SECRET_KEY" in text
     assert shared not in made.text

@@ -623,7 +623,7 @@ def test_an_attribute_of_which_the_application_reads_none_of_the_values_that_the
 
     def refused(ignore: Collection[str] = ()) -> dict[str, int]:
         found = model_reading.planned(targets, ring("current"), ignore)
-        return {each.column: each.facts["count"] for each in found if each.kind.code == "E_VALUES_REFUSED"}
+        return {each.column: each.fields["count"] for each in found if each.kind.code == "E_VALUES_REFUSED"}
 
     assert refused() == {}
     app.key.secret = "strange"
@@ -900,6 +900,7 @@ def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops
     stops = [each for each in model_reading.planned(found_in(connectors), ring("current"), ignored) if each.kind.stops]
     assert [each.as_notice() for each in stops] == [
         {
+            "kind": "round_trip",
             "column": "reading.Account.worded",
             "notice": f"a text through the application's own reading.Account.worded {lost}",
             "todo": stops[0].todo,

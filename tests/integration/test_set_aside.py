@@ -59,7 +59,7 @@ def fill(database: Database, values: Sequence[str], key: str = "PRIMARY KEY") ->
 def set_aside(database: Database, ring: Keyring, expected: str = "") -> list[tuple[str, str, object]]:
     survey = target_survey.find(database, "auto", (), ring, NOT_OURS)
     found = outside_columns.set_aside(database, survey, ring, expected)
-    return [(each.kind.code, each.column, each.facts["count"]) for each in found]
+    return [(each.kind.code, each.column, each.fields["count"]) for each in found]
 
 
 @pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
@@ -128,4 +128,4 @@ def test_a_table_without_a_key_whose_first_values_are_under_a_key_that_stays_is_
     fill(database, [*(seal(ring, "sha256_of_secret_key") for _ in range(MANY)), seal(ring)], key="")
     survey = target_survey.find(database, "auto", (), ring)
     (found,) = kept_columns.findings(database, survey.fixed, ring)
-    assert (found.kind.code, found.facts["count"]) == ("E_MIXED_KEYS", 1)
+    assert (found.kind.code, found.fields["count"]) == ("E_MIXED_KEYS", 1)

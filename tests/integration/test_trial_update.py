@@ -12,6 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import trial_update
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import ColumnTied
 
 from .conftest import Site
 from .test_engine import SCHEME, fill, keyring  # noqa: F401  # a fixture
@@ -44,7 +45,7 @@ def findings(database: Database, keyring: Keyring, *tied: str) -> list[Finding]:
     columns = [{"table": "secrets", "column": name, "scheme": SCHEME} for name in ("a", "b")]
     survey = target_survey.find(database, [*columns, "auto"], (), keyring)
     for column in tied:
-        survey.findings.put("tied", column, found="", advice="")
+        survey.findings.put(column, ColumnTied(column=column, found="", advice=""), kind="tied")
     return list(trial_update.findings(database, survey, keyring))
 
 

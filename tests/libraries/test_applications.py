@@ -175,9 +175,9 @@ def test_the_plan_finds_everything_with_zero_configuration(applications: Applica
     assert models["former_people.name"] == "people.Former"
     counts = {"current": 30, "previous": 0, "plaintext": 0, "nested": 0, "unreadable": 0, "empty": 0}
     assert plan["targets"][0]["classes"] == counts
-    notices = {(notice["column"], notice["notice"]) for notice in plan["notices"]}
-    assert ("archive.people.name", "in no model") in notices
-    assert ("auditing.api_token", "named like a secret, and nothing in it is a token of a known scheme") in notices
+    notices = {(notice["column"], notice["kind"]) for notice in plan["notices"]}
+    assert ("archive.people.name", "no_model") in notices
+    assert ("auditing.api_token", "secret_name") in notices
     assert not (applications.folder / ".key_rotation").exists(), "a look makes no key material"
     text = applications.plan_file.read_text()
     assert "Person 1" not in text
@@ -320,18 +320,18 @@ def test_what_a_person_must_know_of_a_column_is_a_notice(applications: Applicati
     assert done.returncode != 0
     assert "guarded: row-level security hides rows of guarded from this role (E_ROW_SECURITY)" in done.stdout
     plan = applications.plan()
-    found = {(notice["column"], notice["notice"]) for notice in plan["notices"]}
+    found = {(notice["column"], notice["kind"]) for notice in plan["notices"]}
     assert {
-        ("noted.token", "unique constraint"),
+        ("noted.token", "unique_constraint"),
         ("noted.token", "index"),
-        ("noted.token", "update trigger"),
-        ("noted.token", "generated column"),
-        ("parted.token", "partitioned table"),
-        ("guarded.token", "row-level security"),
+        ("noted.token", "update_trigger"),
+        ("noted.token", "generated_column"),
+        ("parted.token", "partitioned_table"),
+        ("guarded.token", "row_security"),
     } <= found
     assert not [column for column, _ in found if column.startswith("parted_") or column == "noted.copy"]
-    todo = {notice["notice"]: notice["todo"] for notice in plan["notices"]}
-    assert "BYPASSRLS" in todo["row-level security"]
+    todo = {notice["kind"]: notice["todo"] for notice in plan["notices"]}
+    assert "BYPASSRLS" in todo["row_security"]
     applications.sql(f"DROP OWNED BY {applications.database}_role; DROP ROLE {applications.database}_role")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .._errors.env_file import listed_by
+from .._errors.env_file import EnvKeyMissing, listed_by
 from . import plan, refusals, under_new_keys
 from .application import function_pairs, key_uses, own_command
 from .discovery import (
@@ -20,7 +20,8 @@ from .discovery import (
     survey_findings,
     unlisted_keys,
 )
-from .discovery.findings import KINDS, Finding, Findings
+from .discovery.finding_facts import ScanCutOff
+from .discovery.findings import Finding, Findings, Notice
 from .discovery.layer_classes import NESTED
 from .proof import census_findings
 from .proof.value_classes import UNOPENED
@@ -81,8 +82,8 @@ def create_plan(
 def _unset(application: Application, names: Collection[str], line: str) -> list[Finding]:
     """The keys that the .env file does not set."""
     listed = listed_by(key["name"] for key in application.keys)
-    facts = {"path": application.keys_from, "line": line, "listed": listed}
-    return [Finding(KINDS["key_missing"], name, {"name": name, **facts}) for name in names]
+    path = application.keys_from
+    return [Finding.of(name, EnvKeyMissing(name=name, path=path, line=line, listed=listed)) for name in names]
 
 
 def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
@@ -105,7 +106,7 @@ def _commands(application: Application) -> list[Finding]:
     """The command that will re-encrypt, or those of the application that could."""
     found = Findings()
     for name in [application.command.name] if application.command else own_command.candidates():
-        found.put("by_command" if application.command else "own_command", name)
+        found.put_kind("by_command" if application.command else "own_command", name)
     return found.with_text(stops=False)
 
 
@@ -113,8 +114,8 @@ def _cut_off(application: Application) -> list[Finding]:
     """That a search for uses of the keys ended at one of its limits."""
     if not application.code.is_cut_off:
         return []
-    limits = {"files": key_uses.MOST_FILES, "seconds": int(key_uses.MOST_SECONDS)}
-    return [Finding(KINDS["scan_cut_off"], "the application's code", limits)]
+    limits = ScanCutOff(key_uses.MOST_FILES, int(key_uses.MOST_SECONDS))
+    return [Finding.of("the application's code", limits)]
 
 
 def _proposed_keys(
@@ -140,20 +141,21 @@ def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dic
     return scheme_proposal.propose(columns, code.candidates, described.schemes, described.targets)
 
 
-def _notices(application: Application, found: Sequence[Finding]) -> list[dict[str, str]]:
+def _notices(application: Application, findings: Sequence[Finding]) -> list[Notice]:
     """The findings, what the databases say of the targets, and what a rotation leaves out."""
-    return [
-        *(one.warning.as_notice() for one in application.other_databases),
+    all_findings = [
+        *(other.warning for other in application.other_databases),
         *plan.caches(),
-        *(each.as_notice() for each in found),
-        *_left_out(application),
+        *findings,
+        *_of_databases(application),
     ]
+    return [finding.as_notice() for finding in all_findings]
 
 
-def _left_out(application: Application) -> Iterator[dict[str, str]]:
+def _of_databases(application: Application) -> Iterator[Finding]:
     for database, survey in application.databases:
-        yield from plan.notices(database, survey.found, application.keyring)
-        plan.left_out(database, survey)
-        for each in cached_tokens.find(database, survey, application.keyring):
-            each.put(survey.findings)
-        yield from (each.as_notice() for each in survey.findings.with_text(stops=False))
+        yield from plan.catalog_findings(database, survey.found, application.keyring)
+        plan.put_left_out(database, survey)
+        for entries in cached_tokens.find(database, survey, application.keyring):
+            entries.put(survey.findings)
+        yield from survey.findings.with_text(stops=False)

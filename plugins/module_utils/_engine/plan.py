@@ -23,20 +23,20 @@ from .crypto.keyring import Keyring
 from .crypto.library_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery.accounting import PlannedKey
-from .discovery.findings import KINDS, EmptyField, Finding, FixedColumn, TypedFacts
+from .discovery.finding_facts import EmptyField, FixedColumn, NextValue, OutlivingCache, PlainIndex, TypedFacts
+from .discovery.finding_kinds import KINDS
+from .discovery.findings import Finding, Notice
 from .discovery.listed_rows import ListedRowsResult
 from .discovery.settlements import Settlements
 from .discovery.target import Target
 from .discovery.target_survey import Survey
 from .plan_document import FORMAT, content_hash, plan_hash
-from .plan_notices import NOTICES
+from .plan_notices import QUERIES
 from .postgres import catalog, sql
-from .postgres.catalog import JOURNAL
 from .postgres.connection import Database
 from .proof.census_tally import Tally
 
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
-UNKNOWN_FUNCTIONS = "functions of the application, of which it is not known whether they refuse a wrong key"
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
@@ -60,7 +60,7 @@ class PlannedTarget(TypedDict, total=False):
     under_later_keys: Mapping[int, int]
 
 
-_Typed = TypeVar("_Typed", bound=TypedFacts)
+_Facts = TypeVar("_Facts", bound=TypedFacts)
 
 
 class ColumnUnderOtherKeys(TypedDict):
@@ -83,7 +83,7 @@ class Plan:
     surveys: Sequence[Survey]
     tallies: Sequence[Tally]
     keyring: Keyring
-    notices: Iterable[Mapping[str, str]]
+    notices: Iterable[Notice]
     settlements: Settlements = field(default_factory=dict)
     keys: Sequence[PlannedKey] = ()
     proposed: KeyEntries = ()
@@ -94,7 +94,7 @@ class Plan:
 
     def as_document(self) -> dict[str, object]:
         """The plan as a document of plain values, with its hash."""
-        notices = sorted(self.notices, key=lambda notice: (notice["column"], notice["notice"]))
+        notices = sorted(self.notices, key=lambda notice: (notice["column"], notice["kind"], notice["notice"]))
         document = {
             "format": FORMAT,
             "ready": not any("code" in notice for notice in notices),
@@ -103,7 +103,7 @@ class Plan:
             "empty_fields": [{"column": column, "field": each.field} for column, each in self._typed(EmptyField)],
             "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
             "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
-            **({"command": [self.command.as_planned()]} if self.command else {}),
+            "command": [self.command.as_planned()] if self.command else [],
             "keys": list(self.keys),
             "schemes": self._schemes(),
             "notices": notices,
@@ -123,10 +123,10 @@ class Plan:
         targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
 
-    def _typed(self, kind: type[_Typed]) -> list[tuple[str, _Typed]]:
+    def _typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
         """The columns of one kind of finding in their order, each with its facts."""
-        found = (each for survey in self.surveys for each in survey.findings.typed(kind))
-        return sorted(found, key=lambda each: (each[0], astuple(each[1])))
+        typed = (each for survey in self.surveys for each in survey.findings.typed(facts))
+        return sorted(typed, key=lambda each: (each[0], astuple(each[1])))
 
     def _under_other_keys(self) -> list[ColumnUnderOtherKeys]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
@@ -201,41 +201,25 @@ def _describe_scheme(described: object) -> object:
     return described
 
 
-def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
-    """What the catalogue says that a person must know before the rotation."""
+def catalog_findings(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[Finding]:
+    """What the catalog says about targets, and a person must know before the rotation."""
     for target in targets:
-        for notice, todo, query in NOTICES:
+        for kind, query in QUERIES.items():
             if database.rows(query, (target.table.regclass, target.column), table=target.table.label):
-                yield {"column": target.name, "notice": notice, "todo": todo}
+                yield Finding(KINDS[kind], target.name)
         needed = _length_needed(database, target, keyring) if target.limit else 0
-        if needed > (target.limit or needed):
-            yield {
-                "column": target.name,
-                "notice": f"too short: it holds {target.limit} characters, and a new token needs {needed}",
-                "todo": "Widen the column, by a migration of the application, before the rotation.",
-                "code": TokenTooLong.code,
-            }
-        for each in dict.fromkeys(each for each in target.derived if each.secret in keyring.names):
-            if asks := each.asks(keyring.secret(keyring.base, each.secret)):
-                yield {
-                    "column": target.table.label_of(each.column),
-                    "notice": f"computed with {each.secret}, whose next value must be {asks[0]}",
-                    "todo": f"Give it such a type and bytes in {variable_of('keys')}: it must be {', '.join(asks)}.",
-                }
+        if target.limit and needed > target.limit:
+            table, column = target.table.label, target.column
+            yield Finding.of(target.name, TokenTooLong(table=table, column=column, limit=target.limit, needed=needed))
+        for recipe in dict.fromkeys(recipe for recipe in target.derived if recipe.secret in keyring.names):
+            if needs := recipe.asks(keyring.secret(keyring.base, recipe.secret)):
+                column = target.table.label_of(recipe.column)
+                yield Finding.of(column, NextValue(recipe.secret, needs[0], ", ".join(needs)))
         scheme = keyring.schemes[target.scheme]
         if not scheme.format.authenticated:
-            yield {
-                "column": target.name,
-                "notice": UNKNOWN_FUNCTIONS if scheme.functions else "a format without authentication",
-                "todo": f"Stop every writer for the whole rotation. The table {JOURNAL} keeps account of its progress; "
-                "drop it when no rotation is open.",
-            }
+            yield Finding(KINDS["unknown_functions" if scheme.functions else "unauthenticated"], target.name)
         if target.model == target.table.label:
-            yield {
-                "column": target.name,
-                "notice": "in no model",
-                "todo": "It is still rotated: find out which program reads it, and restart that too.",
-            }
+            yield Finding(KINDS["no_model"], target.name)
 
 
 def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
@@ -250,26 +234,25 @@ def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
     return 0
 
 
-def left_out(database: Database, survey: Survey) -> None:
-    """Find what a rotation does not touch and a person must see to."""
+def put_left_out(database: Database, survey: Survey) -> None:
+    """Put down what a rotation leaves unchanged and a person must handle."""
     for column in survey.blank():
-        survey.findings.put("blank", column)
+        survey.findings.put_kind("blank", column)
     for column, target in survey.plain_indexes():
-        survey.findings.put("plain_index", column, target=target)
+        survey.findings.put(column, PlainIndex(target))
     for view in catalog.unfilled(database):
-        survey.findings.put("unseen", view, why="a materialized view that was never refreshed")
-    secret_names(survey)
+        survey.findings.put_kind("unseen", view)
+    put_secret_names(survey)
 
 
-def caches() -> Iterator[dict[str, str]]:
-    """Caches of the application that keep what they hold when its processes end."""
-    for each in lasting_caches.lasting():
-        facts = {"kind": each.kind, "advice": each.advice}
-        yield Finding(KINDS["cache"], f"CACHES[{each.alias}]", facts).as_notice()
+def caches() -> Iterator[Finding]:
+    """Caches of the application that keep their entries when its processes end."""
+    for cache in lasting_caches.lasting():
+        yield Finding.of(f"CACHES[{cache.alias}]", OutlivingCache(cache.kind, cache.advice))
 
 
-def secret_names(survey: Survey) -> None:
-    """Find columns named like a secret in which nothing opens."""
+def put_secret_names(survey: Survey) -> None:
+    """Put down columns named like a secret in which no key decrypts anything."""
     known = {
         *(target.name for target in survey.found),
         *survey.findings.columns(),
@@ -280,4 +263,4 @@ def secret_names(survey: Survey) -> None:
             name = table.label_of(column.name)
             secret = _SECRET_NAME.search(column.name) and column.type not in catalog.UUIDS
             if secret and name not in known and table.name not in _DJANGO_TABLES:
-                survey.findings.put("secret_name", name)
+                survey.findings.put_kind("secret_name", name)

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from .._errors.discovery import TokenDigestStored
 from .application import django_project
 from .discovery import proposal, settlements, survey_findings, target_survey
-from .discovery.findings import DigestsOfTokens, Finding, TypedFacts, refuse, unsettled
+from .discovery.findings import Finding, FindingFacts, refuse, unsettled
 from .postgres.connection import Database
 from .proof import census_findings
 from .proof.census_result import RowsNeeding
@@ -137,14 +138,14 @@ def _find_unexplained(application: Application, database: Database, survey: targ
     from .discovery import accounting, token_digests
 
     digests = token_digests.find(database, survey, application.keyring)
-    explained = {each.column for each in digests if _are_all_digests(each.typed)}
+    explained = {each.column for each in digests if _are_all_digests(each.facts)}
     columns = accounting.columns(database, survey, application.settlements)
     left = [each for each in columns if each.kind.name != "unexplained" or each.column not in explained]
     return [*left, *unsettled(digests, application.settlements)]
 
 
-def _are_all_digests(facts: TypedFacts | None) -> bool:
-    return isinstance(facts, DigestsOfTokens) and facts.count == facts.looked_at
+def _are_all_digests(facts: FindingFacts | None) -> bool:
+    return isinstance(facts, TokenDigestStored) and facts.count == facts.looked_at
 
 
 def find_doubtful(application: Application) -> list[Finding]:

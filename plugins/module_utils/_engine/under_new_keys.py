@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from .._errors.application import DjangoSetup
+from .._errors.discovery import ColumnTied, DerivedFromKeys
+from .._errors.keys import NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
-from .discovery.findings import KINDS, Finding, Findings, FixedColumn, KeptHash, refuse, unsettled
+from .discovery.finding_facts import FixedColumn, KeptHash, StartUntried
+from .discovery.findings import Finding, Findings, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
 
@@ -73,11 +76,11 @@ def start_findings(application: Application) -> list[Finding]:
     own = application.started.statements
     written = report.refused_but(own.templates if own else ())
     if written:
-        return [Finding(KINDS["start_writes"], keys, {"statements": ", ".join(written)})]
+        return [Finding.of(keys, StartWrites(column=keys, statements=", ".join(written)))]
     if report.check:
-        return [Finding(KINDS["start_checks"], keys, {"place": report.check.place})]
+        return [Finding.of(keys, StartChecks(column=keys, place=report.check.place))]
     if report.failure and report.refused:  # by what it writes under its own keys too
-        return [Finding(KINDS["start_untried"], keys, {"place": report.failure.place})]
+        return [Finding.of(keys, StartUntried(report.failure.place))]
     if report.failure:
         error = report.failure.as_error()
         if not isinstance(error, DjangoSetup):
@@ -92,7 +95,8 @@ def _starts_under_new_keys(application: Application) -> bool:
 
 def _new_keys_refused(application: Application, place: str) -> Finding:
     """That the application does not start with new values of its keys."""
-    return Finding(KINDS["new_keys_refused"], ", ".join(sorted(application.keyring.names)), {"place": place})
+    keys = ", ".join(sorted(application.keyring.names))
+    return Finding.of(keys, NewKeysRefused(column=keys, place=place))
 
 
 def attributes_of_keys(application: Application, ignore: Collection[str]) -> list[Finding]:
@@ -147,7 +151,7 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         before, after = now.setting(name), there.setting(name)
         if before != after and name in columns:
             what = f"the salt of {name}" if "." in name else f"the setting {name}"
-            found.put("made_of_keys", columns[name], found=what)
+            found.put(columns[name], DerivedFromKeys(column=columns[name], found=what))
         elif before == after and name in shared:
             found.add(shared_values.of_setting(name, shared[name]))
     return unsettled(found.with_text(stops=True), application.settlements)
@@ -206,7 +210,8 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(each.column)
         if why and column not in found.columns():
-            found.put("tied", column, found=f"is computed with {why}", advice=_sentence(advice))
+            error = ColumnTied(column=column, found=f"is computed with {why}", advice=_sentence(advice))
+            found.put(column, error, kind="tied")
     return found.with_text(stops=True)
 
 

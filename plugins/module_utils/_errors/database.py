@@ -267,4 +267,4 @@ class TokenTooLong(RotationError):
     limit: int
     needed: int
     problem = "{table}.{column} holds at most {limit} characters, and a new token needs {needed}"
-    remedy = "Widen the column."
+    remedy = "Widen the column with a migration of the application, then run the same command again."

@@ -12,6 +12,7 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, surveys_of
 
 if TYPE_CHECKING:
+    from .._engine.discovery.findings import Notice
     from .._engine.rotation import Application
 
 
@@ -41,7 +42,7 @@ def make_plan(task: HostTask) -> ModuleResult:
     return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}
 
 
-def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[dict[str, str]]:
+def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[Notice]:
     """Yield what the application's own models read and write differently than a rotation needs."""
     from .._engine import under_new_keys
     from .._engine.proof import model_reading
@@ -50,6 +51,7 @@ def _reading_notices(application: Application, left_out: Collection[str]) -> Ite
         found = model_reading.planned(application.read, application.keyring, left_out)
         found += under_new_keys.attributes_of_keys(application, left_out)
     except RotationError as exc:
-        yield {"column": "the application", "notice": exc.what, "todo": exc.todo, "code": exc.code}
+        place = "the application"
+        yield {"kind": "reading", "column": place, "notice": exc.what, "todo": exc.todo, "code": exc.code}
         return
     yield from (each.as_notice() for each in found)

@@ -17,8 +17,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import yaml
-
 from ...module_utils._engine import plan_document
 from ...module_utils._errors.approval import (
     ApprovalEnvironment,
@@ -31,11 +29,11 @@ from ...module_utils._errors.approval import (
     AuthorizationMissing,
 )
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.discovery import PlanFile
 from ...module_utils._record import sshsig
 from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, ApprovalEvidence
 from ...module_utils._system import users
 from .._task_types import TaskArguments
+from . import plan_file
 
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
@@ -57,7 +55,7 @@ def verified(
 ) -> ApprovalEvidence:
     """The approval of the plan at ``path`` for that environment, with what proves it later.
 
-    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_* or E_PLAN_FILE.
+    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_*, E_PLAN_FILE or E_PLAN_CHANGED.
     """
     plan_hash = _plan_hash(path)
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
@@ -105,15 +103,10 @@ def recorded(found: object, environment: str, signers: str | None) -> ApprovalEv
 
 def _plan_hash(path: str) -> str:
     """The hash over the plan in the file, whatever hash it states."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            found = yaml.safe_load(handle)
-        plan_document.check(found)
-    except FileNotFoundError:
-        raise ApprovalMissing(missing=f"there is no plan {path}", advice=_MAKE) from None
-    except (OSError, yaml.YAMLError, ValueError):
-        raise PlanFile(path=path, found="is not a plan of this collection") from None
-    return plan_document.plan_hash(found)
+    plan = plan_file.read(path)
+    if plan is None:
+        raise ApprovalMissing(missing=f"there is no plan {path}", advice=_MAKE)
+    return plan_document.plan_hash(plan)
 
 
 _MAKE = "Create the plan with the plan playbook: it shows how to approve it."

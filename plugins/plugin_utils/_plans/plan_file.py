@@ -17,6 +17,7 @@ from .._control_node.paths import path_from_inventory, state_folder
 from .._task_types import Variables
 
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
+FORMER = "an earlier version of this collection wrote it, and its hash is no longer valid"
 Plan = plan_document.PlanDocument
 
 
@@ -51,12 +52,15 @@ def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:
 
 
 def read(path: str) -> Plan | None:
-    """The plan; None if there is no file. Raises E_PLAN_FILE."""
+    """Return the plan, or None if there is no file. Raise E_PLAN_FILE if it cannot be read or is not a plan, and
+    E_PLAN_CHANGED if an earlier version of this collection wrote it."""
     if not os.path.exists(path):
         return None
     try:
         content = yaml.safe_load(_text(path))
         plan_document.check(content)
+    except plan_document.FormerPlan:
+        raise PlanChanged(path=path, difference=FORMER) from None
     except (yaml.YAMLError, ValueError):
         raise PlanFile(path=path, found="is not a plan of this collection") from None
     return dict(content)
@@ -70,8 +74,10 @@ def refuse_unready(path: str, approved: Plan) -> None:
 
 
 def refuse_other(path: str, approved: Plan, present: Plan) -> None:
-    """Raise E_PLAN_CHANGED unless the application is still as in the plan, and the plan as it was written. Neither
-    counts nor findings are compared: what stops a rotation is looked for again."""
+    """Raise E_PLAN_CHANGED if the application differs from the plan, or if the plan was edited.
+
+    Counts and findings are not compared, because a rotation searches again for what stops it.
+    """
     differences = plan_document.difference(approved, present)
     is_same = plan_document.content_hash(approved) == plan_document.content_hash(present)
     if approved.get("hash") != plan_document.plan_hash(approved) or not is_same:

@@ -8,6 +8,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from ..._errors.discovery import (
+    EncodedField,
+    IgnoredTokens,
+    KeyWithoutValue,
+    SignedValues,
+    TokenPacked,
+    UnexplainedColumn,
+)
+from ..._errors.keys import KeyTypeUnfit
 from ..application import foreign_model_encryption
 from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
@@ -27,6 +36,7 @@ from . import (
     sql_type_readers,
     unexplained,
 )
+from .finding_facts import KeyedHash, SparseLook
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .target import Target
@@ -87,7 +97,7 @@ class _Judge:
             values = [self.survey.without_tokens(self.targets[name], value) for value in values]
         sessions = self.survey.is_sessions(table)  # the checklist reports them
         if not sessions and (count := self.survey.holding(values)):
-            self.found.put("token_packed", name, count=count, looked_at=len(values))
+            self.found.put(name, TokenPacked(column=name, count=count, looked_at=len(values)))
             return
         if name in self.decided:
             return
@@ -107,17 +117,18 @@ class _Judge:
         if signed and signed.stops:
             _put_signed(self.found, name, signed, len(values))
         elif signed and is_explained:
-            self.survey.findings.put("sparse", name, found=f"{signed.number} of {len(values)} values are {signed.by}")
+            look = SparseLook(f"{signed.number} of {len(values)} values are {signed.by}")
+            self.survey.findings.put(name, look)
         elif name not in self.fields and not (name in self.digests and judged.count < FEW_DIGESTS):
             self._put_verdict(name, judged, values)
 
     def _put_verdict(self, name: str, judged: unexplained.Explanation, values: Sequence[Any]) -> None:
         if judged.verdict == unexplained.SPARSE:
-            self.survey.findings.put("sparse", name, found=_format_verdict(judged, values))
+            self.survey.findings.put(name, SparseLook(_format_verdict(judged, values)))
         elif judged.verdict == unexplained.UNEXPLAINED and name in self.ignored:
-            self.found.put("ignored_tokens", name)
+            self.found.put(name, IgnoredTokens(column=name))
         elif judged.verdict == unexplained.UNEXPLAINED:
-            self.found.put("unexplained", name, found=_format_verdict(judged, values))
+            self.found.put(name, UnexplainedColumn(column=name, found=_format_verdict(judged, values)))
         elif judged.hashed and name not in self.ignored:
             self.survey.hashes.append(name)
 
@@ -136,16 +147,17 @@ def _open_columns(
 
 
 def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
-    found.put("signed", name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
+    error = SignedValues(column=name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
+    found.put(name, error)
 
 
 def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:
     """Put down the columns whose values their field encodes."""
     for name, each in fields.items():
         if name in ignored:
-            found.put("ignored_tokens", name)
+            found.put(name, IgnoredTokens(column=name))
         else:
-            found.put("encoded", name, field=each.field, found=each.found)
+            found.put(name, EncodedField(column=name, field=each.field, found=each.found))
 
 
 def _accounted(survey: Survey) -> set[str]:
@@ -237,7 +249,7 @@ def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Seq
     places = _format_uses([use for uses in made.values() for use in uses])
     for survey, columns in unnamed if made else ():
         for column in columns:
-            survey.findings.put("keyed_hash", column, keys=", ".join(made), uses=places)
+            survey.findings.put(column, KeyedHash(", ".join(made), places))
 
 
 def keys(
@@ -259,7 +271,7 @@ def keys(
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
         used_by, hashes = _format_uses(readers.get(name, ())), _hashes(surveys)
-        found.put("key_without_value", name, line=f"{{{line}}}", uses=used_by, hashes=hashes)
+        found.put(name, KeyWithoutValue(column=name, line=f"{{{line}}}", uses=used_by, hashes=hashes))
     for entry in described:
         _put_unfit_type(found, entry, surveys, keyring)
     return found.with_text(stops=True)
@@ -283,8 +295,8 @@ def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey],
             line = ", ".join(f"{member}: {each}" for member, each in fitting.items())
             is_usable = keyring.can_use(scheme, {name: sample_value(fitting) or ""})
             advice = f"Write {{{line}}} in O(keys)." if is_usable else KEEP_OR_FIT
-            facts = {"type": entry.get("type") or "token_urlsafe", "scheme": scheme, "target": target}
-            found.put("key_type_unfit", name, advice=advice, **facts)
+            key_type = entry.get("type") or "token_urlsafe"
+            found.put(name, KeyTypeUnfit(column=name, type=key_type, scheme=scheme, target=target, advice=advice))
             return
 
 
@@ -341,7 +353,9 @@ def _hashes(surveys: Sequence[Survey]) -> str:
     columns = sorted({column for survey in surveys for column in survey.findings.columns("digest", "keyed_hash")})
     if not columns:
         return ""
-    return f". Hashes in {', '.join(columns)} may be made with it: once it is rotated, a search by them finds nothing"
+    return (
+        f". Hashes in {', '.join(columns)} may be computed with it: after its rotation, a search by them finds nothing"
+    )
 
 
 def _format_uses(uses: Sequence[Use]) -> str:

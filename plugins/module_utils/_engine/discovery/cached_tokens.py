@@ -19,6 +19,7 @@ from ..postgres import sql
 from ..postgres.catalog import Table
 from ..postgres.connection import Database
 from ..value_forms.packed_values import unpacked
+from .finding_facts import CachedEntries, SessionEntries
 from .findings import Findings
 from .nesting import holding
 from .target_survey import Survey
@@ -41,11 +42,10 @@ class CachedTokens:
 
     def put(self, findings: Findings) -> None:
         """Put it down."""
-        facts = {"count": self.count, "looked_at": self.looked_at}
         if self.sessions:
-            findings.put("session_tokens", self.column, **facts, command=lasting_caches.CLEAR_SESSIONS)
+            findings.put(self.column, SessionEntries(self.count, self.looked_at, lasting_caches.CLEAR_SESSIONS))
         else:
-            findings.put("cached_tokens", self.column, **facts)
+            findings.put(self.column, CachedEntries(self.count, self.looked_at))
 
 
 class _Store(NamedTuple):

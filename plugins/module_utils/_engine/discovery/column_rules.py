@@ -81,7 +81,7 @@ class ColumnRules:
         found = rule(self.keyring, scheme, pieces, reads)
         if found.foreign and not settled:
             name = table.label_of(column.name)
-            self.findings.put("foreign", name)
+            self.findings.put_kind("foreign", name)
             opened = self.keyring.stages_of(scheme, pieces)
             self.inside[name] = [bare(one[1].plaintext) for one in opened if one is not None]
         return found

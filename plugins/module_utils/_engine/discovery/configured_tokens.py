@@ -19,12 +19,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ..._errors.counts import join_first
+from ..._errors.discovery import KeyFingerprintStored, OutOfReach
 from ..application import key_uses
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
 from ..value_forms.token_look import SHORTEST
-from .findings import KINDS, Finding
+from .finding_facts import ConfiguredCutOff
+from .findings import Finding
 from .nesting import holding
 
 MOST_FILES = 5000  # that are opened
@@ -90,7 +92,8 @@ def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> 
         for copy in filter(None, copies):
             value = value.replace(copy, "")
         if computed := [what for word, what in fingerprints.of_text(value) if not word.isdigit()]:
-            yield Finding(KINDS["key_fingerprint"], VARIABLE + name, {"found": computed[0]})
+            place = VARIABLE + name
+            yield Finding.of(place, KeyFingerprintStored(column=place, found=computed[0]))
 
 
 def places(settled: Iterable[str]) -> set[str]:
@@ -104,8 +107,8 @@ def _holding(holders: Holders, texts: Iterable[Configured]) -> list[Configured]:
 
 
 def _finding(name: str, place: str) -> Finding:
-    facts = {"why": WHY.format(place=place), "advice": ADVICE.format(quoted=json.dumps(name))}
-    return Finding(KINDS["configured"], name, facts)
+    error = OutOfReach(column=name, why=WHY.format(place=place), advice=ADVICE.format(quoted=json.dumps(name)))
+    return Finding.of(name, error, kind="configured")
 
 
 # ---- Settings --------------------------------------------------------------------------------------------------------
@@ -174,8 +177,8 @@ class ProjectFiles:
                 yield shown, text
 
     def cut_off(self) -> list[Finding]:
-        limits = {"files": MOST_FILES, "seconds": int(MOST_SECONDS)}
-        return [Finding(KINDS["configured_cut_off"], "the project's files", limits)] if self._is_cut_off else []
+        limits = ConfiguredCutOff(MOST_FILES, int(MOST_SECONDS))
+        return [Finding.of("the project's files", limits)] if self._is_cut_off else []
 
 
 def _served_folders() -> set[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..._errors.discovery import ColumnTied
 from ..application import local_files
 from . import model_evidence
 from .findings import Finding, Findings
@@ -35,5 +36,5 @@ def find(survey: Survey) -> list[Finding]:
     for table, column in places:
         if (table, column) not in decoded:
             name = table.label_of(column)
-            found.put("file_name", name, found=FOUND, advice=ADVICE.format(column=name))
+            found.put(name, ColumnTied(column=name, found=FOUND, advice=ADVICE.format(column=name)), kind="file_name")
     return found.with_text(stops=True)

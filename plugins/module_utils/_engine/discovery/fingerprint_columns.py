@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ..._errors.discovery import KeyFingerprintStored
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..postgres import catalog, sql
@@ -40,7 +41,8 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         rows = list(_sample(database, table, columns, filled))
         for place, column in enumerate(columns):
             if what := id_in([row[place] for row in rows if row[place]], fingerprints):
-                found.put("key_fingerprint", table.label_of(column.name), found=what)
+                name = table.label_of(column.name)
+                found.put(name, KeyFingerprintStored(column=name, found=what))
     return found.with_text(stops=True)
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..._errors.counts import join_first
+from ..._errors.discovery import OutOfReach
 from ..application import django_project, lasting_caches, model_fields
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Table
-from .findings import KINDS, Finding
+from .finding_facts import OtherDatabaseTried, UnreachedDatabase
+from .findings import Finding
 from .out_of_reach import SETTLE
 from .rotated_values import any_is_under_key
 
@@ -45,7 +47,7 @@ class OtherDatabase:
     def findings(self) -> list[Finding]:
         """Return what stops a rotation."""
         return [
-            Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
+            Finding.of(name, OutOfReach(column=name, why=why, advice=advice), kind="out_of_reach")
             for name, (why, advice) in self.found.items()
         ]
 
@@ -54,9 +56,9 @@ class OtherDatabase:
         """Return what a person should know of it in any case."""
         place = f"DATABASES[{self.alias}]"
         if not self.is_reached:
-            return Finding(KINDS["unreached_database"], place, {"vendor": self.vendor})
+            return Finding.of(place, UnreachedDatabase(self.vendor))
         unread = f". Not read: {join_first(self.unread, SHOWN)}" if self.unread else ""
-        return Finding(KINDS["other_database"], place, {"vendor": self.vendor, "unread": unread})
+        return Finding.of(place, OtherDatabaseTried(self.vendor, unread))
 
 
 def look(keyring: Keyring) -> list[OtherDatabase]:

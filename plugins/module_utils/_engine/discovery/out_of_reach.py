@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._errors.base import RotationError
+from ..._errors.discovery import OutOfReach
 from ..crypto.tokens import as_bytes
 from ..postgres import catalog, sql
 from ..postgres.catalog import Column, Table
@@ -14,7 +15,7 @@ from ..postgres.connection import Database
 from ..value_forms.token_look import looks_like_a_token
 from ..value_forms.value_look import SHORTEST
 from . import sql_type_readers, unexplained
-from .findings import KINDS, Finding
+from .findings import Finding
 from .settlements import Settlements
 from .target_survey import Survey
 
@@ -54,7 +55,7 @@ def _not_readable(database: Database) -> Iterator[Finding]:
     for name, what, grant in catalog.unreadable(database):
         why = f"{what} that this role may not read: it is unknown whether it needs a rotated key"
         advice = GRANT.format(grant=grant) + SETTLE.format(column=name) + OF_SCHEMA + "."
-        yield Finding(KINDS["out_of_reach"], name, {"why": why, "advice": advice})
+        yield Finding.of(name, OutOfReach(column=name, why=why, advice=advice), kind="out_of_reach")
 
 
 def _of_others(database: Database) -> dict[Table, list[Column]]:
@@ -68,7 +69,8 @@ def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
             name = table.label_of(column.name)
             if why := _what_is_in(database, survey, table, column):
                 advice = ELSEWHERE + SETTLE.format(column=name) + "."
-                yield Finding(KINDS["out_of_reach"], name, {"why": f"in a foreign table, {why}", "advice": advice})
+                error = OutOfReach(column=name, why=f"in a foreign table, {why}", advice=advice)
+                yield Finding.of(name, error, kind="out_of_reach")
 
 
 def _what_is_in(database: Database, survey: Survey, table: Table, column: Column) -> str:

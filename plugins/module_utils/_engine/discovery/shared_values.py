@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import combinations
 from typing import cast
 
+from ..._errors.discovery import SharedValue
 from ..application import encrypting_attributes
 from ..application.key_uses import Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
@@ -19,7 +20,8 @@ from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
 from ..value_forms.plain_text_look import is_word
 from . import proposal
-from .findings import KINDS, Finding
+from .finding_facts import SharedWord
+from .findings import Finding
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
@@ -52,7 +54,7 @@ def of_variables(
     """
     rotated = keyring.stages[keyring.base].values
     listed = {entry["name"]: proposal.as_listed(entry) for entry in keys}
-    what = "a variable of the env file"
+    what = "a variable of the .env file"
     for name in sorted(env.keys() - keyring.names):
         for key, value in rotated.items():
             shared = parts_of(env[name]) & parts_of(value)
@@ -62,7 +64,7 @@ def of_variables(
             if all(map(is_word, shared)):
                 encrypts = any(encrypting_attributes.is_named_so(use) for use in uses([name]).get(name, ()))
                 advice = PART_THEM.format(name=name, key=key) + not_a_key
-                word = Finding(KINDS["shared_word"], name, {"found": what, "key": key})
+                word = Finding.of(name, SharedWord(what, key))
                 yield _finding(name, what, key, advice) if encrypts else word
             elif env[name] == value:
                 entry = listed.get(key, {"name": key})
@@ -100,4 +102,4 @@ def _twins(keyring: Keyring, key: str, others: Iterable[KeySet] = ()) -> set[str
 
 
 def _finding(name: str, what: str, key: str, advice: str) -> Finding:
-    return Finding(KINDS["shared_value"], name, {"found": what, "key": key, "advice": advice})
+    return Finding.of(name, SharedValue(column=name, found=what, key=key, advice=advice))

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from ..._errors.discovery import OutOfReach
 from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.connection import Database
-from .findings import KINDS, Finding
+from .findings import Finding
 from .key_copies import KeyCopies
 from .nesting import holding
 from .target_survey import Survey
@@ -66,4 +67,5 @@ def _name(database: Database, definition: catalog.Definition) -> str:
 def _finding(database: Database, definition: catalog.Definition, subject: _Subject, what: str) -> Finding:
     name = _name(database, definition)
     advice = (subject.advice + SETTLE).format(statement=definition.statement, quoted=json.dumps(name))
-    return Finding(KINDS["definition"], name, {"why": subject.why.format(what=what), "advice": advice})
+    error = OutOfReach(column=name, why=subject.why.format(what=what), advice=advice)
+    return Finding.of(name, error, kind="definition")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..._errors.discovery import FilesOpen, FilesUnderKey, FilesUnexplained
 from ..application import file_storages, local_files
 from ..application.file_storages import FileStorage
 from ..crypto.keyring import Keyring
@@ -17,6 +18,7 @@ from ..postgres.connection import Database
 from ..value_forms.packed_values import LONGEST
 from ..value_forms.value_look import ENCRYPTED_DOCUMENT, Look, look_at
 from . import row_samples
+from .finding_facts import FilesElsewhere, FilesUnread, OwnStorage
 from .findings import Finding, Findings, unsettled
 from .rotated_values import any_is_under_key
 from .settlements import Settlements
@@ -38,9 +40,9 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         if place in storages or not local_files.is_encrypted_by_model(field):
             continue
         if names and not files:
-            found.put("files_unread", table.label_of(column), count=len(names))
+            found.put(table.label_of(column), FilesUnread(len(names)))
         if not local_files.is_local(field):
-            found.put("files_elsewhere", table.label_of(column), storage=file_storages.path_of(field.storage.__class__))
+            found.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
     return [*found.with_text(stops=True), *found.with_text(stops=False)]
 
 
@@ -64,16 +66,17 @@ def _names(database: Database, table: Table, column: str) -> list[str]:
 
 def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
     """Put down the most certain finding about a column's files."""
-    facts = {"looked_at": len(files)}
+    looked_at = len(files)
     looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
     if opened := sum(any_is_under_key([data], keyring) for data in files):
-        found.put("files_open", column, count=opened, **facts)
+        found.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
     elif storage and storage.reads:
-        found.put("files_under_key", column, storage=storage.path, key=storage.reads)
+        found.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
     elif len(looks) > SHARE * len(files):
-        found.put("files_unexplained", column, count=len(looks), found=", ".join(sorted({*looks})), **facts)
+        shown = ", ".join(sorted({*looks}))
+        found.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, found=shown))
     elif storage:
-        found.put("files", column, storage=storage.path)
+        found.put(column, OwnStorage(storage.path))
 
 
 def _is_unknown(look: Look) -> bool:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..._errors.discovery import ColumnNotFound, NoTargets, OtherKeys, UnprovedColumn, WrongKey
 from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
 from ..crypto.library_schemes import schemes_of_field
 from . import proposal
 from .column_types import WRITTEN
-from .findings import Finding, Findings, FixedColumn, UnprovedValues, unsettled
+from .finding_facts import FixedColumn, UnprovedValues
+from .findings import Finding, Findings, unsettled
 from .settlements import NONE, Settlements
 from .target_survey import Survey
 
@@ -19,42 +21,48 @@ from .target_survey import Survey
 def findings_of(
     surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE, line: str = ""
 ) -> list[Finding]:
-    """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
-    where the keys are from, ``line`` lists the keys to rotate by their names in the .env file, if these are known."""
+    """Return the findings that show that the targets are not complete, unless a person has settled them.
+
+    ``source`` says where the keys are from. ``line`` lists the keys to rotate by their names in the .env file, if these
+    are known.
+    """
     found = any(survey.found for survey in surveys)
     known = Findings()
     for table, column in nowhere(surveys):
-        known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
+        name = f"{table}.{column}"
+        known.put(name, ColumnNotFound(column=name, types=", ".join(WRITTEN)))
     for each in [each for survey in surveys for each in survey.findings.with_text(stops=True)]:
-        if each.kind.name == "unproved":
-            kind, library = _why_unproved(each, surveys, keyring)
-            known.put(kind, each.column, **each.facts, settings=library, source=source)
+        if isinstance(each.facts, UnprovedValues):
+            known.put(each.column, _why_unproved(each.column, each.facts, surveys, keyring, source))
         elif found or each.kind.name != "plain":
-            known.put(each.kind.name, each.column, **each.facts)
+            known.add(each)
     fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
     if fixed and not found:
         settings = settings_of(surveys, keyring)
         line = line if line and settings else proposal.line(proposal.propose(settings, {}))
-        known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
+        known.put("", OtherKeys(count=len(fixed), settings=", ".join(sorted(settings)), line=line))
     stops = unsettled(known.with_text(stops=True), settled)
     if not found and not stops:
         tables = sum(len(survey.tables) for survey in surveys)
-        known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
+        known.put("", NoTargets(tables=tables, schemes=", ".join(keyring.schemes)))
         return known.of("no_targets")
     return stops
 
 
-def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> tuple[str, str]:
-    """The kind of finding that values are which nothing opens, and the settings of their library.
+def _why_unproved(
+    column: str, values: UnprovedValues, surveys: Sequence[Survey], keyring: Keyring, source: str
+) -> WrongKey | UnprovedColumn:
+    """Return the reason why no key decrypts the values of a column.
 
-    A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
+    A key is wrong only if the library of the field says which key must fit, and that key fits nowhere.
     """
-    field = one.typed.field if isinstance(one.typed, UnprovedValues) else ""
-    expected = [keyring.schemes[name] for name in schemes_of_field(field) if name in keyring.schemes]
+    expected = [keyring.schemes[name] for name in schemes_of_field(values.field) if name in keyring.schemes]
     fits = {target.scheme for survey in surveys for target in survey.found}
+    tokens = values.tokens
     if not expected or fits & {scheme.name for scheme in expected}:
-        return "unproved", ""
-    return "wrong_key", " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
+        return UnprovedColumn(column=column, tokens=tokens, look=values.look, advice=values.advice, source=source)
+    settings = " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
+    return WrongKey(column=column, field=values.field, tokens=tokens, settings=settings, source=source)
 
 
 def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:

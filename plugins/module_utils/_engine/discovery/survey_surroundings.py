@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from ..._errors.discovery import ColumnTied
 from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.catalog import Column, Table, word
@@ -15,7 +16,8 @@ from ..postgres.connection import Database
 from ..value_forms.token_look import SHORTEST
 from . import search_columns
 from .column_types import JsonCodec
-from .findings import Findings, KeptHash
+from .finding_facts import KeptHash, SameTokens
+from .findings import Findings
 from .survey_models import SurveyModels
 from .target import Target
 
@@ -82,19 +84,19 @@ class SurveySurroundings:
         }
         for one, other in combinations(proved, 2):
             if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
-                self.findings.put("same_tokens", one, other=other, count=len(common))
+                self.findings.put(one, SameTokens(other, len(common)))
         for target in self.found:
             tokens = proved.get(target.name, ())
             if tokens and not isinstance(target.kind, JsonCodec) and self._is_repeated(target):
-                self.findings.put("repeated_in_rows", target.name)
+                self.findings.put_kind("repeated_in_rows", target.name)
             if len(tokens) > 1 and all(token.startswith(_TIMELESS) for token in tokens):
-                self.findings.put("timeless", target.name)
+                self.findings.put_kind("timeless", target.name)
 
     def _is_repeated(self, target: Target) -> bool:
         return catalog.is_repeated(self.database, target.table, target.column, target.type)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
-        self.findings.put("tied", column, found=what, advice=todo)
+        self.findings.put(column, ColumnTied(column=column, found=what, advice=todo), kind="tied")
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Find columns that are computed from the plaintexts of a table's targets."""
@@ -110,10 +112,10 @@ class SurveySurroundings:
         inside = [column for column in self.tables[table] if column.name in documents]
         self._put_down_digests(table, [columns[name] for name in found.unknown])
         for name in search_columns.among(self.database, table, inside):
-            self.findings.put("digest", table.label_of(name))
+            self.findings.put_kind("digest", table.label_of(name))
         for name, setting in found.kept:
             if setting:
-                self.findings.put_typed(table.label_of(name), KeptHash(setting))
+                self.findings.put(table.label_of(name), KeptHash(setting))
         self.findings.drop("silent", {table.label_of(column) for column in found.explained})
         for target in targets:
             derived = tuple(found.made.get(target.column, ()))
@@ -124,9 +126,9 @@ class SurveySurroundings:
         for column in columns:
             name, field = table.label_of(column.name), self.models.hash_column(table, column)
             if field is None:
-                self.findings.put("digest", name)
+                self.findings.put_kind("digest", name)
             elif field:
-                self.findings.put_typed(name, KeptHash(field))
+                self.findings.put(name, KeptHash(field))
 
     def _look_for_digests_apart(self) -> None:
         """Find columns in tables of rows that belong to those with tokens.

@@ -10,8 +10,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..._errors.database import TableKey
+from ..._errors.database import RowSecurity, TableKey
+from ..._errors.discovery import (
+    ColumnPlain,
+    ColumnTied,
+    ColumnType,
+    IgnoredOpen,
+    IgnoredTokens,
+    KeyPair,
+    OutOfReach,
+    TargetMissed,
+    UnprovedField,
+)
 from ..._errors.options import InvalidScheme, InvalidTarget
+from ..._errors.values import UnsupportedFormat
 from ..application import lasting_caches
 from ..application.model_fields import ModelTables
 from ..crypto.derivation import members
@@ -39,7 +51,8 @@ from .column_sample import (
     read_values,
 )
 from .column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
-from .findings import EmptyField, Findings, FixedColumn, UnprovedValues
+from .finding_facts import EmptyField, FixedColumn, UnprovedValues
+from .findings import Findings
 from .nesting import holding
 from .plaintext_rules import PlaintextRule
 from .scheme_match import match_scheme
@@ -51,19 +64,18 @@ from .target import Target
 AUTO = "auto"  # instead of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 _SAYS_KEY = re.compile(r"KEY|SECRET|SALT|TOKEN|PASSWORD")  # a setting with which an application may sign
-_GENERATED = {
-    "found": "is a generated column, and follows the column from which it is computed",
-    "advice": "Take it out of O(targets), and list that one.",
-}
+_GENERATED = "is a generated column, and follows the column from which it is computed"
+_LIST_SOURCE = "Remove it from O(targets), and list that column instead."
 IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated in them, with other text around it"
 IN_TEXT_ADVICE = (
     "The rotation would leave that token unreadable: describe how the application writes it in O(schemes). "
 )
-COPY = {
-    "why": "a copy of tokens in a materialized view, which a rotation leaves under the old keys",
-    "advice": "Drop it before the rotation. Or REFRESH MATERIALIZED VIEW after it: if it is accepted that nothing in "
-    'it can be read until then, O(settlements): {"table.column": {unreadable: "why"}}.',
-}
+COPY = "a copy of tokens in a materialized view, which a rotation leaves under the old keys"
+REFRESH_COPY = (
+    "Drop it before the rotation. Or REFRESH MATERIALIZED VIEW after it: if it is accepted that nothing in it can be "
+    "read "
+    'until then, O(settlements): {"table.column": {unreadable: "why"}}.'
+)
 IN_JSON = ("json", "jsonb")
 NO_TEXT = (*UUIDS, *BITS, LARGE_OBJECT)  # types in whose text no token is
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
@@ -104,7 +116,7 @@ def find(
     if AUTO not in entries:
         for target in survey.found:
             if target.name not in listed:
-                survey.findings.put("missed", target.name)
+                survey.findings.put(target.name, TargetMissed(column=target.name))
     survey.look_around()
     return survey
 
@@ -134,7 +146,7 @@ class Survey:
         self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
         self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
         for label in sorted({table.label for table in self.tables if table.guarded}):
-            self.findings.put("guarded", label)
+            self.findings.put(label, RowSecurity(column=label))
         there = ModelTables(database.alias, {name for table in self.tables for name in table.names})
         keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
         self._models = SurveyModels(there, keys)
@@ -169,7 +181,7 @@ class Survey:
         if column.generated or column.type in NO_TEXT:  # the first follows the column that it is made of
             return
         if column.name in lasting_caches.COLUMNS and self.is_cache(table):
-            self.findings.put("cached", name)
+            self.findings.put_kind("cached", name)
             return
         if column.type not in KINDS:
             self._look_at_unwritable(table, column)
@@ -177,12 +189,12 @@ class Survey:
         hinted = self._hinted(table, column)
         sample = self._sample(table, column, hinted)
         if sample.rule is None and any(map(is_under_key_pair, sample.pieces)):
-            self.findings.put("paired", name)
+            self.findings.put(name, KeyPair(column=name))
         elif table.copy:
             if sample.scheme in self._keyring.schemes or sample.looks_encrypted:
-                self.findings.put("copy", name, **COPY)
+                self.findings.put(name, OutOfReach(column=name, why=COPY, advice=REFRESH_COPY), kind="copy")
         elif sample.scheme in self._keyring.fixed:
-            self.findings.put_typed(name, FixedColumn(sample.scheme))
+            self.findings.put(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
@@ -245,9 +257,9 @@ class Survey:
             return
         name = table.label_of(column.name)
         if table.copy:
-            self.findings.put("copy", name, **COPY)
+            self.findings.put(name, OutOfReach(column=name, why=COPY, advice=REFRESH_COPY), kind="copy")
         else:
-            self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
+            self.findings.put(name, ColumnType(column=name, type=column.type, types=", ".join(WRITTEN)))
 
     def _hinted(self, table: Table, column: Column) -> set[str]:
         """Return the schemes that the models name for a column. A scheme of its own is added to the keyring."""
@@ -278,21 +290,22 @@ class Survey:
         name, field = table.label_of(column.name), self._models.encrypting_field(table, column)
         if signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
-            self.findings.put("format", name, count=count, description=each.what, advice=each.todo)
+            error = UnsupportedFormat(column=name, count=count, description=each.what, advice=each.todo)
+            self.findings.put(name, error)
         elif sample.looks_encrypted:
             facts = _unproved(samples, pieces, field or "")
             if holding(self._keyring, self._keyring.schemes, pieces):
                 facts = replace(facts, look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
-            self.findings.put_typed(name, facts)
+            self.findings.put(name, facts)
             self.unopened[name] = [*pieces, *(match["token"] for match in map(AROUND.match, pieces) if match)]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             if self._holds_values(table, column, document=document):
-                self.findings.put("silent", name, field=field)
+                self.findings.put(name, UnprovedField(column=name, field=field))
             else:
-                self.findings.put_typed(name, EmptyField(field))
+                self.findings.put(name, EmptyField(field))
         elif _may_be_plain(column) and self._holds_values(table, column):
-            self.findings.put("plain", name)
+            self.findings.put(name, ColumnPlain(column=name))
 
     def _fixed(self, table: Table, column: Column, scheme: str) -> None:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
@@ -318,7 +331,8 @@ class Survey:
 
     def leave(self, table: Table, column: Column) -> None:
         """Leave a column alone, as a person decided, and check whether the keys that are to be rotated open it."""
-        kind = "ignored"
+        name = table.label_of(column.name)
+        error: IgnoredOpen | IgnoredTokens | None = None
         if column.type in KINDS and not column.generated:
             samples = self._sampler.sample(table, column, every=False)
             held = self._sampler.as_it_holds(column, samples)
@@ -326,10 +340,13 @@ class Survey:
             scheme = match_scheme(samples, held, self._keyring, ())
             pieces = (piece for value in samples for piece in pieces_of(held, value))
             if scheme in self._keyring.schemes:
-                kind = "ignored_open"
+                error = IgnoredOpen(column=name)
             elif scheme is None and any(map(looks_like_a_token, pieces)):
-                kind = "ignored_tokens"
-        self.findings.put(kind, table.label_of(column.name))
+                error = IgnoredTokens(column=name)
+        if error:
+            self.findings.put(name, error)
+        else:
+            self.findings.put_kind("ignored", name)
 
     def _find_rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
         """Return the plaintext rule of a column."""
@@ -340,7 +357,7 @@ class Survey:
         try:
             self.found.append(self._target(table, column, held_as))
         except TableKey:
-            self.findings.put("keyless", table.label_of(column.name), table=table.label)
+            self.findings.put(table.label_of(column.name), TableKey(table=table.label))
 
     def without_tokens(self, target: Target, value: Any) -> Any:
         """Remove the tokens from a value, or from a member of an array.
@@ -387,7 +404,9 @@ class Survey:
                     if name in {target.name for target in self.found}:
                         raise InvalidTarget(index=index, found=f"names {name} again")
                     if column.generated:
-                        self.findings.put("tied", name, **_GENERATED)
+                        self.findings.put(
+                            name, ColumnTied(column=name, found=_GENERATED, advice=_LIST_SOURCE), kind="tied"
+                        )
                         return
                     named = bool(keyring.schemes[scheme].json_members)
                     markers = {keyring.schemes[scheme].marker} - {b""}

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from ..._errors.discovery import TokenDigestStored
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_text_or_bytes
 from ..crypto.wrappers import unbase64
@@ -23,7 +24,7 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database
 from . import row_samples
-from .findings import DigestsOfTokens, Finding, Findings
+from .findings import Finding, Findings
 from .search_recipes import HASHES, WRITTEN, possible_keys
 from .target import Target
 from .target_survey import Survey
@@ -105,7 +106,9 @@ def _look(
     for matches, tried in ((plain, rows), (keyed, rows[:KEYED_ROWS])):
         for (column, target, words), count in _most_common(matches):
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
-            found.put_typed(table.label_of(column.name), DigestsOfTokens(target.name, words, count, looked_at))
+            name = table.label_of(column.name)
+            digests = TokenDigestStored(column=name, target=target.name, found=words, count=count, looked_at=looked_at)
+            found.put(name, digests)
 
 
 def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..._errors.discovery import OtherKeys
 from ..crypto.derivation import members
 from ..crypto.schemes import of_keys
 from ..value_forms.value_look import looks_encrypted
-from .findings import KINDS, Finding
+from .findings import Finding
 from .target_survey import Survey
 
 
@@ -55,5 +56,5 @@ def finding(unproved: Finding, others: UnlistedKeys, line: str) -> Finding:
     """
     settle = f'{{{unproved.column}: {{not_ours: "reason"}}}}'
     keep = "" if others.nested else f". Or keep them: O(settlements): {settle}"
-    facts = {"settings": ", ".join(sorted(others.keys)), "line": line + keep}
-    return Finding(KINDS["other_keys"], unproved.column, {"count": 1, **facts})
+    error = OtherKeys(count=1, settings=", ".join(sorted(others.keys)), line=line + keep)
+    return Finding.of(unproved.column, error)

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ..._errors.by_code import build_error
 from ..._errors.counts import join_first
-from ..._errors.values import ValuesEncryptedTwice, ValuesNotCurrent
+from ..._errors.values import PlainUnclear, UnsupportedFormat, ValuesEncryptedTwice, ValuesLeftAlone, ValuesNotCurrent
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding, refuse
+from ..discovery.finding_facts import LaterKeys, LooseTokens, NestedTokens, StayingPlain, UnsearchedTexts
+from ..discovery.finding_kinds import KINDS
+from ..discovery.findings import Finding, FindingFacts, refuse
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, ListedRows
 from ..discovery.settlements import Settlements
@@ -24,7 +27,7 @@ from .census_tally import Rows, Tally
 from .value_classes import INSIDES, KEPT_KEY, OTHER_SCHEME, PLAINTEXT, TOKEN_IN_TEXT, UNOPENED
 
 SHOWN = 12  # in one message
-NO_FACTS: Mapping[str, str] = {}
+RowFinding = Callable[[int, str], FindingFacts]  # the facts of so many rows, of which the first ones are in a text
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
@@ -43,10 +46,16 @@ def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED
             count, rows = find_odd([others], value_class.__eq__)
             if count:
                 rows += _by_look(tally) if value_class == PLAINTEXT else ""
-                facts, keys = {"count": count, "rows": rows}, others.examples[value_class]
-                listed = list_rows(tally.target, value_class, count, keys)
-                found.append(Finding(KINDS[value_class], tally.target.name, facts, listed))
+                listed = list_rows(tally.target, value_class, count, others.examples[value_class])
+                found.append(Finding.of(tally.target.name, _facts_of(value_class, count, rows), listed=listed))
     return found
+
+
+def _facts_of(value_class: str, count: int, rows: str) -> FindingFacts:
+    """The facts of a finding about a class of values. All errors of these classes have the same two."""
+    if value_class == NESTED:
+        return NestedTokens(count, rows)
+    return build_error(KINDS[value_class].code, count=count, rows=rows)
 
 
 def list_rows(target: Target, value_class: str, count: int, keys: Sequence[str]) -> ListedRows:
@@ -67,8 +76,8 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
     """Yield findings for values in a recognized format that is not the format of their column."""
     for other, names in tally.formats.items():
         shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
-        facts = {"count": len(names), "description": other.what, "advice": other.todo}
-        yield Finding(KINDS["format"], shown, facts, list_rows(tally.target, "format", len(names), names))
+        error = UnsupportedFormat(column=shown, count=len(names), description=other.what, advice=other.todo)
+        yield Finding.of(shown, error, listed=list_rows(tally.target, "format", len(names), names))
 
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
@@ -76,8 +85,12 @@ def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     found = []
     for tally in tallies:
         rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
-        found += findings_of_rows("left_alone", tally.target, Rows(len(rows), rows))
+        found += findings_of_rows(tally.target, Rows(len(rows), rows), _left_alone)
     return found
+
+
+def _left_alone(count: int, rows: str) -> FindingFacts:
+    return ValuesLeftAlone(count=count, rows=rows)
 
 
 def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
@@ -88,9 +101,14 @@ def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Findin
         reason = settled[tally.target.name].reason if tally.target.mixed and tally.target.name in settled else None
         for look, rows in sorted(tally.looks.items() if reason is not None else ()):
             accepted = look not in plain_text_look.UNCLEAR or re.search(rf"\b{look}\b", reason or "", re.IGNORECASE)
-            kind = "stays_plain" if accepted else "plain_unclear"
-            found += findings_of_rows(kind, tally.target, rows, {"look": look})
+            found += findings_of_rows(tally.target, rows, _plain(tally.target.name, look, bool(accepted)), look)
     return found
+
+
+def _plain(column: str, look: str, accepted: bool) -> RowFinding:
+    if accepted:
+        return lambda count, rows: StayingPlain(count, rows, look)
+    return lambda count, rows: PlainUnclear(column=column, count=count, rows=rows, look=look)
 
 
 def _by_look(tally: Tally) -> str:
@@ -105,10 +123,10 @@ def notable(tallies: Sequence[Tally]) -> list[Finding]:
     return [
         finding
         for tally in tallies
-        for kind, rows in (("loose", tally.loose), ("unsearched", tally.unsearched))
-        for finding in findings_of_rows(kind, tally.target, rows)
+        for facts, rows in ((LooseTokens, tally.loose), (UnsearchedTexts, tally.unsearched))
+        for finding in findings_of_rows(tally.target, rows, facts)
     ] + [
-        Finding(KINDS["later_keys"], tally.target.name, {"found": format_later_keys(tally.later_keys)})
+        Finding.of(tally.target.name, LaterKeys(format_later_keys(tally.later_keys)))
         for tally in tallies
         if tally.later_keys
     ]
@@ -119,13 +137,14 @@ def format_later_keys(counts: Mapping[int, int]) -> str:
     return ", ".join(f"{count} under key {number}" for number, count in sorted(counts.items()))
 
 
-def findings_of_rows(kind: str, target: Target, rows: Rows, facts: Mapping[str, str] = NO_FACTS) -> list[Finding]:
-    """One finding with the count of rows and the first ones; none if there are no rows."""
+def findings_of_rows(target: Target, rows: Rows, facts_of: RowFinding, detail: str = "") -> list[Finding]:
+    """Return one finding with the count of rows and the first ones, or an empty list if there are no rows. The file of
+    rows names the ``detail`` after the kind."""
     if not rows.count:
         return []
-    listed = list_rows(target, " ".join((kind, *facts.values())), rows.count, rows.listed)
-    shown = {"count": rows.count, "rows": format_rows(target.name, rows), **facts}
-    return [Finding(KINDS[kind], target.name, shown, listed)]
+    found = Finding.of(target.name, facts_of(rows.count, format_rows(target.name, rows)))
+    value_class = f"{found.kind.name} {detail}".rstrip()
+    return [replace(found, listed=list_rows(target, value_class, rows.count, rows.listed))]
 
 
 def format_rows(column: str, rows: Rows) -> str:

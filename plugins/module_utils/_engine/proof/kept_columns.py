@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..._errors.values import UnreadableValues, ValuesHoldTokens, ValuesUnderRotatedKey
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.findings import Finding
@@ -19,7 +20,7 @@ from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
 from ..discovery.target import Target
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
-from .census_findings import findings_of_rows
+from .census_findings import RowFinding, findings_of_rows
 from .census_tally import Rows
 from .page_tokens import open_kept, open_other
 from .table_pages import PageRequest, by_table, pages
@@ -46,15 +47,26 @@ def findings(
                 for row, kind in _look(target, [values[place] for _, values in page], keyring, expected):
                     if not _is_accepted(settled, kind, target.name, rows[row]):
                         found[target.name, kind].add(rows[row])
-    facts = {target.name: {"kept": ", ".join(sorted(_settings(target, keyring)))} for target in columns}
+    kept = {target.name: ", ".join(sorted(_settings(target, keyring))) for target in columns}
     return [
         each
         for target in columns
         for kind in ACCEPTED_BY
         for each in findings_of_rows(
-            kind, target, found[target.name, kind], facts[target.name] if kind == MIXED_KEYS else {}
+            target,
+            found[target.name, kind],
+            _facts_of(kind, target.name, kept[target.name]),
+            kept[target.name] if kind == MIXED_KEYS else "",
         )
     ]
+
+
+def _facts_of(kind: str, column: str, kept: str) -> RowFinding:
+    if kind == MIXED_KEYS:
+        return lambda count, rows: ValuesUnderRotatedKey(column=column, count=count, rows=rows, kept=kept)
+    if kind == TOKEN_INSIDE:
+        return lambda count, rows: ValuesHoldTokens(count=count, rows=rows)
+    return lambda count, rows: UnreadableValues(count=count, rows=rows)
 
 
 def _settings(target: Target, keyring: Keyring) -> set[str]:

@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 
+from ..._errors.discovery import ListOrder
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.key_entry import KeyEntries
 from ..crypto.keyring import Keyring
@@ -35,7 +36,7 @@ def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[
     }
     found = Findings()
     for column, (name, number) in numbers.items():
-        found.put("list_order", column, name=name, number=number)
+        found.put(column, ListOrder(column=column, name=name, number=number))
     return found.with_text(stops=True)
 
 

@@ -23,6 +23,7 @@ from ..._errors.application import (
     ApplicationReads,
     ApplicationWrites,
     RoundTripFailed,
+    ValuesRefused,
     VerifyEncryption,
 )
 from ..._errors.base import RotationError
@@ -33,7 +34,8 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding
+from ..discovery.finding_kinds import KINDS
+from ..discovery.findings import Finding
 from ..discovery.target import Target
 from ..postgres.catalog import Table
 from ..postgres.connection import SEE_LOG
@@ -212,9 +214,14 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
 def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> list[Finding]:
     """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
-    broken = [Finding(KINDS["round_trip"], trip["name"], {**trip}) for trip in found["broken"]]
+    broken = [
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], found=trip["found"])) for trip in found["broken"]
+    ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
-    refused = [Finding(KINDS["refused"], one["name"], {**one}) for one in found["refused"]]
+    refused = [
+        Finding.of(values["name"], ValuesRefused(name=values["name"], count=values["count"]))
+        for values in found["refused"]
+    ]
     return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 

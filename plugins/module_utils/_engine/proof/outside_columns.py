@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from ..._errors.discovery import SetAsideOpen
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..discovery.column_sample import ClosedColumn
@@ -23,7 +24,7 @@ from ..postgres import catalog, sql
 from ..postgres.connection import Database
 from . import census_findings
 from .census import Census
-from .census_findings import findings_of_rows
+from .census_findings import RowFinding, findings_of_rows
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 
@@ -74,7 +75,11 @@ def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: st
     for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
         for closed in columns:
             for target, rows in _found(database, survey, closed, keyring, stages):
-                yield from findings_of_rows("set_aside_open", target, rows, {"by": by})
+                yield from findings_of_rows(target, rows, _set_aside(target.name, by), by)
+
+
+def _set_aside(column: str, by: str) -> RowFinding:
+    return lambda count, rows: SetAsideOpen(column=column, count=count, rows=rows, by=by)
 
 
 def tried(survey: Survey, keyring: Keyring) -> set[str]:

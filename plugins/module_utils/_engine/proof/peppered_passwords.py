@@ -12,8 +12,9 @@ import secrets
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
+from ..._errors.discovery import PasswordPepper
 from ..application import password_hashers
-from ..discovery.findings import KINDS, Finding
+from ..discovery.findings import Finding
 from ..discovery.target_survey import Survey
 from ..postgres import sql
 from ..postgres.connection import Database
@@ -48,7 +49,9 @@ def findings(parts: Sequence[tuple[Database, Survey]], now: Hashing, there: Hash
     hashes = now.hash_password(password, asked)
     refused = hashes.keys() - (there.accepts_password(password, hashes) if hashes else ())
     return [
-        Finding(KINDS["peppered"], name, {"hashers": ", ".join(password_hashers.path_of(own[one]) for one in lost)})
+        Finding.of(
+            name, PasswordPepper(column=name, hashers=", ".join(password_hashers.path_of(own[one]) for one in lost))
+        )
         for name, each in sorted(used.items())
         if (lost := [one for one in each if one in refused])
     ]

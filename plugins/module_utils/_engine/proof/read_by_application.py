@@ -10,30 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 
+from ..._errors.values import UnreadableValues, ValuesUnderUnlistedKey
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding
+from ..discovery.findings import Finding
 from ..discovery.target import Target
 from .model_readers import ModelReader, by_model
 from .model_reading import row_of
 from .value_text import text_of
 
 ROWS = 5  # of those that a finding names
-UNREADABLE = "unreadable"
 
 
 def explain(found: Sequence[Finding], targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
-    """Return the findings. Those about unreadable values have the true reason if the application reads them."""
+    """Return the findings, with the true reason for unreadable values that the application reads."""
     by_name = {target.name: target for target in targets}
-    return [
-        replace(each, kind=KINDS["unlisted_key"])
-        if each.kind.name == UNREADABLE and each.listed and _reads(by_name[each.column], each.listed.keys, keyring)
-        else each
-        for each in found
-    ]
+    return [_explain(finding, by_name, keyring) for finding in found]
+
+
+def _explain(finding: Finding, by_name: Mapping[str, Target], keyring: Keyring) -> Finding:
+    error, listed = finding.facts, finding.listed
+    if not (isinstance(error, UnreadableValues) and listed and _reads(by_name[finding.column], listed.keys, keyring)):
+        return finding
+    return Finding.of(finding.column, ValuesUnderUnlistedKey(count=error.count, rows=error.rows), listed=listed)
 
 
 def _reads(target: Target, rows: Sequence[str], keyring: Keyring) -> bool:

@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..._errors.discovery import RepeatedToken
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, as_bytes
@@ -37,7 +38,7 @@ def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
             repeated = _repeated([each for each in readers if each.targets], keyring)
             for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
-                found.put("repeated_token", column, name=name)
+                found.put(column, RepeatedToken(column=column, name=name))
     return found.with_text(stops=True)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..._errors.values import StaleDigests
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding, unsettled
+from ..discovery.findings import Finding, unsettled
 from ..discovery.layer_classes import TWO_LAYERS
 from ..discovery.listed_rows import ListedRows
 from ..discovery.settlements import Settlements
@@ -68,6 +69,7 @@ def findings(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
 
 def _finding(target: Target, column: str, count: DigestCount) -> Finding:
     name, stale = target.table.label_of(column), count.stale
-    facts = {"count": stale.count, "looked_at": count.held, "rows": format_rows(name, stale)}
+    rows = format_rows(name, stale)
+    error = StaleDigests(column=name, count=stale.count, looked_at=count.held, rows=rows)
     listed = ListedRows(target.table.label, word(column), KIND, stale.count, stale.listed)
-    return Finding(KINDS[KIND], name, facts, listed)
+    return Finding.of(name, error, listed=listed)

@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..._errors.discovery import DependsOnKey
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
-from ..discovery.findings import KINDS, Finding
+from ..discovery.findings import Finding
 from ..discovery.target import Target
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
@@ -75,7 +76,8 @@ def _is_established(reader: ModelReader, opened: set[str]) -> bool:
 def _finding(reader: ModelReader) -> Finding:
     columns = ", ".join(reader.targeted or [f"{reader.table}.{name}" for name in reader.column_names])
     advice = ("" if reader.targets else UNLISTED) + SIGNS + format_ignored([reader.full_name])
-    return Finding(KINDS["depends_on_key"], reader.full_name, {"columns": columns, "advice": advice})
+    error = DependsOnKey(column=reader.full_name, columns=columns, advice=advice)
+    return Finding.of(reader.full_name, error)
 
 
 def _questions(

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..._errors.database import StatementFailed
+from ..._errors.discovery import ColumnTied
 from ..crypto.keyring import Keyring
-from ..discovery.findings import KINDS, Finding, unsettled
+from ..discovery.findings import Finding, unsettled
 from ..discovery.target import Target
 from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
@@ -75,7 +76,8 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
         else:
             continue
         for target in group.members:
-            yield Finding(KINDS["tied"], target.name, {"found": found, "advice": advice})
+            error = ColumnTied(column=target.name, found=found, advice=advice)
+            yield Finding.of(target.name, error, kind="tied")
 
 
 def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyring) -> _TrialUpdate:

@@ -67,8 +67,8 @@ SIGNATURES = (
     ),
     Signature(
         "django_fernet",
-        "in the format of django-fernet: a Fernet token whose key is made, for each row, of a salt in the value "
-        "and a secret that the application passes at run time",
+        "in the format of django-fernet: a Fernet token whose key is derived, for each row, from a salt in the "
+        "value and a secret that the application passes at run time",
         "The secret is in no setting: " + _FUNCTIONS + " that know it, with binary: true.",
         _looks(rb".{16}" + FERNET + rb"\Z"),
         re.compile(r"^django_fernet\."),

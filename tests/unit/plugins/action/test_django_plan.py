@@ -18,7 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans.plan_fi
 def document(**changed: Any) -> dict[str, Any]:
     """A plan as the host makes it."""
     made = {
-        "format": 1,
+        "format": plan_document.FORMAT,
         "targets": [
             {
                 "column": "profile.name",
@@ -35,8 +35,12 @@ def document(**changed: Any) -> dict[str, Any]:
         "under_other_keys": [],
         "empty_fields": [{"column": "profile.later", "field": "lib.EncryptedTextField"}],
         "settlements": [],
+        "left_alone": [],
+        "command": [],
         "schemes": {"encryption_manager": {"format": "fernet"}},
-        "notices": [{"column": "profile.name", "notice": "index", "todo": "Žádný krok: nothing to do."}],
+        "notices": [
+            {"kind": "index", "column": "profile.name", "notice": "index", "todo": "Žádný krok: nothing to do."}
+        ],
         **changed,
     }
     return {**made, "hash": plan_document.plan_hash(made)}
@@ -180,7 +184,13 @@ def test_a_refusal_on_the_host_is_the_result_and_writes_nothing(make, host, path
     assert yaml.safe_load(path.read_text()) == document()
 
 
-STOPPING = {"column": "a.b", "notice": "opens under nothing", "todo": "Describe it.", "code": "E_UNPROVED"}
+STOPPING = {
+    "kind": "unproved",
+    "column": "a.b",
+    "notice": "opens under nothing",
+    "todo": "Describe it.",
+    "code": "E_UNPROVED",
+}
 
 
 def test_a_plan_that_something_stops_is_written_and_fails_with_all_of_it(make, host, path):
@@ -257,7 +267,7 @@ def test_a_plan_is_matched_in_a_dry_run_too(make, host):
         ({"empty_fields": []}, "profile.later is gone"),
         (
             {"schemes": {"encryption_manager": {"format": "fernet_256"}}},
-            "scheme encryption_manager is described otherwise",
+            "scheme encryption_manager has another description",
         ),
     ],
 )
@@ -270,6 +280,18 @@ def test_an_application_that_is_otherwise_is_refused_with_the_difference(make, h
     assert told in result["msg"]
     assert str(path) in result["msg"]
     assert path.read_bytes() == before
+
+
+def test_a_plan_of_an_earlier_version_is_to_be_created_and_reviewed_again(make, path):
+    """Its hash was over the texts of its findings, and they had no kind."""
+    make()
+    tampered(path, lambda found: found.update(format=1))
+    tampered(path, lambda found: found["notices"][0].pop("kind"))
+    result = make("django_plan_info")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_CHANGED")
+    assert "reviewed" in result["error"]["todo"]
+    assert make()["changed"] is True, "the plan playbook writes it again"
+    assert make("django_plan_info")["changed"] is False
 
 
 def tampered(path: Path, change) -> None:
@@ -333,7 +355,7 @@ def test_a_file_that_is_no_plan_is_refused_before_the_host_is_asked(make, host, 
         "7",
         "targets: x",
         "[unclosed",
-        "{format: 1, targets: [], under_other_keys: [], empty_fields: [], schemes: null}",
+        "{format: 2, targets: [], under_other_keys: [], empty_fields: [], schemes: null}",
     ],
 )
 def test_a_file_that_is_no_plan_is_never_taken_for_no_plan(make, host, path, text):
@@ -345,7 +367,7 @@ def test_a_file_that_is_no_plan_is_never_taken_for_no_plan(make, host, path, tex
 
 def test_a_plan_of_another_format_is_no_plan(make, host, path):
     make()
-    tampered(path, lambda found: found.update(format=2))
+    tampered(path, lambda found: found.update(format=3))
     result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
 

@@ -4,20 +4,29 @@
 
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
-    Findings,
-    TypedFacts,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import finding_facts
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding, Findings
 
-TYPED = {each.kind: each for each in TypedFacts.__subclasses__()}
+FACTS = {
+    each.kind: each
+    for each in vars(finding_facts).values()
+    if isinstance(each, type) and issubclass(each, finding_facts.TypedFacts) and hasattr(each, "kind")
+}
+
+
+def facts_of(kind, column, **facts):
+    """The facts as the code has them: an instance of the class of the kind, or of its error."""
+    if kind in FACTS:
+        return FACTS[kind](**facts)
+    error = KINDS[kind].error
+    return error(**{**facts, **({"column": column} if "column" in error.__annotations__ else {})})
 
 
 def put_finding(findings, kind, column, **facts):
-    """As the code does, by the class of its facts if the kind has one, and facts are given."""
-    if facts and kind in TYPED:
-        findings.put_typed(column, TYPED[kind](**facts))
-    else:
-        findings.put(kind, column, **facts)
+    """A finding as the code adds it. Without facts, it has none, whatever its kind needs."""
+    needs = facts or (KINDS[kind].stops and set(KINDS[kind].error.__annotations__) <= {"column"})
+    findings.add(Finding(KINDS[kind], column, facts_of(kind, column, **facts) if needs else None))
 
 
 class Part:

@@ -16,8 +16,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, survey_findings
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets
 from cryptography.fernet import Fernet
 
 from .survey_double import Part
@@ -36,7 +37,7 @@ def planned(monkeypatch, target):
     """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
     a .env file has."""
     monkeypatch.setattr(Application, "other_databases", [])
-    for name in ("caches", "notices", "left_out"):
+    for name in ("caches", "catalog_findings", "put_left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
@@ -107,10 +108,10 @@ def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting
 
 def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     """A person works through findings one after another, and the first of them may be that nothing was found."""
-    stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
+    stopping = Finding.of("", NoTargets(tables=1, schemes="field"))
     monkeypatch.setattr(survey_findings, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(Application, "other_databases", [])
-    for name in ("caches", "notices", "left_out"):
+    for name in ("caches", "catalog_findings", "put_left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})

@@ -6,13 +6,17 @@ import copy
 import datetime
 import hashlib
 import json
-import string
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, plan_document, refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
+    plan,
+    plan_document,
+    plan_notices,
+    refusals,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -20,7 +24,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS, Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import SameTokens
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
@@ -33,6 +39,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 
 from .conftest import nothing_set
 from .discovery.surveys import survey
+from .survey_double import FACTS
 
 OWN = {
     "format": "aes_cbc_hmac",
@@ -41,9 +48,12 @@ OWN = {
 }
 FIXED = {"format": "fernet", "key": {"derive": "sha256", "secret": "OTHER_KEY"}}
 NOTICES = [
-    {"column": "profile.phone", "notice": "index", "todo": "Nothing to do."},
-    {"column": "profile.name", "notice": "unique constraint", "todo": "Nothing to do."},
-    {"column": "profile.name", "notice": "index", "todo": "Nothing to do."},
+    Finding(KINDS[kind], column).as_notice()
+    for column, kind in (
+        ("profile.phone", "index"),
+        ("profile.name", "unique_constraint"),
+        ("profile.name", "index"),
+    )
 ]
 
 
@@ -134,18 +144,18 @@ def test_a_new_settlement_is_no_new_column(made, surveys, targets, ring):
     ]
 
 
-def test_a_plan_of_an_earlier_version_is_read_and_means_the_same(made):
-    earlier = {name: value for name, value in made.items() if name != "left_alone"}
-    plan_document.check(earlier)
-    assert plan_document.difference(earlier, made) == plan_document.difference(made, earlier) == []
-    assert plan_document.plan_hash(earlier) == made["hash"]
+@pytest.mark.parametrize("part", ["left_alone", "command", "notices", None])
+def test_a_plan_of_an_earlier_version_is_recognized_whatever_its_parts(made, part):
+    earlier = {**{name: value for name, value in made.items() if name != part}, "format": 1}
+    with pytest.raises(plan_document.FormerPlan):
+        plan_document.check(earlier)
 
 
 def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_the_plan_too(ring):
     about = {"leave_alone": (), "keys_from": "/.env", "started": None, "processes": {}}
     parts = [(None, survey(ring, THEIRS))]
     env = {"PARTNER_VARIABLE": "CANARY of another key", "DEBUG": "1"}
-    application = Application(parts=parts, keyring=ring, env=lambda: env, **about)
+    application = Application(databases=parts, keyring=ring, env=lambda: env, **about)
     with pytest.raises(RotationError) as refused:
         refusals.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
@@ -171,8 +181,8 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
     assert made["under_other_keys"] == [{"column": "profile.theirs", "scheme": "theirs", "settings": ["OTHER_KEY"]}]
     assert made["empty_fields"] == [{"column": "profile.later", "field": "lib.EncryptedTextField"}]
     assert list(made["schemes"]) == ["encryption_manager", "own", "theirs"]
-    assert [(notice["column"], notice["notice"]) for notice in made["notices"]] == [
-        ("profile.name", "index"), ("profile.name", "unique constraint"), ("profile.phone", "index"),
+    assert [(notice["column"], notice["kind"]) for notice in made["notices"]] == [
+        ("profile.name", "index"), ("profile.name", "unique_constraint"), ("profile.phone", "index"),
     ]  # fmt: skip
 
 
@@ -220,9 +230,8 @@ def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys)
 
 
 def test_counts_are_not_in_the_hash(made, surveys, targets, ring):
-    numbered = [
-        {"column": "a.b", "notice": f"{count} of 1,{count}00 values look like it", "todo": ""} for count in (7, 8)
-    ]
+    numbered = [Finding.of("a.b", SameTokens("a.c", count)).as_notice() for count in (7, 8)]
+    assert numbered[0]["notice"] != numbered[1]["notice"]
     one, other = (
         plan.Plan(surveys, counted(targets, *counts), ring, [notice]).as_document()
         for counts, notice in zip([(7, 0, 9), (1, 2, 3)], numbered)
@@ -232,21 +241,33 @@ def test_counts_are_not_in_the_hash(made, surveys, targets, ring):
     assert made["content_hash"] == one["content_hash"]
 
 
+@pytest.mark.parametrize("kind", sorted({*FACTS} - {"unproved"}))
+def test_only_the_facts_that_a_person_approves_are_in_the_hash(made, kind):
+    """Neither a number nor the wording is: no plan has another hash because one row became two."""
+    names = [each.name for each in fields(FACTS[kind])]
+
+    def hash_of(changed):
+        facts = FACTS[kind](**{name: 2 if name in changed else 1 for name in names})
+        return plan_document.plan_hash({**made, "notices": [Finding.of("a.b", facts).as_notice()]})
+
+    approved = FACTS[kind].approved
+    assert hash_of({*names}.difference(approved)) == hash_of(())
+    assert len({hash_of([name]) for name in approved} | {hash_of(())}) == len(approved) + 1
+
+
+def test_another_wording_of_a_finding_is_the_same_plan(made):
+    reworded = copy.deepcopy(made)
+    for notice in reworded["notices"]:
+        notice.update(notice="in other words", todo="Do it in another way.")
+    assert plan_document.plan_hash(reworded) == made["hash"]
+    assert plan_document.difference(made, reworded) == []
+
+
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS.values() if not kind.stops and kind.what], ids=lambda kind: kind.name
+    "change", [{"column": "a.c"}, {"code": "E_UNPROVED"}, {"kind": "digest"}, {"facts": {"key": "KEY"}}, None]
 )
-def test_no_warning_has_another_hash_because_one_row_became_two(made, kind):
-    fields = {name for text in (kind.what, kind.todo) for _, name, _, _ in string.Formatter().parse(text) if name}
-    one, two = (
-        {**made, "notices": [Finding(kind, "a.b", dict.fromkeys(fields - {"column"}, count)).as_notice()]}
-        for count in (1, 2)
-    )
-    assert plan_document.plan_hash(one) == plan_document.plan_hash(two)
-
-
-@pytest.mark.parametrize("change", [{"column": "a.c"}, {"code": "E_UNPROVED"}, {"notice": "another one"}, None])
 def test_two_plans_with_different_findings_have_different_hashes(made, surveys, targets, ring, change):
-    notice = {"column": "a.b", "notice": "an index", "todo": ""}
+    notice = {"kind": "index", "column": "a.b", "notice": "an index", "todo": ""}
     notices = [{**notice, **change}] if change else []
     one, other = (plan.Plan(surveys, counted(targets), ring, found).as_document() for found in ([notice], notices))
     assert one["hash"] != other["hash"]
@@ -260,7 +281,7 @@ def test_the_hash_is_sha_256_and_can_be_taken_again(made):
 
 
 CHANGES = {
-    "format": lambda made: made.update(format=2),
+    "format": lambda made: made.update(format=3),
     "a target more": lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
     "a target less": lambda made: made["targets"].pop(),
     "scheme of a target": lambda made: made["targets"][1].update(scheme="sha256_of_secret_key"),
@@ -289,11 +310,11 @@ def test_everything_else_is_in_the_hash(made, change):
         (lambda made: made["targets"][0].update(rows=99, classes={"current": 99}), []),
         (lambda made: made["notices"].clear(), []),
         (
-            lambda made: made["notices"].append({"column": "profile.name", "notice": "update trigger", "todo": ""}),
+            lambda made: made["notices"].append(Finding(KINDS["update_trigger"], "profile.name").as_notice()),
             ["profile.name: update trigger is new"],
         ),
-        (lambda made: made["notices"].append({"column": "a.b", "notice": "too short: it holds 9", "todo": ""}), []),
-        (lambda made: made["notices"].append({"column": "profile.name", "notice": "index", "todo": ""}), []),
+        (lambda made: made["notices"].append(Finding(KINDS["digest"], "a.b").as_notice()), []),
+        (lambda made: made["notices"].append(Finding(KINDS["index"], "a.b").as_notice()), []),
         (lambda made: made["targets"].pop(0), ["archive.card.number is gone"]),
         (
             lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
@@ -326,9 +347,9 @@ def test_everything_else_is_in_the_hash(made, change):
         ),
         (
             lambda made: made["schemes"]["own"]["signing_key"].update(secret="X"),
-            ["scheme own is described otherwise"],
+            ["scheme own has another description"],
         ),
-        (lambda made: made["schemes"].update(fresh=FIXED), ["scheme fresh is described otherwise"]),
+        (lambda made: made["schemes"].update(fresh=FIXED), ["scheme fresh has another description"]),
     ],
 )  # fmt: skip
 def test_a_difference_is_reported_in_words(made, change, lines):
@@ -345,9 +366,10 @@ def test_a_difference_is_reported_in_words(made, change, lines):
         lambda found: found.update(schemes=[]),
         lambda found: found["targets"].append("text"),
         lambda found: found["targets"][0].pop("column"),
-        lambda found: found.update(format=2),
+        lambda found: found.update(format=3),
         lambda found: found.pop("notices"),
-        lambda found: found["notices"].append({"column": "profile.name"}),
+        lambda found: found["notices"].append({"column": "profile.name", "kind": "index"}),
+        lambda found: found["notices"].append({"column": "profile.name", "notice": "index"}),
         lambda found: found["schemes"].update(own=datetime.date(2026, 1, 1)),
         lambda found: found["targets"][0].update({5: "five"}),
     ],
@@ -367,7 +389,12 @@ def test_what_is_gone_is_reported(made):
     }
     lines = plan_document.difference(approved, made)
     assert any("recomputed was ['x'], is None" in line for line in lines)
-    assert "scheme gone is described otherwise" in lines
+    assert "scheme gone has another description" in lines
+
+
+def test_the_findings_that_a_person_must_have_read_are_of_the_catalog():
+    assert {*plan_notices.QUERIES} > plan_document.TO_BE_READ
+    assert not [kind for kind in plan_document.TO_BE_READ if KINDS[kind].todo.endswith(" Nothing to do.")]
 
 
 def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
@@ -404,7 +431,7 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
 )
 def test_a_column_that_is_named_like_a_secret_is_a_notice(ring, column, told):
     looked = survey(ring, tables={Table("public", "profile", True): [Column(column, "text", None, False)]})
-    plan.secret_names(looked)
+    plan.put_secret_names(looked)
     assert looked.findings.columns("secret_name") == ([f"profile.{column}"] if told else [])
 
 
@@ -420,14 +447,14 @@ def test_what_is_known_otherwise_is_no_such_notice(ring, table, findings):
     tables = {Table("public", table, True): [Column("secret", "text", None, False)]}
     looked = survey(ring, *findings, tables=tables)
     before = len(looked.findings.columns())
-    plan.secret_names(looked)
+    plan.put_secret_names(looked)
     assert len(looked.findings.columns()) == before
 
 
 def test_a_target_is_no_such_notice(ring, target):
     tables = {target.table: [Column("secret", "text", None, False)]}
     looked = survey(ring, tables=tables, found=[replace(target, column="secret")])
-    plan.secret_names(looked)
+    plan.put_secret_names(looked)
     assert not looked.findings.columns()
 
 
@@ -444,40 +471,42 @@ class Catalogue:
 
 
 @pytest.mark.parametrize(
-    ("part", "notice"),
+    ("part", "kind"),
     [
-        ("AND i.indisunique", "unique constraint"),
+        ("AND i.indisunique", "unique_constraint"),
         ("NOT i.indisunique", "index"),
-        ("pg_trigger", "update trigger"),
-        ("pg_attrdef", "generated column"),
-        ("row_security_active", "row-level security"),
-        ("relkind = 'p'", "partitioned table"),
+        ("pg_trigger", "update_trigger"),
+        ("pg_attrdef", "generated_column"),
+        ("row_security_active", "row_security"),
+        ("relkind = 'p'", "partitioned_table"),
     ],
 )
-def test_what_the_catalogue_says_is_a_notice(target, two_keys, part, notice):
+def test_what_the_catalog_says_is_a_finding(target, two_keys, part, kind):
     database = Catalogue(part)
-    (found,) = plan.notices(database, [target], two_keys)
-    assert (found["column"], found["notice"]) == ("profile.name", notice)
+    (found,) = plan.catalog_findings(database, [target], two_keys)
+    assert (found.column, found.kind.name) == ("profile.name", kind)
     assert set(database.asked) == {('"public"."profile"', "name")}
 
 
-def test_a_column_in_no_model_is_a_notice(target, two_keys):
-    (found,) = plan.notices(Catalogue(), [replace(target, model="profile")], two_keys)
-    assert found["notice"] == "in no model"
-    assert list(plan.notices(Catalogue(), [target], two_keys)) == []
+def test_a_column_in_no_model_is_a_finding(target, two_keys):
+    (found,) = plan.catalog_findings(Catalogue(), [replace(target, model="profile")], two_keys)
+    assert found.kind.name == "no_model"
+    assert list(plan.catalog_findings(Catalogue(), [target], two_keys)) == []
 
 
-def test_a_format_without_authentication_is_a_notice(target, old_keys):
+def test_a_format_without_authentication_is_a_finding(target, old_keys):
     described = {"ecb": {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}}
     keyring = Keyring(schemes.parse(described), {"current": old_keys}, nothing_set)
-    (found,) = plan.notices(Catalogue(), [replace(target, scheme="ecb", model="customer.Profile")], keyring)
-    assert found["notice"] == "a format without authentication"
-    assert "Stop every writer" in found["todo"]
+    column = replace(target, scheme="ecb", model="customer.Profile")
+    (found,) = plan.catalog_findings(Catalogue(), [column], keyring)
+    assert found.kind.name == "unauthenticated"
+    assert "Stop every writer" in found.todo
 
 
-def test_of_functions_it_is_said_that_nobody_knows_whether_they_authenticate(target):
+def test_of_functions_it_is_unknown_whether_they_authenticate(target):
     own = schemes.parse({"own": {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}}})
     keyring = SimpleNamespace(schemes=own, names=set())
-    (found,) = plan.notices(Catalogue(), [replace(target, scheme="own", model="customer.Profile")], keyring)
-    assert found["notice"] == plan.UNKNOWN_FUNCTIONS
-    assert "Stop every writer" in found["todo"]
+    column = replace(target, scheme="own", model="customer.Profile")
+    (found,) = plan.catalog_findings(Catalogue(), [column], keyring)
+    assert found.kind.name == "unknown_functions"
+    assert "Stop every writer" in found.todo

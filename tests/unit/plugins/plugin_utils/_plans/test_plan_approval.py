@@ -16,8 +16,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._system import
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 
 PLAN = {
-    **{part: [] for part in ("targets", "under_other_keys", "empty_fields", "settlements", "notices")},
-    "format": 1,
+    **{part: [] for part in plan_document.PARTS},
+    "format": plan_document.FORMAT,
     "schemes": {},
 }
 
@@ -96,6 +96,14 @@ def test_another_person_s_signature_over_the_plan_is_an_approval(desk):
         "ada@example.org",
         yaml.safe_load(desk.plan.read_text())["hash"],
     )
+
+
+def test_the_approval_of_a_plan_of_an_earlier_version_does_not_count(desk):
+    desk.approve()
+    desk.write_plan(format=1)
+    refused = desk.refused()
+    assert refused.code == "E_PLAN_CHANGED"
+    assert "reviewed" in refused.todo
 
 
 @pytest.mark.parametrize("name", ["plan.yml", "plan of 'spring'.yml"])

@@ -26,10 +26,10 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
         ApplicationSettings(lambda name: None),
     )
     part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
-    part.findings.put("digest", "profile.name_bidx")
+    part.findings.put_kind("digest", "profile.name_bidx")
     (found,) = accounting.keys([part], ring, [], dict)
     assert found.column == "INDEX_KEY"
-    assert "Hashes in profile.name_bidx may be made with it" in str(found.as_error())
+    assert "Hashes in profile.name_bidx may be computed with it" in str(found.as_error())
 
 
 def test_without_a_hash_to_name_no_code_is_read():

@@ -1,136 +1,97 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mypy does not see which facts a finding has: here every call that makes one is compared with the text of its kind."""
+"""mypy checks the facts of a finding; these tests check that they are what the text of its kind needs."""
 
 from __future__ import annotations
 
 import ast
 import string
+from collections import Counter
 from dataclasses import fields
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
-    KINDS,
-    TypedFacts,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.by_code import CATALOGUE
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import StayingPlain
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.layer_classes import NESTED
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_classes import UNOPENED
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import ColumnTied, NoTargets
 
 from .....plugin_sources import trees
+from ..survey_double import FACTS
 
-TYPED = {each.kind for each in TypedFacts.__subclasses__()}
-# Calls whose kind or facts are known only when they run.
-UNCHECKED = {
-    "Finding(KINDS[kind], column, facts)",
-    "Finding(KINDS[facts.kind], column, asdict(facts), typed=facts)",
-    "known.put(kind, each.column, **each.facts, settings=library, source=source)",
-    "known.put(each.kind.name, each.column, **each.facts)",
-    "Finding(KINDS[value_class], tally.target.name, facts, listed)",
-    "Finding(KINDS[kind], target.name, shown, listed)",
-    "Finding(KINDS['round_trip'], trip['name'], {**trip})",
-    "Finding(KINDS['refused'], one['name'], {**one})",
-    "Finding(KINDS[kind], name)",
+SHARED = {
+    error.__name__ for error, count in Counter(kind.error for kind in KINDS.values() if kind.error).items() if count > 1
 }
 
 
 def needed(kind):
     """The facts that the texts of a kind name."""
-    if KINDS[kind].stops:
-        return set(CATALOGUE[KINDS[kind].code].__annotations__) - {"column"}
     texts = (KINDS[kind].what, KINDS[kind].todo)
     return {field for text in texts for _, field, _, _ in string.Formatter().parse(text) if field} - {"column"}
 
 
-def values_of(node, scope):
-    """The strings that an expression may be; None if that is not known."""
-    if isinstance(node, ast.Constant):
-        return {node.value}
-    if isinstance(node, ast.IfExp):
-        found = [values_of(each, scope) for each in (node.body, node.orelse)]
-        return None if None in found else set().union(*found)
-    if isinstance(node, ast.Name):
-        found = [values_of(each, scope) for each in assigned(node.id, scope)]
-        return set().union(*found) if found and None not in found else None
-    return None
+@pytest.mark.parametrize("kind", sorted({*FACTS} - {"unproved"}))
+def test_the_facts_of_a_warning_are_those_that_its_text_needs(kind):
+    own = {field.name for field in fields(FACTS[kind])}
+    assert own == needed(kind) or not KINDS[kind].what
+    assert {*FACTS[kind].approved} <= own
 
 
-def names_of(node, scope):
-    """The keys of a dictionary; None if these are not known."""
-    if isinstance(node, ast.Name):
-        found = [names_of(each, scope) for each in assigned(node.id, scope)]
-        return found[0] if len(found) == 1 else None
-    if not isinstance(node, ast.Dict):
-        return None
-    found = set()
-    for key, value in zip(node.keys, node.values):
-        more = names_of(value, scope) if key is None else values_of(key, scope)
-        if more is None:
-            return None
-        found |= more
-    return found
+def test_every_warning_whose_text_needs_facts_has_a_class_for_them():
+    assert {name for name, kind in KINDS.items() if not kind.stops and needed(name)} <= {*FACTS}
 
 
-def assigned(name, scope):
-    """What is assigned to a name in a function, or in its module."""
-    for tree in scope:
-        found = [
-            value
-            for node in ast.walk(tree)
-            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            for one, value in pairs(target, node.value)
-            if isinstance(one, ast.Name) and one.id == name
-        ]
-        if found:
-            return found
-    return []
+def test_the_errors_of_value_classes_have_the_same_facts():
+    for value_class in {*UNOPENED} - {NESTED}:
+        assert {*KINDS[value_class].error.__annotations__} == {"count", "rows"}
 
 
-def pairs(target, value):
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        return list(zip(target.elts, value.elts))
-    return [(target, value)]
-
-
-def made(call, scope):
-    """The kinds and facts of a call that makes a finding; None if it makes none."""
-    if isinstance(call.func, ast.Name) and call.func.id == "Finding":
-        kind = call.args[0].slice if isinstance(call.args[0], ast.Subscript) else call.args[0]
-        return values_of(kind, scope), names_of(call.args[2], scope) if len(call.args) > 2 else set()
-    holder = ast.unparse(call.func).split(".")
-    if holder[-1] == "put" and len(holder) > 1 and holder[-2] in ("found", "findings", "known"):
-        facts = ast.Dict(
-            keys=[ast.Constant(each.arg) if each.arg else None for each in call.keywords],
-            values=[each.value for each in call.keywords],
-        )
-        return values_of(call.args[0], scope), names_of(facts, scope)
-    return None
-
-
-def calls():
+def calls(*names):
+    """The calls of methods of these names in the engine."""
     for path, tree in trees().items():
-        if "_engine" not in path.parts:
-            continue
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        for function in functions:
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call) and (found := made(node, (function, tree))):
-                    yield f"{path.name}:{node.lineno}", ast.unparse(node), *found
+        if "_engine" in path.parts:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names:
+                    yield node
 
 
-def test_every_finding_has_exactly_the_facts_of_its_text():
-    checked, wrong = set(), []
-    for place, call, kinds, facts in calls():
-        if kinds is None or facts is None:
-            wrong += [] if call in UNCHECKED else [(place, call)]
-        else:
-            checked |= kinds
-            wrong += [(place, kind, facts ^ needed(kind)) for kind in kinds if facts != needed(kind) or kind in TYPED]
-    assert wrong == []
-    assert len(checked) > len(KINDS) / 2
+def constants(node):
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
 
 
-@pytest.mark.parametrize("typed", TypedFacts.__subclasses__(), ids=lambda typed: typed.kind)
-def test_typed_facts_are_all_that_the_text_of_their_kind_needs(typed):
-    own = {one.name for one in fields(typed)}
-    # Where the keys are from is put down once all databases have been looked at.
-    assert needed(typed.kind) - own == ({"source"} if typed.kind == "unproved" else set())
+def test_a_finding_without_facts_is_of_a_kind_whose_text_needs_none():
+    kinds = set().union(*(constants(call.args[0]) for call in calls("put_kind")))
+    assert len(kinds) > 8
+    assert {kind for kind in kinds if needed(kind) or KINDS[kind].stops} == set()
+
+
+def test_an_error_of_several_kinds_comes_with_its_kind():
+    named = {keyword.arg: constants(keyword.value) for call in calls("put", "of") for keyword in call.keywords}
+    assert named["kind"] <= {name for name, kind in KINDS.items() if kind.stops and kind.error.__name__ in SHARED}
+    for call in calls("put", "of"):
+        errors = {each.func.id for each in ast.walk(call) if isinstance(each, ast.Call) and hasattr(each.func, "id")}
+        if errors & SHARED:
+            assert "kind" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)
+    with pytest.raises(ValueError, match="too many values"):
+        Finding.of("a.b", ColumnTied(column="a.b", found="x", advice="y"))
+
+
+def test_a_finding_that_stops_is_its_error():
+    error = NoTargets(tables=2, schemes="field")
+    found = Finding.of("", error)
+    assert found.as_error() is error
+    assert found.as_notice() == {
+        "kind": "no_targets",
+        "column": "",
+        "notice": error.what,
+        "todo": error.todo,
+        "code": "E_NO_TARGETS",
+    }
+
+
+def test_the_notice_of_a_warning_has_the_facts_that_a_person_approves():
+    notice = Finding.of("a.b", StayingPlain(3, "a.b:1", "words")).as_notice()
+    assert (notice["kind"], notice["facts"], "code" in notice) == ("stays_plain", {"look": "words"}, False)
+    with pytest.raises(TypeError):
+        Finding.of("a.b", StayingPlain(3, "a.b:1", "words")).as_error()

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    finding_kinds,
     findings,
     model_evidence,
     settlements,
@@ -68,7 +69,7 @@ def test_plain_text_may_be_settled_only_if_a_token_proves_itself():
 
 @pytest.mark.parametrize(("decision", "left"), [("unreadable", 0), ("not_ours", 1)])
 def test_a_column_under_a_key_that_is_lost_may_stay_unreadable(decision, left):
-    found = [findings.Finding(findings.KINDS["wrong_key"], "shop.note")]
+    found = [findings.Finding(finding_kinds.KINDS["wrong_key"], "shop.note")]
     assert len(findings.unsettled(found, settlements.parse({"shop.note": {decision: "its key is lost"}}))) == left
 
 

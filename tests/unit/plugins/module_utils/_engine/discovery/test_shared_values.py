@@ -47,7 +47,7 @@ def test_a_variable_with_a_value_of_a_rotated_key_is_named_with_what_to_do(value
     assert [each.column for each in found] == (["TOKEN_KEY"] if advice else [])
     for each in found:
         error = str(each.as_error())
-        assert "E_SHARED_VALUE: TOKEN_KEY, a variable of the env file, shares a value with FIELD_KEY" in error
+        assert "E_SHARED_VALUE: TOKEN_KEY, a variable of the .env file, shares a value with FIELD_KEY" in error
         assert re.search(advice, error)
         assert "CANARY" not in error
 

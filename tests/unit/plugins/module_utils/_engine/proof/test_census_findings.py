@@ -25,7 +25,7 @@ def staying(target, two_keys, reason):
     tally = Tally(replace(target, mixed=True))
     count(tally, [str(number) for number in range(len(PLAIN))], list(PLAIN), two_keys)
     settled = settlements.parse({target.name: {"mixed": reason}})
-    return {each.facts["look"]: each for each in census_findings.staying_plain([tally], settled)}
+    return {each.fields["look"]: each for each in census_findings.staying_plain([tally], settled)}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def staying(target, two_keys, reason):
 )
 def test_plain_text_that_ciphertext_can_look_like_stops_until_the_reason_names_it(target, two_keys, reason, stops):
     found = staying(target, two_keys, reason)
-    assert {look: each.facts["count"] for look, each in found.items()} == {
+    assert {look: each.fields["count"] for look, each in found.items()} == {
         "words": 2,
         "numbers": 2,
         "JSON": 1,
@@ -195,7 +195,7 @@ def test_a_row_in_a_format_that_is_known_is_in_one_finding_alone(target):
     for row in "1234567":
         tally.add("unreadable", row)
     tally.formats = {SIGNATURES[0]: ["2", "7"]}
-    told = {each.kind.code: each.facts for each in census_findings.findings([tally])}
+    told = {each.kind.code: each.fields for each in census_findings.findings([tally])}
     assert (told["E_FORMAT"]["count"], told["E_UNREADABLE"]["count"]) == (2, 5)
     name = target.name
     assert told["E_UNREADABLE"]["rows"] == ", ".join(f"{name}:{row}" for row in "13456")
