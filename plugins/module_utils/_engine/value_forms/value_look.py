@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from . import addresses, binary_forms, json_text, notation_texts, pickles, plain_text_look, quoted_parts
-from .base64_texts import decode_base64
+from .base64_texts import decode_base64, decode_cut_base64
 from .known_forms import DATA_URI, ENCRYPTED, UUID, WRITTEN_AS_UUID, body_of, form_of
 from .packed_values import LONGEST, decompressed
 from .plain_text_look import CODES
@@ -161,7 +161,7 @@ def look_at(value: Value) -> Look:
     if ENCRYPTED.match(text) or identify(text) is not None:
         return Look(encoding=KNOWN_FORMAT)
     if uri := DATA_URI.fullmatch(text):
-        return _look_at_data_uri(uri)
+        return _look_at_data_uri(uri, len(value) >= LONGEST)
     if decoded := percent_decoded(text.encode("utf-8", "replace")):
         inside = look_at(decoded)
         return Look(encoding=f"percent-encoded {inside.encoding}") if inside.is_unknown else inside
@@ -274,10 +274,11 @@ def has_known_format(text: str) -> bool:
     return any(identify(part) is not None for part in url_parts(text.encode("utf-8", "replace")))
 
 
-def _look_at_data_uri(uri: re.Match[str]) -> Look:
+def _look_at_data_uri(uri: re.Match[str], is_cut: bool) -> Look:
     """Return the look of a data URI. It is explained if its data is: random bytes of an unknown kind are ciphertext."""
-    inside: Value = (decode_base64(uri["data"]) if uri["base64"] else b"") or uri["data"]
-    return Look(encoding="a data URI") if look_at(inside).is_unknown else Look(known="a data URI")
+    data = decode_cut_base64(uri["data"]) if uri["base64"] else b""
+    look = _look_at_bytes(data, is_cut) if data else look_at(uri["data"])
+    return Look(encoding="a data URI") if look.is_unknown else Look(known="a data URI")
 
 
 def _look_at_bytes(data: bytes, is_cut: bool) -> Look:

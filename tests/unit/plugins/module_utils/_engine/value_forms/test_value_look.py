@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import random
+import struct
+import zlib
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.packed_values import LONGEST
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.plain_text_look import look_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.value_look import (
     NOTHING,
@@ -113,6 +116,23 @@ def test_what_is_known_or_reads_as_words_and_numbers_does_not_look_encrypted(val
 @pytest.mark.parametrize("value", ["data:,", "data:;base64,", "data:image/png;base64,", "data:image/png;base64,=="])
 def test_a_data_uri_without_data_is_known(value):
     assert look_at(value) == Look(known="a data URI")
+
+
+def picture(data: bytes) -> bytes:
+    """Return a PNG with these bytes instead of its compressed rows."""
+    header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)) for kind, part in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("kept", [LONGEST, LONGEST + 1, LONGEST + 2, LONGEST + 3, 20_000])
+def test_a_picture_in_a_data_uri_is_known_and_ciphertext_is_not_also_if_the_value_was_cut_off(kept):
+    data = random.Random(kept).randbytes(12_000)
+    uris = ["data:image/png;base64," + base64.b64encode(content).decode()[:kept] for content in (picture(data), data)]
+    assert [look_at(uri) for uri in uris] == [Look(known="a data URI"), Look(encoding="a data URI")]
 
 
 def test_nothing_is_known_of_an_empty_value():
