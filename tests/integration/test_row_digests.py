@@ -38,7 +38,7 @@ class Rotation:
         self.database, self.keyring, self.path = database, ring, path
         self.targets = [replace(target, mixed=mixed) for target in targets(database)]
         self.other = Database("default", "another process")
-        self.others = ConcurrentWrites.from_now([database])
+        self.concurrent_writes = ConcurrentWrites.from_now([database])
         with row_digests.recording(path) as rows:
             assert rows is not None
             self.before = self.census(rows)
@@ -53,11 +53,13 @@ class Rotation:
 
     def rewrite(self, **options: Any) -> None:
         """One step of a run; what it knows goes to the next one as from one host to another."""
-        rewrite(self.database, self.targets, self.keyring, "pending", concurrent_writes=self.others, **options)
-        self.others = ConcurrentWrites.of([self.others.as_result()])
+        rewrite(
+            self.database, self.targets, self.keyring, "pending", concurrent_writes=self.concurrent_writes, **options
+        )
+        self.concurrent_writes = ConcurrentWrites.of([self.concurrent_writes.as_result()])
 
     def look(self) -> row_digests.TableComparison:
-        with row_digests.comparison(self.path, self.before, self.others, ()) as rows:
+        with row_digests.comparison(self.path, self.before, self.concurrent_writes, ()) as rows:
             assert rows is not None
             after = self.census(rows)
             looks = rows.looks(["secrets"])
