@@ -90,9 +90,9 @@ class RotationAction(HostCaller, abc.ABC):
 
     def add_sentence(self, result: TaskResult) -> None:
         """Put a sentence about the result into ``msg``."""
-        said = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
-        if said and not result.get("failed"):
-            result.setdefault("msg", said)
+        text = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
+        if text and not result.get("failed"):
+            result.setdefault("msg", text)
 
     @abc.abstractmethod
     def act(self, args: TaskArguments) -> TaskResult:

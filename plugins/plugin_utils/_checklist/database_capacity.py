@@ -21,22 +21,24 @@ WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after eac
 def connections(seen: Observations) -> ChecklistItem:
     """Check the free connections. Each re-encrypting process needs one, plus two; so does each process of the
     backup."""
-    items, told = [], []
+    items, summaries = [], []
     workers = sum(seen.options["workers"] or facts["cores"] for facts in seen.facts.values()) + 2
     need = max(workers, _dumping(seen))
     for facts in seen.facts.values():
         for database in facts["databases"]:
             free = database["connections"]["limit"] - database["connections"]["used"]
-            told.append(f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed")
+            summaries.append(
+                f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed"
+            )
             if free < need:
                 less = "key_rotation_workers" if need == workers else "key_rotation_backup_jobs"
                 todo = f"Stop what uses them, set {less} to a lower number, or raise max_connections."
-                items.append(ChecklistItem("connections", STOP, told[-1], todo))
+                items.append(ChecklistItem("connections", STOP, summaries[-1], todo))
             elif free < need + SPARE:
                 items.append(
-                    ChecklistItem("connections", WARN, told[-1], "Set key_rotation_workers to a lower number.")
+                    ChecklistItem("connections", WARN, summaries[-1], "Set key_rotation_workers to a lower number.")
                 )
-    return worst("connections", items, "; ".join(dict.fromkeys(told))) if told else unseen("connections")
+    return worst("connections", items, "; ".join(dict.fromkeys(summaries))) if summaries else unseen("connections")
 
 
 def _dumping(seen: Observations) -> int:
@@ -92,8 +94,8 @@ def wal(seen: Observations) -> ChecklistItem:
                 seen_slot = f"the slot {slot['name']} has no consumer and keeps {slot['bytes'] / 1e6:,.0f} MB of WAL"
                 items.append(ChecklistItem("wal", WARN, seen_slot, "Start its consumer, or drop it."))
             elif limit is not None and slot["bytes"] + need > limit:
-                told = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
-                items.append(ChecklistItem("wal", WARN, told, "Raise it, or set key_rotation_throttle."))
+                problem = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
+                items.append(ChecklistItem("wal", WARN, problem, "Raise it, or set key_rotation_throttle."))
     needs = sum(_wal_bytes(seen, database) for database in databases(seen))
     return worst("wal", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 

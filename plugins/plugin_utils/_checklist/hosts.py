@@ -56,11 +56,11 @@ def versions(seen: Observations) -> ChecklistItem:
     """Warn about versions that are newer than the tested ones. Stop at older ones: they are not supported."""
     if not seen.facts:
         return unseen("versions")
-    items, told = [], {}
+    items, known = [], {}
     for facts in seen.facts.values():
         server = {"PostgreSQL": facts["databases"][0]["server"]}
         for name, version in {**facts["versions"], **server, **seen.versions}.items():
-            told[name] = version
+            known[name] = version
             if name not in TESTED:
                 continue
             (least, most), found = TESTED[name], _numbers(version, TESTED[name])
@@ -68,9 +68,9 @@ def versions(seen: Observations) -> ChecklistItem:
                 todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
                 items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
             elif found > most:
-                told_of = f"{name} {version} is newer than what this was tested with"
-                items.append(ChecklistItem("versions", WARN, told_of, "Rehearse with great care."))
-    return worst("versions", items, ", ".join(f"{name} {version}" for name, version in told.items()))
+                summary = f"{name} {version} is newer than what this was tested with"
+                items.append(ChecklistItem("versions", WARN, summary, "Rehearse with great care."))
+    return worst("versions", items, ", ".join(f"{name} {version}" for name, version in known.items()))
 
 
 def _dotted(numbers: tuple[int, ...]) -> str:

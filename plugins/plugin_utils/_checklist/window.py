@@ -27,12 +27,12 @@ READINGS = 2  # by the application itself, before and after
 
 def window(seen: Observations) -> ChecklistItem:
     """Stop outside of the window, or if the estimate does not fit twice. Warn if production has no window."""
-    seconds, told = estimate(seen)
+    seconds, basis = estimate(seen)
     limits = seen.options.get("window")
     if not limits:
         status = WARN if seen.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
-        return ChecklistItem("window", status, f"none is set; {told}", todo)
+        return ChecklistItem("window", status, f"none is set; {basis}", todo)
     try:
         start, end = (parse_with_offset(str(limits[name])) for name in ("start", "end"))
     except (KeyError, ValueError):
@@ -43,7 +43,7 @@ def window(seen: Observations) -> ChecklistItem:
         summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
         return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
-    summary = f"{format_estimate(left)} are left; {told}"
+    summary = f"{format_estimate(left)} are left; {basis}"
     if seconds is None:
         return ChecklistItem("window", WARN, summary, "Check that this is enough.")
     if seconds * SLACK > left:
@@ -73,24 +73,24 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
     values = _values(seen)
     if values is None:
         return None, "the duration could not be measured"
-    told = f"{counted(seen.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
+    basis = f"{counted(seen.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
     if any(seen.options["throttle"].get(name) for name in WAITS):
-        told += ", plus the time that the throttle waits"
+        basis += ", plus the time that the throttle waits"
     down = seen.options.get("down_for") or 0.0
     if down > values:
-        values, told = down, f"{told}; all of it takes {format_estimate(down)}, like the last rotation"
+        values, basis = down, f"{basis}; all of it takes {format_estimate(down)}, like the last rotation"
     elif not down:
         low, high = (values + each for each in STEPS)
-        values, told = (
+        values, basis = (
             max(low, LEAST),
-            f"{told}; with the steps around them, all of it takes {format_estimate(low)} to {format_estimate(high)}",
+            f"{basis}; with the steps around them, all of it takes {format_estimate(low)} to {format_estimate(high)}",
         )
     if seen.options.get("backed_up"):
-        return values, told
+        return values, basis
     backup = _backup(seen)
     if backup is None:
-        return values, f"{told}; the backup comes on top, and no earlier one shows how long it takes"
-    return values + backup, f"{told}, and the backup {_about(backup)}, like the last one"
+        return values, f"{basis}; the backup comes on top, and no earlier one shows how long it takes"
+    return values + backup, f"{basis}, and the backup {_about(backup)}, like the last one"
 
 
 SAMPLED = "a sample"

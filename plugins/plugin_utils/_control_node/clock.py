@@ -35,14 +35,14 @@ class ClockState(TypedDict, total=False):
 
 def read_clock() -> ClockState | None:
     """None if the system does not tell."""
-    told = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
+    buffer = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:
-        state = ctypes.CDLL(None).adjtimex(told)
+        state = ctypes.CDLL(None).adjtimex(buffer)
     except (AttributeError, OSError):
         return None
     if state < 0:
         return None
     if state == ERROR:
         return {"synced": False}
-    _, offset, _, _, _, status = struct.unpack_from(TIMEX, told)
+    _, offset, _, _, _, status = struct.unpack_from(TIMEX, buffer)
     return {"synced": True, "offset_ms": round(offset / (1e6 if status & NANOSECONDS else 1e3), 3)}

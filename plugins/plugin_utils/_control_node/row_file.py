@@ -55,10 +55,10 @@ def _text(found: Sequence[FindingRows]) -> str:
     return text.getvalue()
 
 
-def tell(result: TaskResult, told: str) -> None:
+def tell(result: TaskResult, sentence: str) -> None:
     """Say in a failed result where all rows are."""
     error = result.get("error")
     if error:
-        result["error"] = {**error, "todo": f"{error['todo']} {told}"}
-        result["msg"] = f"{result['msg']} {told}"
+        result["error"] = {**error, "todo": f"{error['todo']} {sentence}"}
+        result["msg"] = f"{result['msg']} {sentence}"
         result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg

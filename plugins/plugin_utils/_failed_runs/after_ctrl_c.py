@@ -14,7 +14,7 @@ from ansible.executor.task_queue_manager import TaskQueueManager
 from .._report.typed_commands import command
 from . import exit_code
 
-TOLD = (
+NEXT_COMMANDS = (
     "The run was interrupted. What its last step wrote is not known here. To see which version each value is under:\n"
     "  {verify}\n"
     "To resume, run the same command again. To see what a rollback would do:\n"
@@ -28,13 +28,13 @@ def tell_what_is_next() -> None:
     if not isinstance(getattr(ansibles, "__self__", None), TaskQueueManager):
         return
 
-    def told(number: int, frame: Any) -> None:
-        atexit.register(print, _told(), file=sys.stderr)  # Display has a lock, which a signal must not wait for
+    def show_next(number: int, frame: Any) -> None:
+        atexit.register(print, _format_next(), file=sys.stderr)  # Display has a lock, which a signal must not wait for
         ansibles(number, frame)
 
-    signal.signal(signal.SIGINT, told)
+    signal.signal(signal.SIGINT, show_next)
     exit_code.install()
 
 
-def _told() -> str:
-    return TOLD.format(verify=command({}, "verify"), rollback=command({}, "rollback", ["--check"]))
+def _format_next() -> str:
+    return NEXT_COMMANDS.format(verify=command({}, "verify"), rollback=command({}, "rollback", ["--check"]))

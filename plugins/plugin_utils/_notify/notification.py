@@ -221,19 +221,19 @@ class Notification(TypedDict, total=False):
     reached: int
 
 
-def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notification]:
+def tell(channels: Channels, moment: str, rotation: RotationState) -> Iterator[Notification]:
     """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
 
     A rotation that failed and was taken back in one run has failed too, and says so only once.
     """
-    failed = moment == ROLLED_BACK and told.last_run.failed_task
+    failed = moment == ROLLED_BACK and rotation.last_run.failed_task
     wanted = {moment, FAILED} if failed else {moment}
     for channel in channels:
         if wanted.isdisjoint(moments(channel)):
             continue
         result: Notification = {"channel": channel["type"], "about": moment}
         try:
-            _in_time(functools.partial(_send, channel, moment, told, result))
+            _in_time(functools.partial(_send, channel, moment, rotation, result))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
             if isinstance(exc, PartlyRefused):
@@ -241,11 +241,11 @@ def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[Notif
         yield result
 
 
-def _send(channel: Channel, moment: str, told: RotationState, result: Notification) -> None:
+def _send(channel: Channel, moment: str, rotation: RotationState, result: Notification) -> None:
     result["channel"] = _place(channel)
     if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
         raise NotSent("its ca_cert does not exist")
-    to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+    to = SENDERS[channel["type"]](channel, moment, rotation, _text(channel, moment, rotation))
     if to:
         result["to"] = to
 
@@ -277,7 +277,7 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
         return f"the template uses a name that does not exist: {exc.message}"
     if isinstance(exc, smtplib.SMTPRecipientsRefused):
-        return _refused({name: said[0] for name, said in exc.recipients.items()})
+        return _refused({name: reply[0] for name, reply in exc.recipients.items()})
     code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
     reason = getattr(exc, "reason", None) if isinstance(exc, urllib.error.URLError) and code is None else None
     kind = type(reason if isinstance(reason, BaseException) else exc).__name__
@@ -309,24 +309,24 @@ def _secret(channel: Channel, name: Literal["password", "url", "token"]) -> str:
         raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
 
 
-def _text(channel: Channel, moment: str, told: RotationState) -> str:
+def _text(channel: Channel, moment: str, rotation: RotationState) -> str:
     """Subject and body, from the channel's own template or ours: the first line is the subject."""
     path = channel.get("template") or TEMPLATE
     with open(path, encoding="utf-8") as handle:
         template = _environment().from_string(handle.read())
     text = template.render(
-        moment=moment, sentence=one_line(sentence(told)), **one_line(_build_template_values(told))
+        moment=moment, sentence=one_line(sentence(rotation)), **one_line(_build_template_values(rotation))
     ).strip()
     if not text:
         raise EmptyMessage
     return text
 
 
-def _build_template_values(told: RotationState) -> TemplateValues:
+def _build_template_values(rotation: RotationState) -> TemplateValues:
     """Return the values that a template may use. Optional members are present and empty."""
-    parts = (told, told.said, told.schedule, told.schedule.next)
+    parts = (rotation, rotation.said, rotation.schedule, rotation.schedule.next)
     names = {name: value for part in parts for name, value in attributes(part).items()}
-    return {**names, **_filled(told), "act": {**attributes(told.last_run), **_filled(told.last_run)}}
+    return {**names, **_filled(rotation), "act": {**attributes(rotation.last_run), **_filled(rotation.last_run)}}
 
 
 def _filled(one: RotationState | Run) -> TemplateValues:
@@ -337,7 +337,7 @@ def _filled(one: RotationState | Run) -> TemplateValues:
     }
 
 
-def _email(channel: Channel, moment: str, told: RotationState, text: str) -> list[str]:
+def _email(channel: Channel, moment: str, rotation: RotationState, text: str) -> list[str]:
     """Send an e-mail, and return the addresses that the server accepted. Raise PartlyRefused if it refused some."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
@@ -364,20 +364,20 @@ def _email(channel: Channel, moment: str, told: RotationState, text: str) -> lis
     everybody = [address for _, address in email.utils.getaddresses([message["To"]])]
     reached = [address for address in everybody if address not in refused]
     if refused:
-        raise PartlyRefused({name: said[0] for name, said in refused.items()}, reached)
+        raise PartlyRefused({name: reply[0] for name, reply in refused.items()}, reached)
     return reached
 
 
-def _slack(channel: Channel, moment: str, told: RotationState, text: str) -> None:
+def _slack(channel: Channel, moment: str, rotation: RotationState, text: str) -> None:
     """Send a text without markup: words such as ``<!channel>`` or ``<https://...|words>`` must have no effect."""
     _post(channel, {"text": html.escape(text, quote=False)}, {})
 
 
-def _http(channel: Channel, moment: str, told: RotationState, text: str) -> None:
+def _http(channel: Channel, moment: str, rotation: RotationState, text: str) -> None:
     names = ("rotation_id", "status", "reason", "authorization", "values", "reencrypted", "failure")
-    keys = {"old": told.keys.old, "new": told.keys.new, "current": told.keys.current}
-    act = {"title": told.last_run.title, "people": told.last_run.people}
-    state = {**{name: getattr(told, name) for name in names}, "environment": told.said.environment}
+    keys = {"old": rotation.keys.old, "new": rotation.keys.new, "current": rotation.keys.current}
+    act = {"title": rotation.last_run.title, "people": rotation.last_run.people}
+    state = {**{name: getattr(rotation, name) for name in names}, "environment": rotation.said.environment}
     about = {"about": moment, "text": text, "act": act, "keys": keys, **state}
     headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
     token = _secret(channel, "token")

@@ -75,8 +75,8 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for (code, todo), whats in groups.items():
         for number, (what, columns) in enumerate(whats.items()):
             shown = join_first(list(filter(None, columns)), SHOWN)
-            told = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
-            yield ("        " if number else "  STOP  " if code else "  warn  ") + told
+            line = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
+            yield ("        " if number else "  STOP  " if code else "  warn  ") + line
         yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
 
 

@@ -29,8 +29,8 @@ def format_restore(event: RestoreEvent) -> Iterator[str]:
         yield f"  values     {under or 'no value under the keys'}"
         for one in event.lost:
             rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
-            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
-            yield f"  lost       {one['table']}: rows since {told}"
+            counts = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
+            yield f"  lost       {one['table']}: rows since {counts}"
     elif done and event.changed is False:
         yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
         yield "  first drop the database that was kept: -e key_rotation_restore_drop=true"
@@ -82,14 +82,14 @@ def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:
     """Yield the lines about an event: what it took from a backup, what was lost, what is ``aside``, and what failed."""
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
-        told: Iterable[str] = ()
+        shown: Iterable[str] = ()
         if isinstance(event, RepairEvent):
-            told = repaired(event)
+            shown = repaired(event)
         elif event.swapped:
             kept = event.restored["aside"]
             restored: RestoredDatabase = {**event.restored, "aside": kept if kept in aside else None}
-            told = format_restore(replace(event, restored=restored))
-        lines = [" ".join(line.split()) for line in told]
+            shown = format_restore(replace(event, restored=restored))
+        lines = [" ".join(line.split()) for line in shown]
         yield from (line for line in lines if not line.startswith("values "))  # the census shows those
 
 

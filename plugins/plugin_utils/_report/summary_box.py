@@ -342,6 +342,6 @@ def _standing(ending: Ending) -> Iterator[Row]:
     current = by_stage.get("current")
     if current and "previous" in by_stage:
         rotation_id = current["rotation_id"]
-        said = f"Rotation {rotation_id}, which was completed earlier, was not rolled back: its keys stay current."
-        yield Row("stands", said, whole=False)
+        sentence = f"Rotation {rotation_id}, which was completed earlier, was not rolled back: its keys stay current."
+        yield Row("kept", sentence, whole=False)
         yield Row("roll back", ending.command("rollback", ["-e", f"key_rotation_id={rotation_id}"]))

@@ -88,8 +88,8 @@ def next_due(rotation: RotationState, others: Rotations) -> Due:
     other = compromised(left(rotation), others) if rotation.ended and not due.compromised else None
     if other is None:
         return due
-    said = other.schedule.next
-    return Due(said.due, True, f"{said.due_why}, as {other.rotation_id} says", compromised=True)
+    decisive = other.schedule.next
+    return Due(decisive.due, True, f"{decisive.due_why}, as {other.rotation_id} says", compromised=True)
 
 
 def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationState]:

@@ -199,8 +199,8 @@ class StepCallback(CallbackBase):
         below, self._below = self._below, []
         self._tell([f"{BELOW[2:]}{line}" for line in below])
 
-    def _tell(self, told: Iterable[str], color: str | None = None, *options: Any, **more: Any) -> None:
-        for line in told:
+    def _tell(self, texts: Iterable[str], color: str | None = None, *options: Any, **more: Any) -> None:
+        for line in texts:
             if self._line:
                 with self._line.out_of_the_way():
                     self._print(line, color, *options, **more)

@@ -113,12 +113,12 @@ def empty_attempt(play: Play, *versions: tuple[str, str]) -> Play:
     return play.step("rollback", "done", versions=listed)
 
 
-def test_a_rollback_of_an_empty_attempt_says_that_the_rotation_before_still_stands(play, typed):
+def test_a_rollback_of_an_empty_attempt_says_that_the_previous_rotation_stays(play, typed):
     typed("tetech.key_rotation.rollback", inventory=("localhost,",))
     empty_attempt(play, ("adopted a", "previous"), ("spring", "current"))
     assert shown(play)[2].startswith(" Rollback of r1: NOTHING HAD TO BE ROLLED BACK in ")
-    assert rows(play, "stands", "roll back", "next", "keys") == [
-        "stands Rotation spring, which was completed earlier, was not rolled back: its keys stay current.",
+    assert rows(play, "kept", "roll back", "next", "keys") == [
+        "kept Rotation spring, which was completed earlier, was not rolled back: its keys stay current.",
         "roll back ansible-playbook tetech.key_rotation.rollback -i localhost, -e key_rotation_id=spring",
         "next ansible-playbook tetech.key_rotation.rotate -i localhost,",
     ]
@@ -128,7 +128,7 @@ def test_a_rollback_of_an_empty_attempt_says_that_the_rotation_before_still_stan
 def test_a_rollback_of_an_empty_attempt_names_no_rotation_that_cannot_be_rolled_back(play, versions):
     empty_attempt(play, *versions)
     assert "NOTHING HAD TO BE ROLLED BACK" in shown(play)[2]
-    assert rows(play, "stands", "roll back") == []
+    assert rows(play, "kept", "roll back") == []
 
 
 def test_a_rollback_that_closes_the_record_of_what_was_rolled_back_says_rolled_back(play):
