@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
+"""The approval of a plan: a small text that another person than the operator signs with ``ssh-keygen -Y sign``.
 
-Next to ``PLAN`` are ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
-signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
-allowed signers. No server is needed (docs/design/record-format.md).
+Next to ``PLAN`` are ``PLAN.approval`` and its signature ``PLAN.approval.sig``. The text names the plan's hash, the
+environment, the person and the time, so an approval for staging is not valid for production. A file of allowed signers
+names who may sign. No server is needed (docs/design/record-format.md).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four
 
 
 def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
-    """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
+    """Return the commands with which another person approves the plan at ``path`` for an environment."""
     name = shlex.quote(f"{os.path.basename(path)}.approval")
     form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
     yield "To approve it, somebody other than the operator reads the plan and runs, with their own name and key:"
@@ -53,9 +53,9 @@ def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
 def verified(
     path: str, environment: str, signers: str | None, operator: str | None, max_hours: float
 ) -> ApprovalEvidence:
-    """The approval of the plan at ``path`` for that environment, with what proves it later.
+    """Return the approval of the plan at ``path`` for that environment, with the evidence that proves it later.
 
-    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_*, E_PLAN_FILE or E_PLAN_CHANGED.
+    Without an ``operator``, the user who runs this is the operator. Raise E_APPROVAL_*, E_PLAN_FILE or E_PLAN_CHANGED.
     """
     plan_hash = _plan_hash(path)
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
@@ -73,22 +73,24 @@ def verified(
 
 
 def refuse_unauthorized(asked: TaskArguments) -> None:
-    """Raise E_AUTHORIZATION if what is asked for is of production, and lacks a reason or who approved it."""
+    """Raise E_AUTHORIZATION if a run in production has no reason or no authorization."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
         raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
 
 
 def words(found: object) -> str:
-    """What an operator has said, on one line; empty if it is nothing but blanks."""
+    """Return the words of an operator on one line, or an empty text if there are only blanks."""
     if isinstance(found, Mapping):
         return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
     return " ".join(str(found or "").split())
 
 
 def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
-    """The approval that the record of a rotation has, where its evidence holds and the file of allowed signers names
-    its person still; else None: it was tampered with, or its signer may approve nothing anymore."""
+    """Return the approval in the record of a rotation, if its evidence is valid and its person may still sign.
+
+    Otherwise return None: somebody edited it, or the file of allowed signers no longer names its signer.
+    """
     try:
         evidence = ApprovalEvidence.borne_out(found)
         if evidence is None or evidence.approval.environment != environment:
@@ -124,7 +126,7 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 
 
 def _unread(path: str, exc: OSError) -> RotationError:
-    """What is there and cannot be read: it may still be good."""
+    """Return the error about a file that exists and cannot be read: it may still be valid."""
     advice = "Let the user who runs the rotation read it, then run again."
     return ApprovalMissing(missing=f"{path} cannot be read: {exc.strerror}", advice=advice)
 
@@ -137,7 +139,10 @@ def _read(path: str, text: bytes) -> Approval:
 
 
 def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> ApprovalEvidence:
-    """That ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign. Raises."""
+    """Return the evidence that the person in the text signed it and may sign, as ``ssh-keygen`` itself checks it.
+
+    Raise E_APPROVAL_* otherwise.
+    """
     if not signers or not os.path.isfile(signers):
         advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
         raise ApprovalMissing(missing=f"there is no file of allowed signers ({signers})", advice=advice)
@@ -169,14 +174,16 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
 
 
 def _lines_of(principal: str, signers: str) -> list[str]:
-    """The lines of a file of allowed signers that name this one person alone: with a pattern, or with several names,
-    the one who signs could choose who that is."""
+    """Return the lines of a file of allowed signers that name only this person.
+
+    If a line has a pattern or several names, its signer could choose one of them.
+    """
     with open(signers, encoding="utf-8", errors="replace") as handle:
         return [line for line in handle if line.casefold().split(None, 1)[:1] == [principal.casefold()]]
 
 
 def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
-    """Everybody for whom the file of allowed signers has a key that it has for this one too."""
+    """Return all names that share a key with this person in the file of allowed signers."""
     keys = {word for line in _lines_of(principal, signers) for word in line.split() if word.startswith(BLOB)}
     with open(signers, encoding="utf-8", errors="replace") as handle:
         shared = [line for line in handle if keys & set(line.split())]
@@ -184,13 +191,13 @@ def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
 
 
 def _principals(line: str) -> str:
-    """The names of a line of allowed signers: its first word, or what stands in quotes (ssh-keygen(1))."""
+    """Return the names in a line of allowed signers: its first word, or the quoted text (ssh-keygen(1))."""
     line = line.lstrip()
     return line[1:].partition('"')[0] if line.startswith('"') else line.split(None, 1)[0]
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
-    """Raise E_APPROVAL_SELF if the one who rotates has approved, or if nobody can tell who rotates."""
+    """Raise E_APPROVAL_SELF if the operator approved the plan, or if it is unknown who the operator is."""
     accounts = _accounts()
     known = {operator} if operator else accounts - {"root"}
     if not known:
@@ -209,8 +216,10 @@ def _accounts() -> set[str]:
 
 
 def _may_be(name: str, other: str) -> bool:
-    """Whether an account is, or may be, whom a line of the allowed signers names: by a name, or by a pattern of ssh's,
-    which knows * and ? alone."""
+    """Return whether an account may be the person that a line of the allowed signers names.
+
+    The line has a name or a pattern of ssh, which knows only * and ?.
+    """
     pattern = other.casefold().replace("[", "[[]")
     if pattern.startswith("*@"):  # whoever is of that domain, which a bare name does not say
         return fnmatch.fnmatchcase(name.casefold(), pattern)
