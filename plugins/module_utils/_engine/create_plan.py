@@ -39,9 +39,10 @@ NO_ENV: Mapping[str, str] = MappingProxyType({})
 def create_plan(
     application: Application, *, counted: bool, env: Mapping[str, str] = NO_ENV, unset: Collection[str] = ()
 ) -> plan.Plan:
-    """The plan of a rotation, with all that stops it, and with or without the counts of a census.
+    """Create the plan of a rotation, with everything that stops it. If ``counted``, it has the counts of a census.
 
-    ``env`` has every name that the .env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
+    ``env`` has every name that the .env file sets, ``unset`` are the keys that it does not set. Raise E_SETTLEMENT if
+    a settlement names no column.
     """
     refusals.refuse_settlements_without_place(application)
     application.establish_function_keys()
@@ -87,7 +88,7 @@ def _unset(application: Application, names: Collection[str], line: str) -> list[
 
 
 def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
-    """The targets that nothing proves, by the keys that open them although nobody lists these."""
+    """Find the targets that nothing proves. If keys that are not listed decrypt them, the finding names these."""
     found = survey_findings.findings_of(
         application.surveys, application.keyring, application.keys_from, application.settlements, line
     )
@@ -95,7 +96,7 @@ def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line
 
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
-    """What a census found."""
+    """Return the findings of a census."""
     found = refusals.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
         found += [*refusals.find_kept(application), *refusals.find_set_aside(application)]
@@ -111,7 +112,7 @@ def _commands(application: Application) -> list[Finding]:
 
 
 def _cut_off(application: Application) -> list[Finding]:
-    """That a search for uses of the keys ended at one of its limits."""
+    """Report that a search for uses of the keys ended at one of its limits."""
     if not application.code.is_cut_off:
         return []
     limits = ScanCutOff(key_uses.MOST_FILES, int(key_uses.MOST_SECONDS))

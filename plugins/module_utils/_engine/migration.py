@@ -92,7 +92,7 @@ _active: _Drive | None = None
 
 
 def drive(rotation_id: str, direction: str) -> None:
-    """Called by the migration: do the work of the rotation under way. Raises RuntimeError outside of it."""
+    """Do the work of the current rotation. A migration calls it. Raise RuntimeError outside of a rotation."""
     if _active is None or _active[:2] != (rotation_id, direction):
         raise RuntimeError(f"no rotation {rotation_id} is under way in this process ({direction})")
     _active[2]()
@@ -223,7 +223,7 @@ def _fake_others(app: str, folder: str, name: str) -> None:
 
 
 def _is_ours(folder: str, name: str) -> bool:
-    """Whether a migration was made by a rotation."""
+    """Return whether a rotation wrote this migration."""
     path = os.path.join(folder, f"{name}.py")
     if not name.endswith(NAME) or not os.path.isfile(path):
         return False

@@ -122,8 +122,10 @@ def _refuse_invalid_rows(leave_alone: Sequence[str]) -> None:
 
 
 def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
-    """A connection to each database of the request, which ends with the ``stack``. Raises E_OPTION if they are too
-    many for the application's own command."""
+    """Connect to each database of the request until the ``stack`` closes.
+
+    Raise E_OPTION if there are too many for the application's own command.
+    """
     aliases = request.aliases or django_project.aliases()
     databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
     connected = [stack.enter_context(contextlib.closing(database)) for database in databases]
@@ -144,7 +146,10 @@ def _settings(request: Request) -> ApplicationSettings:
 
 
 def _locked(request: Request, connected: Sequence[Database]) -> list[Database]:
-    """Those that are no replicas, locked for the run of the request. Raises E_DB_REPLICA, E_LOCKED or E_LEASED."""
+    """Return the databases that are not replicas, locked for the run of the request.
+
+    Raise E_DB_REPLICA, E_LOCKED or E_LEASED.
+    """
     databases = [database for database in connected if not server_info.is_replica(database)]
     if not databases:
         raise DatabaseIsReplica()

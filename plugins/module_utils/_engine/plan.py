@@ -75,9 +75,9 @@ class ColumnUnderOtherKeys(TypedDict):
 class Plan:
     """The targets of an application by its databases, with the counts of a census if there is one.
 
-    It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
-    entries of the option ``keys`` that fit what was found: they are a part of it if they are others. ``described`` are
-    variables that describe columns of an unknown format.
+    It is ready if none of its ``notices`` has a code. ``keys`` are the available keys with their uses. ``proposed`` are
+    the entries of the option ``keys`` that fit the data: the plan shows them if they differ from the listed ones.
+    ``described`` are variables that describe columns of an unknown format.
     """
 
     surveys: Sequence[Survey]
@@ -124,7 +124,7 @@ class Plan:
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
 
     def _typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
-        """The columns of one kind of finding in their order, each with its facts."""
+        """Return the sorted columns of one kind of finding, each with its facts."""
         typed = (each for survey in self.surveys for each in survey.findings.typed(facts))
         return sorted(typed, key=lambda each: (each[0], astuple(each[1])))
 
@@ -181,7 +181,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> PlannedTar
 
 
 def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:
-    """Whether the application reads several keys now, or the setting that would let its library do so."""
+    """Return whether the application reads several keys now, or the setting that would let its library do so."""
     if scheme.reads_several(keyring.application):
         return True
     setting = READ_SEVERAL.get(scheme.name.split()[0])
@@ -202,7 +202,7 @@ def _describe_scheme(described: object) -> object:
 
 
 def catalog_findings(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[Finding]:
-    """What the catalog says about targets, and a person must know before the rotation."""
+    """Find what a person must know about the targets by the catalog before the rotation."""
     for target in targets:
         for kind, query in QUERIES.items():
             if database.rows(query, (target.table.regclass, target.column), table=target.table.label):

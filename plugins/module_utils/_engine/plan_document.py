@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan as a document, which people read and approve: whether it is one, its hash, and how two of them differ."""
+"""A plan as a document that people read and approve: its format, its hash, and the differences between two plans."""
 
 from __future__ import annotations
 

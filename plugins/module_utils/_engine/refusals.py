@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was found and stops a rotation: targets that nothing proves, and columns and keys that nothing accounts for."""
+"""Find and refuse what stops a rotation: targets that nothing proves, and columns and keys that nothing accounts
+for."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows",
 
 
 def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> list[Finding]:
-    """Raise the error of what was found and stops, before anything relies on the targets being all.
+    """Raise the error of all findings that stop, before any step relies on the targets to be complete.
 
-    If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
-    With the ``recorded`` columns of a rotation, another one of which nothing opens is no part of it: this is
-    returned, since the rollback of the others does not depend on it. It must be one that can be tried whole.
+    If there is no target, the error also names columns that look like ciphertext: one of them may be missing.
+
+    If a rotation has ``recorded`` columns, a finding about another column that no key decrypts does not stop its
+    rollback. Such findings are returned, if all values of their columns can be tried.
     """
     from .proof import outside_columns
 
@@ -46,7 +48,7 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
 def find_needing_outside(
     application: Application, found: Collection[Finding], stages: Collection[str]
 ) -> list[RowsNeeding]:
-    """Of the columns outside of a rotation that were ``found``, those with values under one of these stages."""
+    """Return the columns outside of a rotation, by their findings, that have values under one of these stages."""
     from .proof import outside_columns
 
     columns = {each.column for each in found}
@@ -58,9 +60,9 @@ def find_needing_outside(
 
 
 def refuse_unaccounted(application: Application) -> None:
-    """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.
+    """Raise the error of what nothing accounts for in any database, or E_SETTLEMENT if a settlement names no column.
 
-    Asked of all databases, before the first write.
+    Call it before the first write.
     """
     refuse_settlements_without_place(application)
     refuse(find_unaccounted(application))
@@ -93,7 +95,7 @@ def refuse_settlements_without_place(application: Application) -> None:
 
 
 def find_unaccounted(application: Application) -> list[Finding]:
-    """Columns and keys that nothing accounts for, and that no person has settled; others with the keys' values."""
+    """Find columns and keys that nothing accounts for and no person has settled, and others with the values of keys."""
     from .discovery import file_names, fingerprint_columns, out_of_reach, stored_definitions, stored_files
     from .proof import list_order, repeated_tokens
 
@@ -118,7 +120,8 @@ def find_unaccounted(application: Application) -> list[Finding]:
 
 
 def _find_unaccounted_keys(application: Application) -> list[Finding]:
-    """Keys without a value, and others with the value of a key, in the configuration as well."""
+    """Find keys without an encrypted value, and other places that have the value of a key, also in the
+    configuration."""
     from .discovery import accounting, configured_tokens, shared_values
 
     keyring, env, settled = application.keyring, application.env(), application.settlements
@@ -149,14 +152,16 @@ def _are_all_digests(facts: FindingFacts | None) -> bool:
 
 
 def find_doubtful(application: Application) -> list[Finding]:
-    """What ``find_unaccounted`` has seen that stops nothing, and that a rotation may break."""
+    """Find what stops nothing and a rotation may break. Call ``find_unaccounted`` before."""
     found = [each for survey in application.surveys for each in survey.findings.of(*DOUBTFUL)]
     return [*(one.warning for one in application.other_databases), *found]
 
 
 def find_refused_updates(application: Application) -> list[Finding]:
-    """The targets of tables whose triggers refuse what a rotation writes, or copy it where that cannot be
-    re-encrypted, as a trial shows that is rolled back. A command of the application's own writes in its own way."""
+    """Find the targets whose triggers refuse the updates of a rotation, or copy values to where they stay unchanged.
+
+    A trial that is rolled back shows it. A command of the application writes in its own way, so it is not tried.
+    """
     if application.command:
         return []
     from .rewrite import trial_update
@@ -169,7 +174,7 @@ def find_refused_updates(application: Application) -> list[Finding]:
 
 
 def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
-    """What a rotation would leave unchanged by a census, and no person has settled."""
+    """Find values that a rotation would leave unchanged and no person has settled."""
     from .proof import stale_digests
 
     return [
@@ -180,7 +185,7 @@ def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Fin
 
 
 def explain(application: Application, found: Sequence[Finding]) -> list[Finding]:
-    """Findings of a census, with the true reason where the application reads what no key at hand opens."""
+    """Return the findings of a census, with the true reason if the application reads what no available key decrypts."""
     from .proof import read_by_application
 
     return read_by_application.explain(found, application.targets, application.keyring)
@@ -199,7 +204,7 @@ def find_kept(application: Application, expected: str = "") -> list[Finding]:
 
 
 def find_set_aside(application: Application, expected: str = "") -> list[Finding]:
-    """The same in columns that a person has set aside. It may take long, so it is not asked in the downtime."""
+    """Find such values in columns that a person has set aside. It may take long, so it is not done in the downtime."""
     from .proof import outside_columns
 
     return [

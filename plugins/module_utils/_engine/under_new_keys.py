@@ -67,8 +67,11 @@ def _keyring_of(application: Application, destination: str) -> Keyring | None:
 
 
 def start_findings(application: Application) -> list[Finding]:
-    """What the application does at its start under keys that are not those of its data: it writes, it checks what
-    is stored, or it does not start. Without new values nothing is known."""
+    """Find what the application does at its start with keys that do not fit its data: it writes, it checks stored
+    values, or it fails.
+
+    Without new values, nothing is known.
+    """
     report = application.trial_start
     if report is None:
         return []
@@ -128,7 +131,7 @@ def made_of_keys(application: Application, destination: str = TRIAL) -> list[Fin
 
 
 def _answers(application: Application, stage: str) -> bool:
-    """Whether a process of the application can be asked that has the keys of a stage."""
+    """Return whether a process of the application that has the keys of a stage can be asked."""
     return stage in application.processes and application.processes[stage].opener.answers
 
 
@@ -216,7 +219,8 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
 
 
 def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
-    """The keys that have one value with this one, and not under the destination too; with it, where there are."""
+    """Return the keys that have the same value as this one now and not under the destination, together with this
+    one."""
     if name not in keyring.names:
         return []
     before, after = (

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
+"""The approval of a plan: a small text that another person than the operator signs with ``ssh-keygen -Y sign``.
 
-Next to ``PLAN`` are ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
-signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
-allowed signers. No server is needed (docs/design/record-format.md).
+Next to ``PLAN`` are ``PLAN.approval`` and its signature ``PLAN.approval.sig``. The text names the plan's hash, the
+environment, the person and the time, so an approval for staging is not valid for production. A file of allowed signers
+names who may sign. No server is needed (docs/design/record-format.md).
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
 def verified(
     path: str, environment: str, signers: str | None, operator: str | None, max_hours: float
 ) -> ApprovalEvidence:
-    """The approval of the plan at ``path`` for that environment, with what proves it later.
+    """Return the approval of the plan at ``path`` for that environment, with the evidence that proves it later.
 
-    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_*, E_PLAN_FILE or E_PLAN_CHANGED.
+    Without an ``operator``, the user who runs this is the operator. Raise E_APPROVAL_*, E_PLAN_FILE or E_PLAN_CHANGED.
     """
     plan_hash = _plan_hash(path)
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
@@ -73,7 +73,7 @@ def verified(
 
 
 def refuse_unauthorized(asked: TaskArguments) -> None:
-    """Raise E_AUTHORIZATION if what is asked for is of production, and lacks a reason or who approved it."""
+    """Raise E_AUTHORIZATION if a run in production has no reason or no authorization."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
         raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
@@ -87,8 +87,10 @@ def words(found: object) -> str:
 
 
 def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
-    """The approval that the record of a rotation has, where its evidence holds and the file of allowed signers names
-    its person still; else None: it was tampered with, or its signer may approve nothing anymore."""
+    """Return the approval in the record of a rotation, if its evidence is valid and its person may still sign.
+
+    Otherwise return None: somebody edited it, or the file of allowed signers no longer names its signer.
+    """
     try:
         evidence = ApprovalEvidence.borne_out(found)
         if evidence is None or evidence.approval.environment != environment:
@@ -170,14 +172,16 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
 
 
 def _lines_of(principal: str, signers: str) -> list[str]:
-    """The lines of a file of allowed signers that name this one person alone: with a pattern, or with several names,
-    the one who signs could choose who that is."""
+    """Return the lines of a file of allowed signers that name only this person.
+
+    If a line has a pattern or several names, its signer could choose one of them.
+    """
     with open(signers, encoding="utf-8", errors="replace") as handle:
         return [line for line in handle if line.casefold().split(None, 1)[:1] == [principal.casefold()]]
 
 
 def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
-    """Everybody for whom the file of allowed signers has a key that it has for this one too."""
+    """Return all names that share a key with this person in the file of allowed signers."""
     keys = {word for line in _lines_of(principal, signers) for word in line.split() if word.startswith(BLOB)}
     with open(signers, encoding="utf-8", errors="replace") as handle:
         shared = [line for line in handle if keys & set(line.split())]

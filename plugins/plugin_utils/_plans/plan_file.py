@@ -34,12 +34,12 @@ class PlanWrite:
 
 
 def place(asked: str | None, variables: Variables, loader: DataLoader) -> str:
-    """The file that is asked for, or the one that is kept with what outlives a run."""
+    """Return the plan file that the operator names, or the default one in the state folder."""
     return path_from_inventory(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
 
 
 def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:
-    """Write the plan, unless the file has it already. Raises E_PLAN_FILE."""
+    """Write the plan, unless the file is the same already. Raise E_PLAN_FILE if it cannot be written."""
     text = HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     done = PlanWrite(_text(path), text)
     if done.changed and not dry:

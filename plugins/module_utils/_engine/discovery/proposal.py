@@ -20,7 +20,7 @@ _TYPES = (
 
 
 def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
-    """The entry for a key with these values, of which the first one writes."""
+    """Return the entry for a key with these values. The application writes with the first one."""
     made: KeyEntry = {"name": name}
     for kind, pattern in _TYPES:
         if values and all(map(pattern.fullmatch, values)):
@@ -33,7 +33,7 @@ def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
 
 
 def line(entries: Iterable[KeyEntry]) -> str:
-    """The entries as one line of YAML."""
+    """Format the entries as one line of YAML."""
     shown = ["{" + ", ".join(f"{name}: {value}" for name, value in each.items()) + "}" for each in entries]
     return f"{variable_of('keys')}: [{', '.join(shown) or '{name: ...}'}]"
 
@@ -52,7 +52,7 @@ _DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}
 
 
 def signs_only(entry: KeyEntry) -> bool:
-    """Whether a listed key is declared to encrypt nothing."""
+    """Return whether a listed key is declared to encrypt nothing."""
     return entry.get("use") == "signing"
 
 
@@ -63,9 +63,11 @@ def as_listed(entry: KeyEntry) -> KeyEntry:
 
 
 def with_listed(proposed: KeyEntries, listed: KeyEntries, used: Collection[str]) -> list[KeyEntry]:
-    """The proposal, with what a person has ``listed`` of its keys besides, and the listed entries that it lacks and
-    that must stay: of keys that are ``used``, or that only sign. The application may know such a key under another
-    name, or only in its own functions."""
+    """Return the proposal, completed by what a person has ``listed``.
+
+    The entries of listed keys keep their members. Listed keys that the proposal lacks are added if they are ``used`` or
+    only sign: the application may know such a key under another name, or only in its own functions.
+    """
     names = {entry["name"] for entry in proposed}
     kept = [entry for entry in listed if entry["name"] in used or (proposed and signs_only(entry))]
     given = {entry["name"]: as_listed(entry) for entry in listed}

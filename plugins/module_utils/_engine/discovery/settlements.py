@@ -42,7 +42,7 @@ class Settlement:
     reason: str
 
     def as_planned(self) -> dict[str, str]:
-        """The settlement in the plan, where each entry has a ``column``, and in the record."""
+        """The settlement for the plan, which names every entry by its ``column``, and for the record."""
         described = asdict(self)
         return {"column": described.pop("name"), **described}
 
@@ -52,7 +52,7 @@ NONE: Settlements = MappingProxyType({})
 
 
 def parse(described: object) -> dict[str, Settlement]:
-    """The settlements by name. Raises E_SETTLEMENT."""
+    """Return the settlements by name. Raise E_SETTLEMENT if one is invalid."""
     if not isinstance(described, Mapping):
         raise InvalidSettlement(name="(all)", found="is not a mapping by table.column")
     return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
@@ -71,15 +71,17 @@ def _settlement(name: str, decided: object) -> Settlement:
 
 
 def refuse_untold(settled: Settlements, columns: Mapping[str, str]) -> None:
-    """Raise E_SETTLEMENT if one of ``columns``, whose formats cannot tell plain text from a token, is mixed. Each has
-    the reason that it cannot: UNAUTHENTICATED or UNMARKED."""
+    """Raise E_SETTLEMENT if one of ``columns`` is settled as mixed: their formats cannot tell plain text from a token.
+
+    Each column has the reason for that, UNAUTHENTICATED or UNMARKED.
+    """
     for name, reason in sorted(columns.items()):
         if name in settled and settled[name].decision == MIXED:
             raise InvalidSettlement(name=name, found=f"cannot be {MIXED}: it is in a format {reason}")
 
 
 def refuse_without_command(settled: Settlements, named: bool) -> None:
-    """Raise E_SETTLEMENT for a column that a command is to recreate, if none is ``named``."""
+    """Raise E_SETTLEMENT for a column that a command must recreate, unless a command is ``named``."""
     for name, one in settled.items():
         if one.decision == BY_COMMAND and not named:
             raise InvalidSettlement(name=name, found=f"is {BY_COMMAND}, and no command of O(command) will run")

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who else has the value of a key that is rotated: a variable, a setting, or another key.
+"""Find variables, settings and other keys that have the value of a rotated key.
 
-What the application encrypted with that one opens under the key, and is re-encrypted with it. If the other one keeps
-its value, the application can no longer read what it encrypted.
+The rotation re-encrypts what the application encrypted with any of them. If the other one keeps its value, the
+application can no longer read that data.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def of_variables(
 
 
 def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:
-    """Keys that share a value with another one, unless they are one under the ``others`` too."""
+    """Find keys that share a value with another one, unless they also have one value in the ``others``."""
     rotated = keyring.stages[keyring.base].values
     for key, name in combinations(sorted(rotated), 2):
         if parts_of(rotated[key]) & parts_of(rotated[name]) and name not in _twins(keyring, key, others):
@@ -85,13 +85,13 @@ def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:
 
 
 def of_setting(name: str, key: str) -> Finding:
-    """A setting that keeps the value of a key when that gets a new one."""
+    """Return the finding about a setting that keeps the value of a key when the key gets a new value."""
     advice = READ_IT.format(name=name, key=key) + NOT_A_KEY.format(name=name)
     return _finding(name, "a setting of the application", key, advice)
 
 
 def with_twins(keyring: Keyring, keys: Collection[str]) -> set[str]:
-    """The keys, and those that have one value with them in every key set: what is under one is under the other."""
+    """Return the keys, and those that have the same value in every key set: a value under one is under the other."""
     return {*keys}.union(*(_twins(keyring, key) for key in keys))
 
 

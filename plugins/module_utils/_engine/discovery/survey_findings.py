@@ -66,8 +66,10 @@ def _why_unproved(
 
 
 def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:
-    """The secret settings under which values were found, whether or not the keys feed them, with their values. Not
-    those that functions of the application use: nobody knows which these are."""
+    """Return the secret settings under which values were found, with their values, even if no key feeds them.
+
+    The settings of the application's functions are not among them, because they are unknown.
+    """
     schemes = {scheme.name: scheme for scheme in keyring.tried}
     used = {target.scheme for survey in surveys for target in survey.found}
     used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
