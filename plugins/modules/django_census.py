@@ -176,6 +176,7 @@ since:
   description:
     - With O(report_only=true) and O(row_digests), whether every row is the C(same) as before the first write, and the
       first C(written_rows) by column and C(added_rows) by table that are not.
+    - Also returned by a census that fails, if it has O(row_digests) and no O(baseline).
     - Empty without such a file, or if other columns are encrypted than when it was written.
   type: dict
   returned: success

@@ -156,9 +156,19 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
             _compare(asked, compared, look)
         except RotationError as exc:  # the reader needs to know where the values are, and who wrote them
             _name_written(params, compared, look)
-            key_ids = {"key_ids": _key_ids(application)}
-            return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **key_ids}
+            known = {"key_ids": _key_ids(application), **_since(asked)}
+            return {"changed": False, "failed": True, **exc.as_result(), **_named(compared), **known}
     return None
+
+
+def _since(asked: CensusTask) -> ModuleResult:
+    """Return what changed since the first write of an interrupted rotation, if its checklist was refused.
+
+    What other processes left may be readable, and then the refusal does not name it.
+    """
+    if asked.baseline or not asked.params["row_digests"]:
+        return {}
+    return {"since": _reported(asked.params, asked.application).since or {}}
 
 
 def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:

@@ -174,7 +174,7 @@ def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def since_before(found: SinceBefore) -> Iterator[str]:
-    """If rows had changed since the first write when a rollback began."""
+    """If rows had changed since the first write when a rollback began, or when an interrupted rotation was refused."""
     values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in found[1:])
     if values or new:
         repair = (
@@ -183,7 +183,7 @@ def since_before(found: SinceBefore) -> Iterator[str]:
         ) * bool(values)
         yield (
             "Rows that changed since the rotation first counted them, but not through it: "
-            f"{format_values([*values, *new])}. The rollback kept what was written.{repair}"
+            f"{format_values([*values, *new])}. A rollback keeps what was written.{repair}"
         )
 
 
