@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pickle
 import re
 import struct
 import time
@@ -441,13 +442,36 @@ def test_a_token_of_bytes_or_without_a_mark_in_another_writing_is_unwrapped(
 
 
 @pytest.mark.parametrize("writing", ["repr", "hex", "base64", "upper hex of PostgreSQL"])
-def test_a_token_of_bytes_in_another_writing_stops_if_the_library_raises(database: Database, writing: str) -> None:
+@pytest.mark.parametrize("around", [bytes, lambda text: json.dumps(text.decode()).encode()], ids=["bare", "as JSON"])
+def test_a_token_of_bytes_in_another_writing_stops_if_the_library_raises(
+    database: Database, writing: str, around: Callable[[bytes], bytes]
+) -> None:
     """A process that catches the error and saves the bytes that it was given: no text has a mark of such a token."""
     name = "django_searchable_encrypted_fields"
     keyring = Keyring(schemes.parse({name: SCHEMES["gcm"]}), STAGES, ApplicationSettings(lambda name: None))
-    text = WRITINGS[writing](sealed(keyring, name, ("pending",)))
+    text = around(WRITINGS[writing](sealed(keyring, name, ("pending",))))
     fill(database, "bytea", [sealed(keyring, name, ("current",), text)])
     assert take(database, target(database, name, "bytea"), keyring).classes == {"token_inside": 1}
+
+
+AROUND_BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "a pickled text of Python": lambda token: pickle.dumps(repr(token)),
+    "pickled bytes": pickle.dumps,
+    "a document": lambda token: json.dumps({"read": repr(token)}).encode(),
+    "a sentence": lambda token: b"read " + repr(token).encode() + b" of it, which is no text",
+}
+
+
+@pytest.mark.parametrize("around", AROUND_BYTES)
+@pytest.mark.parametrize("size", [1, 15, 16, 5_000])
+def test_a_token_of_bytes_stops_whatever_is_behind_it(
+    database: Database, keyring: Keyring, around: str, size: int
+) -> None:
+    """django-cryptography encrypts pickled objects. A process that catches its error saves the bytes that it was
+    given, as the text that Python shows of them: what ends the object is behind the token."""
+    text = AROUND_BYTES[around](sealed(keyring, "raw", ("pending",), pickle.dumps("x" * size)))
+    fill(database, "bytea", [sealed(keyring, "raw", ("current",), text)])
+    assert take(database, target(database, "raw", "bytea"), keyring).classes == {"token_inside": 1}
 
 
 def document(token: bytes) -> bytes:

@@ -20,6 +20,8 @@ from .column_types import FERNETS, SHORTEST
 
 DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
+LONGEST_TAIL = 64  # bytes behind a longer token, such as what ends a pickled object
+BLOCK = 16  # bytes by which tokens in Fernet's frame differ in length
 FERNET = FERNETS[0].encode()  # what each Fernet token begins with
 # By what a token in Fernet's frame begins with: the places of the random bytes that each has after its time, and how
 # many of those may be alike. In random bytes more are alike once in 10^17 times.
@@ -29,9 +31,10 @@ _RANDOM = {
 }
 _SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
 _QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON
+_SHOWN_WITHIN = re.compile(rb"b(?P<quote>['\"])(?P<text>(?:\\.|(?!(?P=quote)|\\).)*)(?P=quote)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(?:x(?P<hex>[\da-fA-F]{2})|(?P<letter>[\\'\"nrt]))")
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_SHOWN = (b"b'", b'b"', b"\\x", b"0x")  # how Python and PostgreSQL show bytes
+_SHOWN = (b"b'", b'b"', b"\\x", b"0x", b"\"b'", b'"b\\"', b'"\\\\x', b'"0x')  # how Python and PostgreSQL show bytes
 _HEX = re.compile(rb"(?:\\x|0x)?(?P<digits>(?:[\da-fA-F]{2}){16,})")
 _HEX_WORD = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
 _BASE64_WORD = re.compile(rb"[\w+/-]{22,}={0,2}", re.ASCII)
@@ -53,7 +56,8 @@ def _signs(marker: bytes) -> Iterator[bytes]:
     yield marker
     digits = marker.hex().encode()
     yield from {digits, digits.upper()}
-    yield repr(marker)[2:-1].encode()
+    shown = repr(marker)[2:-1].encode()
+    yield from {shown, shown.replace(b"\\", b"\\\\")}  # the latter in a document of JSON
     for before in range(3 if marker.isascii() else 1):  # base64 goes by threes
         end = (before + len(marker)) * 8 // 6
         sure = base64.b64encode(bytes(before) + marker + bytes(2))[-(-before * 8 // 6) : end]
@@ -121,7 +125,7 @@ def _beginning(text: bytes, marker: bytes) -> Iterator[bytes]:
         elif marker.endswith(Armor.HEAD):
             yield text[place : text.find(Armor.TAIL, place) + len(Armor.TAIL)]
         elif not marker.isascii():
-            yield text[place:]
+            yield from _frames(text, place)
         else:
             after = place + len(marker)
             yield from _words(text, place, word.end(after), bare.end(after))
@@ -140,8 +144,17 @@ def _words(text: bytes, begin: int, word: int, bare: int) -> Iterator[bytes]:
     whole = text[begin:word]
     yield from {whole, whole.rstrip(b".:$"), text[begin : _match(_PADDING, text, bare)]}
     # A word that goes on after its token, or has lost its padding: a Fernet token has one of some lengths.
-    for size in range(FRAME, min(bare - begin, LONGEST_RUN) * 3 // 4 + 1, 16):
+    for size in range(FRAME, min(bare - begin, LONGEST_RUN) * 3 // 4 + 1, BLOCK):
         yield _padded(text[begin : begin - (-size * 4 // 3)])
+
+
+def _frames(text: bytes, begin: int) -> Iterator[bytes]:
+    """What may be a token of bytes that begins here, in each length that its blocks can have: a text, or a pickled
+    object, may go on behind it."""
+    left = len(text) - begin
+    for size in range(FRAME, left + 1, BLOCK):
+        if size <= LONGEST_RUN or left - size <= LONGEST_TAIL:
+            yield text[begin : begin + size]
 
 
 class _Run:
@@ -165,6 +178,7 @@ def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:
     """What words of a text stand for, in hex and base64; and all of it without the escapes of Python."""
     if b"\\x" in text:
         yield _ESCAPE.sub(_unescaped, text)
+        yield from (_ESCAPE.sub(_unescaped, shown["text"]) for shown in _SHOWN_WITHIN.finditer(text))
     if not has(text, asked):  # no word has one then: finding the words takes a hundred times as long
         return
     for word in _HEX_WORD.finditer(text):
