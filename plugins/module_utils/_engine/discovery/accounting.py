@@ -195,7 +195,7 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
     if column.type in ("bytea", NUMBER, *NUMBER_LISTS):  # they have no words
         return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
-    text = sql.SQL(read).format(column=name)
+    text = sql.SQL(f'({read} COLLATE "C")').format(column=name)  # with some others PostgreSQL matches no pattern
     candidates = rows._replace(where=_is_candidate(text))
     met, *_ = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
     not_all = sql.SQL("(SELECT count(*) FROM met) = {} AND {}").format(sql.Literal(CANDIDATES), candidates.where)

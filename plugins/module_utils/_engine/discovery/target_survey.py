@@ -414,10 +414,12 @@ class Survey:
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""
-        texts = " AND ({column}::text !~ %s OR {column}::text ~ %s)" if document else ""
+        texts = " AND ({text} !~ %s OR {text} ~ %s)" if document else ""
         # An empty bytea is written so.
-        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}}::text NOT IN ('', '\\x'){texts} LIMIT 1"
-        found = sql.SQL(query).format(rows=table.rows, column=sql.Identifier("t", column.name))
+        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{text}} NOT IN ('', '\\x'){texts} LIMIT 1"
+        name = sql.Identifier("t", column.name)
+        text = sql.SQL('({}::text COLLATE "C")').format(name)  # with some others PostgreSQL matches no pattern
+        found = sql.SQL(query).format(rows=table.rows, text=text)
         return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 
