@@ -20,6 +20,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import UnprovedValues
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import (
+    IN_TEXT_ADVICE,
+    IN_TEXT_LOOK,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside_columns
@@ -73,6 +78,15 @@ def test_one_value_of_many_stops_what_is_settled_as_not_ours(database: Database,
 def test_a_token_in_a_text_stops_it_too(database: Database, ring: Keyring, written: str) -> None:
     fill(database, [*(strange() for _ in range(MANY)), written.format(seal(ring))])
     assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+
+
+@pytest.mark.parametrize("written", ['"{}"', "{0},{0}", "b'{}'", '{{"settings": "{{\\"key\\": \\"{}\\"}}"}}'])
+def test_without_the_settlement_such_tokens_are_said_to_have_other_text_around_them(
+    database: Database, ring: Keyring, written: str
+) -> None:
+    fill(database, [written.format(seal(ring)) for _ in range(9)])
+    ((column, facts),) = target_survey.find(database, "auto", (), ring).findings.typed(UnprovedValues)
+    assert (column, facts.look, facts.advice) == ("secrets.a", IN_TEXT_LOOK, IN_TEXT_ADVICE)
 
 
 def test_a_value_that_is_encrypted_twice_stops_it_too(database: Database, ring: Keyring) -> None:
