@@ -26,10 +26,10 @@ from ..crypto.keyring import Keyring
 from ..crypto.known_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
-from ..crypto.wrappers import unbase64
+from ..crypto.wrappers import to_base64, unbase64
 from .column_types import FERNETS, SHORTEST
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
-from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
+from .token_texts import FERNET, RAW_FRAME, has, long_words, may_be_written, signs, tokens_in, writings
 
 SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
 SHORTEST_BODY = 28  # bytes after a short prefix: a nonce and a tag
@@ -141,11 +141,11 @@ def held_inside(
 
 def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> dict[int, set[str]]:
     """The stages of tokens under rotated keys in the texts that hold one, by the text's place: of any scheme with a
-    marker, and of those among the schemes ``names`` that have none."""
+    marker, and of those among the schemes ``names`` that have none. A Fernet token may be there as its bytes."""
     left = [_Peeled(Opened(text), text, ()) for text in texts]
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
     for own in unmarked or inner_schemes(keyring)[:1]:
-        _hold(keyring, own, left, b"")
+        _hold(keyring, own, left, b"", raw=True)
     return {place: one.held for place, one in enumerate(left) if one.held}
 
 
@@ -248,9 +248,11 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
     return (text, bare(text))
 
 
-def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
-    """Find the tokens of keys that are rotated in the texts that are left, between other text."""
-    markers = dict.fromkeys(each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each)
+def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes, *, raw: bool = False) -> None:
+    """Find the tokens of keys that are rotated in the texts that are left, between other text; with ``raw`` also Fernet
+    tokens as their bytes."""
+    begins = (*_markers(inner_schemes(keyring)), label, _own_marker(own), RAW_FRAME if raw else b"")
+    markers = dict.fromkeys(each for each in begins if each)
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
@@ -268,6 +270,8 @@ def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: boo
                 one.unsearched = True
                 break
             yield place, word
+            if is_fernet_frame(word):
+                yield place, to_base64(word)
 
 
 def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

@@ -8,7 +8,7 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._errors.database import TableKey
 from ..._errors.options import InvalidScheme, InvalidTarget
@@ -46,6 +46,10 @@ from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
 from .token_look import AROUND, FERNET_BEGINS, looks_like_a_token
+from .token_texts import RAW_FRAME
+
+if TYPE_CHECKING:
+    from .raw_frames import RawFrames
 
 AUTO = "auto"  # in place of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
@@ -58,6 +62,8 @@ IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated i
 IN_TEXT_ADVICE = (
     "The rotation would leave that token unreadable: describe how the application writes it in O(schemes). "
 )
+# How Fernet tokens begin as their bytes, and in hex.
+FRAMES = {RAW_FRAME, RAW_FRAME.hex().encode()}
 COPY = {
     "why": "a copy of tokens in a materialized view, which a rotation leaves under the old keys",
     "advice": "Drop it before the rotation. Or REFRESH MATERIALIZED VIEW after it: if it is accepted that nothing in "
@@ -191,7 +197,9 @@ class Survey:
 
     def has_mark(self, closed: ClosedColumn, marker: bytes) -> bool:
         """Whether any value of a column may have a token in it that begins with ``marker``."""
-        begins = {marker} - {b""} | (FERNET_BEGINS if marker in FERNET_BEGINS else set())
+        begins = {marker} - {b""} | (FERNET_BEGINS | FRAMES if marker in FERNET_BEGINS else set())
+        if closed.column.type != "bytea":
+            begins = {begin for begin in begins if begin.isascii()}
         return any(True for _ in read_values(self._database, closed.table, closed.column, begins))
 
     def is_cache(self, table: Table) -> bool:
@@ -232,6 +240,12 @@ class Survey:
         texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
         found = holding(self._keyring, {target.scheme for target in self.found}, [text for _, text in texts])
         return len({texts[place][0] for place in found})
+
+    def raw_frames(self, values: Sequence[Any]) -> RawFrames:
+        """The values that are the bytes of Fernet tokens under rotated keys, or their hex."""
+        from . import raw_frames
+
+        return raw_frames.find(self._keyring, values)
 
     def _look_at_unwritable(self, table: Table, column: Column) -> None:
         """Decide on a column of a type that the engine does not write."""
