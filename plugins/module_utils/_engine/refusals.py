@@ -168,12 +168,13 @@ def find_refused_updates(application: Application) -> list[Finding]:
 
 
 def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
-    """What a rotation would leave unchanged by a census, and no person has settled."""
+    """What a rotation would leave unchanged by a census, and no person has settled, or write in another format."""
     from .proof import stale_digests
 
     return [
         *census_findings.left_alone(tallies, application.settlements),
         *census_findings.staying_plain(tallies, application.settlements),
+        *census_findings.in_standard_base64(tallies),
         *stale_digests.findings(tallies, application.settlements),
     ]
 

@@ -114,7 +114,7 @@ _ROWS = (
     ),
     warn(
         "loose",
-        "a token with blanks, line breaks or signs that are not of urlsafe base64, in {count} of the values: {rows}",
+        "a token with blanks, line breaks or signs that are not of base64, in {count} of the values: {rows}",
         "Check that the application reads them: some libraries refuse them, as the next Fernet of cryptography will. "
         "Each is re-encrypted in its canonical form. Only blanks around it stay.",
     ),

@@ -23,6 +23,12 @@ from .census_tally import Rows, Tally
 from .value_classes import INSIDES, KEPT_KEY, OTHER_SCHEME, PLAINTEXT, TOKEN_IN_TEXT, UNOPENED
 
 SHOWN = 12  # in one message
+IN_STANDARD = "Fernet tokens in standard base64, with + and /, which no Fernet library writes"
+STANDARD_ADVICE = (
+    "The engine writes - and _ in their place, which base64.b64decode cannot read. Describe the application's own "
+    "functions in O(schemes) (application: decrypt, encrypt). If the application reads them with a Fernet library, let "
+    "it save them again instead, so that they have - and _."
+)
 NO_FACTS: Mapping[str, str] = {}
 
 
@@ -90,6 +96,24 @@ def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Findin
             kind = "stays_plain" if accepted else "plain_unclear"
             found += findings_of_rows(kind, tally.target, rows, {"look": look})
     return found
+
+
+def in_standard_base64(tallies: Sequence[Tally]) -> list[Finding]:
+    """Tokens in the standard alphabet of base64: the engine writes the urlsafe one, which their reader may not know."""
+    return [
+        Finding(
+            KINDS["format"],
+            tally.target.name,
+            {
+                "count": tally.standard.count,
+                "description": f"{IN_STANDARD}: {format_rows(tally.target.name, tally.standard)}",
+                "advice": STANDARD_ADVICE,
+            },
+            list_rows(tally.target, "format", tally.standard.count, tally.standard.listed),
+        )
+        for tally in tallies
+        if tally.standard.count
+    ]
 
 
 def _by_look(tally: Tally) -> str:
