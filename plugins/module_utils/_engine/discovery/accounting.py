@@ -84,12 +84,12 @@ class _Judge:
         name = table.label_of(column.name)
         if name in self.targets:
             values = [self.survey.without_tokens(self.targets[name], value) for value in values]
-        if name not in self.targets and (frames := self.survey.raw_frames(values)).count:
+        if name not in self.targets and (frames := self.survey.raw_frames(values)).number:
             if name in self.ignored:
                 self.found.put("ignored_open", name)
             elif name not in self.decided:  # of what is settled, every value is tried (outside_columns.py)
                 what = frames.description
-                self.found.put("format", name, count=frames.count, description=what, advice=raw_frames.ADVICE)
+                self.found.put("format", name, count=frames.number, description=what, advice=raw_frames.ADVICE)
             return
         sessions = self.survey.is_sessions(table)  # the checklist says what becomes of them
         if not sessions and (count := self.survey.holding(values)):

@@ -23,7 +23,7 @@ ADVICE = (
 class RawFrames(NamedTuple):
     """How many values there are, and the keys under which they open."""
 
-    count: int
+    number: int
     keys: Sequence[str]
 
     @property
