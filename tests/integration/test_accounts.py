@@ -14,7 +14,7 @@ import os
 import re
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +38,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 from django.core import signing
 
@@ -113,6 +114,42 @@ def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(databa
     )
     database.execute("ANALYZE secrets")
     assert set(found(database, keyring)) == {"secrets.note"}
+
+
+@pytest.fixture
+def anycase(database: Database) -> Iterator[str]:
+    """A collation that ignores case; PostgreSQL up to 17 matches no pattern under it."""
+    try:
+        database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
+    except RotationError as exc:
+        if "SQLSTATE 0A000" not in str(exc):  # feature_not_supported
+            raise
+        pytest.skip("this PostgreSQL was built without ICU")
+    yield "anycase"
+    database.execute("DROP TABLE IF EXISTS secrets; DROP COLLATION anycase")
+
+
+@pytest.mark.parametrize("written", ["text", "varchar(900)", "text[]"])
+def test_ciphertext_under_a_nondeterministic_collation_is_found(
+    database: Database, keyring: Keyring, anycase: str, written: str
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note {written} COLLATE {anycase}, a text)")
+    shown = "{{{}}}" if written.endswith("[]") else "{}"
+    for number in range(200):
+        note = shown.format(OWN + random_bytes(20, number).hex())
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, note, token(keyring)))
+    assert set(found(database, keyring)) == {"secrets.note"}
+
+
+@pytest.mark.parametrize(("value", "is_held"), [('{"a": "a word"}', True), ('{"a": 1}', False)])
+def test_a_document_under_a_nondeterministic_collation_is_searched_for_texts(
+    database: Database, keyring: Keyring, anycase: str, value: str, *, is_held: bool
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note text COLLATE {anycase})")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (value,))
+    survey = target_survey.find(database, "auto", (), keyring)
+    ((table, (column,)),) = [(each, known) for each, known in survey.tables.items() if each.name == "secrets"]
+    assert survey._holds_values(table, column, document=True) is is_held
 
 
 @pytest.mark.parametrize("first", [60, 1500])

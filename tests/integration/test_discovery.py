@@ -365,6 +365,27 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     assert f"its type is {sql_type}," in notice["notice"]
 
 
+@pytest.mark.parametrize(
+    ("sql_type", "written"), [("words", "[{},]"), ("words_multirange", "{{[{},]}}"), ("tsvector", "'{}':1")]
+)
+def test_a_token_in_a_range_or_a_text_to_search_is_listed(
+    database: Database, keyring: Keyring, sql_type: str, written: str
+) -> None:
+    """A built-in range has numbers or dates."""
+    database.execute("CREATE TYPE words AS RANGE (subtype = text, multirange_type_name = words_multirange)")
+    try:
+        database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, b numrange, c datemultirange, a {sql_type})")
+        database.execute(
+            f"INSERT INTO secrets VALUES (1, '[1,2)', '{{}}', %s::text::{sql_type})", (written.format(token(keyring)),)
+        )
+        found = survey(database, keyring)
+        assert found.findings.columns() == ["secrets.a"]
+        (notice,) = stopping(found, keyring)
+        assert f"its type is {sql_type}," in notice["notice"]
+    finally:
+        database.execute("DROP TABLE IF EXISTS secrets; DROP TYPE words")
+
+
 def test_a_generated_column_follows_by_itself(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (a) STORED)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))

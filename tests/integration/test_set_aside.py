@@ -16,9 +16,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    accounting,
     column_sample,
     settlements,
     target_survey,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import UnprovedValues
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import (
+    IN_TEXT_ADVICE,
+    IN_TEXT_LOOK,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
@@ -73,6 +79,43 @@ def test_one_value_of_many_stops_what_is_settled_as_not_ours(database: Database,
 def test_a_token_in_a_text_stops_it_too(database: Database, ring: Keyring, written: str) -> None:
     fill(database, [*(strange() for _ in range(MANY)), written.format(seal(ring))])
     assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+
+
+@pytest.mark.parametrize("written", ["text", "bytea", "upper", "shown"])
+def test_the_bytes_of_a_token_stop_it_too(database: Database, ring: Keyring, written: str) -> None:
+    """As an application stores them that decodes the base64 of what Fernet gives."""
+    frames = [base64.urlsafe_b64decode(each) for each in [*(strange() for _ in range(MANY)), seal(ring)]]
+    in_hex = [frame.hex() for frame in frames]
+    shown = {"upper": [each.upper() for each in in_hex], "shown": [rf"\x{each}" for each in in_hex]}
+    fill(database, shown.get(written, in_hex))
+    if written == "bytea":
+        database.execute("ALTER TABLE secrets ALTER a TYPE bytea USING decode(a, 'hex')")
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+    assert set_aside(database, ring, expected="current") == []
+
+
+@pytest.mark.parametrize("sql_type", ["text", "bytea"])
+def test_the_bytes_of_tokens_are_said_to_be_under_their_key(database: Database, ring: Keyring, sql_type: str) -> None:
+    fill(database, [base64.urlsafe_b64decode(seal(ring)).hex() for _ in range(9)])
+    if sql_type == "bytea":
+        database.execute("ALTER TABLE secrets ALTER a TYPE bytea USING decode(a, 'hex')")
+    survey = target_survey.find(database, "auto", (), ring)
+    (found,) = accounting.columns(database, survey, settlements.NONE)
+    assert (found.kind.code, found.column, found.facts["count"]) == ("E_FORMAT", "secrets.a", 9)
+    assert "FIELD_ENCRYPTION_KEY" in found.what
+    assert accounting.columns(database, survey, NOT_OURS) == []
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 9)]
+    ignoring = target_survey.find(database, "auto", ["secrets.a"], ring)
+    assert [each.kind.code for each in accounting.columns(database, ignoring, settlements.NONE)] == ["E_IGNORED_OPEN"]
+
+
+@pytest.mark.parametrize("written", ['"{}"', "{0},{0}", "b'{}'", '{{"settings": "{{\\"key\\": \\"{}\\"}}"}}'])
+def test_without_the_settlement_such_tokens_are_said_to_have_other_text_around_them(
+    database: Database, ring: Keyring, written: str
+) -> None:
+    fill(database, [written.format(seal(ring)) for _ in range(9)])
+    ((column, facts),) = target_survey.find(database, "auto", (), ring).findings.typed(UnprovedValues)
+    assert (column, facts.look, facts.advice) == ("secrets.a", IN_TEXT_LOOK, IN_TEXT_ADVICE)
 
 
 def test_a_value_that_is_encrypted_twice_stops_it_too(database: Database, ring: Keyring) -> None:

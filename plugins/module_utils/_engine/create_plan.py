@@ -47,7 +47,7 @@ def create_plan(
     refusals.refuse_settlements_without_place(application)
     application.establish_function_keys()
     tallies = application.census("current", searched=True) if counted else []
-    others = unlisted_keys.by_column(application.surveys, env)
+    others = unlisted_keys.by_column(application.surveys, unlisted_keys.without_listed(env, application.keyring))
     proposed = _proposed_keys(application, others, env)
     line = proposal.line(proposed or [{"name": name} for name in sorted(application.keyring.names)])
     found = [

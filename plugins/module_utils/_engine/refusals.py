@@ -174,12 +174,13 @@ def find_refused_updates(application: Application) -> list[Finding]:
 
 
 def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
-    """Find values that a rotation would leave unchanged and no person has settled."""
+    """Find values that a rotation would leave unchanged, or write in another format, and that no person has settled."""
     from .proof import stale_digests
 
     return [
         *census_findings.left_alone(tallies, application.settlements),
         *census_findings.staying_plain(tallies, application.settlements),
+        *census_findings.in_standard_base64(tallies),
         *stale_digests.findings(tallies, application.settlements),
     ]
 

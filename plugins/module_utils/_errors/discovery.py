@@ -331,8 +331,10 @@ class SetAsideOpen(RotationError):
     by: str
     problem = "{column} is left out by {by}, but {count} of its values are under rotated keys: {rows}"
     remedy = (
-        "The rotation would leave them unreadable. Remove the column from {by}: readable values are rotated; the "
-        'others are listed. If nobody needs these values: O(settlements): {{"table.column": {{unreadable: "why"}}}}'
+        "The rotation would leave them unreadable. Remove the column from {by}: a value that is one token is rotated, "
+        "and any other one stops the rotation. A token between other text is rotated only by the application's own "
+        "functions: describe them in O(schemes). If nobody needs these values: "
+        'O(settlements): {{"table.column": {{unreadable: "why"}}}}'
     )
 
 

@@ -35,6 +35,11 @@ class Signs(NamedTuple):
         return Bare(before, self.foreign.sub(b"", inside), after) if _BARE_ENDS.fullmatch(inside) else None
 
 
+def is_standard(token: bytes) -> bool:
+    """Whether a token has a sign that only the standard alphabet of base64 has, and no library writes in a token."""
+    return b"+" in token or b"/" in token
+
+
 def _run(signs: re.Pattern[bytes], token: bytes) -> bytes:
     match = signs.match(token)
     return match[0] if match else b""

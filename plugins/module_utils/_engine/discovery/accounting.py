@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 from ..._errors.discovery import (
     EncodedField,
+    IgnoredOpen,
     IgnoredTokens,
     KeyWithoutValue,
     SignedValues,
@@ -17,6 +18,7 @@ from ..._errors.discovery import (
     UnexplainedColumn,
 )
 from ..._errors.keys import KeyTypeUnfit
+from ..._errors.values import UnsupportedFormat
 from ..application import foreign_model_encryption
 from ..application.key_uses import PlannedUse, Use
 from ..crypto.key_entry import KeyEntries, KeyEntry
@@ -30,6 +32,7 @@ from ..value_forms.recognized_formats import identify
 from . import (
     model_evidence,
     proposal,
+    raw_frames,
     row_samples,
     shared_values,
     signed_values,
@@ -95,6 +98,9 @@ class _Judge:
         name = table.label_of(column.name)
         if name in self.targets:
             values = [self.survey.without_tokens(self.targets[name], value) for value in values]
+        if name not in self.targets and (frames := self.survey.raw_frames(values)).number:
+            self._put_frames(name, frames)
+            return
         sessions = self.survey.is_sessions(table)  # the checklist reports them
         if not sessions and (count := self.survey.holding(values)):
             self.found.put(name, TokenPacked(column=name, count=count, looked_at=len(values)))
@@ -121,6 +127,16 @@ class _Judge:
             self.survey.findings.put(name, look)
         elif name not in self.fields and not (name in self.digests and judged.count < FEW_DIGESTS):
             self._put_verdict(name, judged, values)
+
+    def _put_frames(self, name: str, frames: raw_frames.RawFrames) -> None:
+        """Put down tokens that are kept as their bytes. Of what is settled, outside_columns.py tries every value."""
+        if name in self.ignored:
+            self.found.put(name, IgnoredOpen(column=name))
+        elif name not in self.decided:
+            what, count = frames.description, frames.number
+            self.found.put(
+                name, UnsupportedFormat(column=name, count=count, description=what, advice=raw_frames.ADVICE)
+            )
 
     def _put_verdict(self, name: str, judged: unexplained.Explanation, values: Sequence[Any]) -> None:
         if judged.verdict == unexplained.SPARSE:
@@ -209,7 +225,7 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
     if column.type in ("bytea", NUMBER, *NUMBER_LISTS):  # they have no words
         return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
-    text = sql.SQL(read).format(column=name)
+    text = sql.SQL(f'({read} COLLATE "C")').format(column=name)  # with some others PostgreSQL matches no pattern
     candidates = rows._replace(where=_is_candidate(text))
     met, *_ = row_samples.parts(size, candidates, CANDIDATES, CANDIDATES)
     not_all = sql.SQL("(SELECT count(*) FROM met) = {} AND {}").format(sql.Literal(CANDIDATES), candidates.where)

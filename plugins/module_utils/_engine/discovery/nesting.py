@@ -28,9 +28,9 @@ from ..crypto.keyring import Keyring
 from ..crypto.library_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
-from ..crypto.wrappers import unbase64
+from ..crypto.wrappers import to_base64, unbase64
 from ..value_forms.token_look import FERNET, FERNETS, SHORTEST
-from ..value_forms.token_texts import has, long_words, may_be_written, signs, tokens_in, writings
+from ..value_forms.token_texts import RAW_FRAME, has, long_words, may_be_written, signs, tokens_in, writings
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 
 SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
@@ -149,12 +149,13 @@ def held_inside(
 def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> dict[int, set[str]]:
     """Return the stages of tokens under rotated keys in the texts, by the place of each text that holds one.
 
-    Tokens are of any scheme with a marker, and of those among the schemes ``names`` that have no marker.
+    Tokens are of any scheme with a marker, and of those among the schemes ``names`` that have no marker. A Fernet token
+    may be there as its bytes.
     """
     left = [_Peeled(Opened(text), text, ()) for text in texts]
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
     for own in unmarked or inner_schemes(keyring)[:1]:
-        _hold(keyring, own, left, b"")
+        _hold(keyring, own, left, b"", raw=True)
     return {place: one.held for place, one in enumerate(left) if one.held}
 
 
@@ -261,9 +262,11 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
     return (text, bare(text))
 
 
-def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
-    """Find the tokens of rotated keys in the remaining texts, between other text."""
-    markers = dict.fromkeys(each for each in (*_markers(inner_schemes(keyring)), label, _own_marker(own)) if each)
+def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes, *, raw: bool = False) -> None:
+    """Find the tokens of rotated keys in the remaining texts, between other text. With ``raw``, also find Fernet tokens
+    as their bytes."""
+    begins = (*_markers(inner_schemes(keyring)), label, _own_marker(own), RAW_FRAME if raw else b"")
+    markers = dict.fromkeys(each for each in begins if each)
     for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
@@ -281,6 +284,8 @@ def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: boo
                 one.unsearched = True
                 break
             yield place, word
+            if is_fernet_frame(word):
+                yield place, to_base64(word)
 
 
 def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

@@ -8,7 +8,7 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._errors.database import RowSecurity, TableKey
 from ..._errors.discovery import (
@@ -37,6 +37,7 @@ from ..value_forms import recognized_formats
 from ..value_forms.packed_values import unpacked
 from ..value_forms.recognized_formats import Signature, of_another_format
 from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
+from ..value_forms.token_texts import RAW_FRAME
 from . import search_columns
 from .column_rules import ColumnRules
 from .column_sample import (
@@ -61,6 +62,9 @@ from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
 
+if TYPE_CHECKING:
+    from .raw_frames import RawFrames
+
 AUTO = "auto"  # instead of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
 _SAYS_KEY = re.compile(r"KEY|SECRET|SALT|TOKEN|PASSWORD")  # a setting with which an application may sign
@@ -70,6 +74,8 @@ IN_TEXT_LOOK = " as a whole, and some have a token under a key that is rotated i
 IN_TEXT_ADVICE = (
     "The rotation would leave that token unreadable: describe how the application writes it in O(schemes). "
 )
+# How Fernet tokens begin as their bytes, and in hex.
+FRAMES = {RAW_FRAME, RAW_FRAME.hex().encode()}
 COPY = "a copy of tokens in a materialized view, which a rotation leaves under the old keys"
 REFRESH_COPY = (
     "Drop it before the rotation. Or REFRESH MATERIALIZED VIEW after it: if it is accepted that nothing in it can be "
@@ -209,7 +215,9 @@ class Survey:
 
     def has_mark(self, closed: ClosedColumn, marker: bytes) -> bool:
         """Return whether any value of a column may contain a token that begins with ``marker``."""
-        begins = {marker} - {b""} | (FERNET_BEGINS if marker in FERNET_BEGINS else set())
+        begins = {marker} - {b""} | (FERNET_BEGINS | FRAMES if marker in FERNET_BEGINS else set())
+        if closed.column.type != "bytea":
+            begins = {begin for begin in begins if begin.isascii()}
         return any(True for _ in read_values(self._database, closed.table, closed.column, begins))
 
     def is_cache(self, table: Table) -> bool:
@@ -250,6 +258,12 @@ class Survey:
         texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
         found = holding(self._keyring, {target.scheme for target in self.found}, [text for _, text in texts])
         return len({texts[place][0] for place in found})
+
+    def raw_frames(self, values: Sequence[Any]) -> RawFrames:
+        """The values that are the bytes of Fernet tokens under rotated keys, or their hex."""
+        from . import raw_frames
+
+        return raw_frames.find(self._keyring, values)
 
     def _look_at_unwritable(self, table: Table, column: Column) -> None:
         """Decide on a column of a type that the engine does not write."""
@@ -441,10 +455,12 @@ class Survey:
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Return whether any value could be a token. In a ``document`` only its texts could be one."""
-        texts = " AND ({column}::text !~ %s OR {column}::text ~ %s)" if document else ""
+        texts = " AND ({text} !~ %s OR {text} ~ %s)" if document else ""
         # An empty bytea as text.
-        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{column}}::text NOT IN ('', '\\x'){texts} LIMIT 1"
-        found = sql.SQL(query).format(rows=table.rows, column=sql.Identifier("t", column.name))
+        query = f"SELECT 1 FROM {{rows}} AS t WHERE {{text}} NOT IN ('', '\\x'){texts} LIMIT 1"
+        name = sql.Identifier("t", column.name)
+        text = sql.SQL('({}::text COLLATE "C")').format(name)  # with some others PostgreSQL matches no pattern
+        found = sql.SQL(query).format(rows=table.rows, text=text)
         return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 

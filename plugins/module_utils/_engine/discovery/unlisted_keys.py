@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..._errors.discovery import OtherKeys
 from ..crypto.derivation import members
+from ..crypto.keyring import Keyring
 from ..crypto.schemes import of_keys
 from ..value_forms.value_look import looks_encrypted
 from .findings import Finding
@@ -28,6 +29,12 @@ def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Un
     unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
     found = {column: find_keys(tokens, env) for column, tokens in unopened.items()}
     return {column: others for column, others in found.items() if others.keys}
+
+
+def without_listed(env: Mapping[str, str], keyring: Keyring) -> dict[str, str]:
+    """The ``env`` file without the listed keys, and without other variables that have the value of one."""
+    values = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
+    return {name: value for name, value in env.items() if name not in keyring.names and value not in values}
 
 
 def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, list[bytes]]:

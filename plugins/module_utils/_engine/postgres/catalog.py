@@ -13,15 +13,15 @@ from . import sql
 from .connection import Database
 from .lease import TABLE as LEASE
 
-# Types of PostgreSQL's own categories U and A that hold no text of an application's.
+# Types of PostgreSQL's own categories A and R that hold no text of an application's.
 OPAQUE = (
     "integer[]",
     "bigint[]",
     "smallint[]",
     "numeric[]",
     "boolean[]",
-    "tsvector",
     "date[]",
+    *(f"{of}{kind}" for of in ("int4", "int8", "num", "ts", "tstz", "date") for kind in ("range", "multirange")),
 )
 BITS = ("bit", "bit varying")
 NUMBER = "numeric"  # of enough digits it may be the bytes of a value
@@ -197,7 +197,7 @@ _COLUMNS = (
 )
 # Text, bytes or a document; the parameter is types that are left out.
 _HELD = (
-    f"{_COLUMNS} AND (t.typcategory IN ('S', 'U', 'A', 'C', 'V') OR b.oid IN ('jsonb'::regtype, 'oid'::regtype))"
+    f"{_COLUMNS} AND (t.typcategory IN ('S', 'U', 'A', 'C', 'V', 'R') OR b.oid IN ('jsonb'::regtype, 'oid'::regtype))"
     " AND format_type(t.oid, NULL) <> ALL(%s)"
 )
 # Lists of numbers of these types, and numbers of as many digits before the point as 16 bytes have.

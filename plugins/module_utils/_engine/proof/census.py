@@ -15,6 +15,7 @@ from ..._errors.values import (
     ScanIncomplete,
 )
 from ..._system.progress_file import SILENT, ProgressFile
+from ..crypto import loose_base64
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import OpenedByLaterKey
@@ -161,7 +162,8 @@ class Census:
         tokens = look(ColumnPage(tally.target, rows, values), self.keyring, known, self.leave_alone)
         for number in sorted(set(range(len(rows))) - {token.row for token in tokens}):
             tally.add("empty", rows[number])
-        loose = self.keyring.schemes[tally.target.scheme].format.loose
+        scheme = self.keyring.schemes[tally.target.scheme]
+        prefix = len(scheme.described.get("prefix", ""))
         classes: dict[str, list[str]] = {}
         read: list[Read] = []
         for token in tokens:
@@ -174,7 +176,9 @@ class Census:
             value_class = self._class_of_layers(tally, row, token, stage) if token.layers else stage
             classes.setdefault(value_class, []).append(row)
             read.append((row, token.place, inside.plaintext))
-            if token.around or (loose and (b"+" in token.token or b"/" in token.token)):
+            if scheme.format.loose and loose_base64.is_standard(token.token[prefix:]):
+                tally.standard.add(row)
+            elif token.around:
                 tally.loose.add(row)
             if isinstance(inside, OpenedByLaterKey):
                 tally.later_keys[inside.number] += 1

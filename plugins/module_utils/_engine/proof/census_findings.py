@@ -28,6 +28,12 @@ from .value_classes import INSIDES, KEPT_KEY, OTHER_SCHEME, PLAINTEXT, TOKEN_IN_
 
 SHOWN = 12  # in one message
 RowFinding = Callable[[int, str], FindingFacts]  # the facts of so many rows, of which the first ones are in a text
+IN_STANDARD = "Fernet tokens in standard base64, with + and /, which no Fernet library writes"
+STANDARD_ADVICE = (
+    "The engine writes - and _ in their place, which base64.b64decode cannot read. Describe the application's own "
+    "functions in O(schemes) (application: decrypt, encrypt). If the application reads them with a Fernet library, let "
+    "it save them again instead, so that they have - and _."
+)
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
@@ -109,6 +115,16 @@ def _plain(column: str, look: str, accepted: bool) -> RowFinding:
     if accepted:
         return lambda count, rows: StayingPlain(count, rows, look)
     return lambda count, rows: PlainUnclear(column=column, count=count, rows=rows, look=look)
+
+
+def in_standard_base64(tallies: Sequence[Tally]) -> Iterator[Finding]:
+    """Yield findings for tokens in standard base64: the engine writes the urlsafe form, which may not be readable."""
+    for tally in tallies:
+        if tally.standard.count:
+            column, rows = tally.target.name, tally.standard
+            what = f"{IN_STANDARD}: {format_rows(column, rows)}"
+            error = UnsupportedFormat(column=column, count=rows.count, description=what, advice=STANDARD_ADVICE)
+            yield Finding.of(column, error, listed=list_rows(tally.target, "format", rows.count, rows.listed))
 
 
 def _by_look(tally: Tally) -> str:

@@ -60,6 +60,7 @@ class Tally:
     plain: int = 0  # values in plain text, of a column in which that is settled as normal
     unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
     loose: Rows = field(default_factory=Rows)  # of tokens that a strict decoder of base64 refuses
+    standard: Rows = field(default_factory=Rows)  # of tokens in standard base64, not urlsafe
     later_keys: Counter[int] = field(default_factory=Counter)  # values under another key of a list than the first one
     unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own

@@ -3,7 +3,8 @@
 """URLs, paths and e-mail addresses. Any data can be written as one, so the form alone explains only some of them.
 
 A text with a random part is explained if the rest says what it is. That is a public host, a file suffix, or the folders
-of a content store. Any other text counts as random if most of it is.
+of a content store. Any other text counts as random if most of it is. Even on a public host, the name of a file may be
+ciphertext.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ _RESERVED = re.compile(
 )
 _LONGEST_ADDRESS = 38  # characters before the at sign: 28 bytes in base64, a nonce of 12 and a tag of 16
 _LONGEST_NAME = 38  # of a file, the same
+_SHORTEST_HEX = 56  # digits of a part of a URL: 28 bytes
+_QUERY = re.compile(r"[?#]")
 _FILE = re.compile(rf"\.{_SUFFIX}", re.IGNORECASE)
 _HEX = re.compile(r"[\da-f]+|[\dA-F]+")
 _NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|blake\w+)$", re.IGNORECASE)
@@ -65,15 +68,29 @@ def _is_mail(text: str) -> bool:
 def _is_url(text: str) -> bool:
     found = _HOSTED.match(text)
     if found:
-        return "." in found["host"] and not _RESERVED.search(found["host"])
+        is_public = "." in found["host"] and not _RESERVED.search(found["host"])
+        path = _QUERY.split(text[found.end() :])[0]
+        return is_public and (_is_path(path) or not _is_named_at_random(path))
     return bool(_STORED.match(text))
+
+
+def _is_named_at_random(path: str) -> bool:
+    """Whether the last part of the path of a URL may be ciphertext: a file, or as many digits of hex as that has."""
+    stem, _, suffix = path.rstrip("/").rpartition("/")[2].partition(".")
+    return _has_suffix(suffix) or (
+        len(stem) >= _SHORTEST_HEX and bool(_HEX.fullmatch(stem)) and len(stem) not in _DIGESTS
+    )
+
+
+def _has_suffix(suffix: str) -> bool:
+    return bool(_FILE.fullmatch(f".{suffix.rpartition('.')[2]}"))
 
 
 def _is_path(text: str) -> bool:
     *folders, name = re.split(r"[/\\]+", text.rstrip("/"))
-    stem, dot, suffix = name.partition(".")
+    stem, _, suffix = name.partition(".")
     is_digest = _is_digest(folders, stem)
-    is_file = bool(_FILE.fullmatch(f".{suffix.rpartition('.')[2]}")) if dot else False
+    is_file = _has_suffix(suffix)
     return is_digest or (
         is_file and (len(stem) < _LONGEST_NAME or (len(stem) in _DIGESTS and bool(_HEX.fullmatch(stem))))
     )

@@ -23,11 +23,12 @@ DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
 LONGEST_TAIL = 64  # bytes behind a longer token, such as what ends a pickled object
 BLOCK = 16  # bytes by which tokens in Fernet's frame differ in length
+RAW_FRAME = FORMATS["aes_cbc_hmac"].marker  # what the bytes of a token in Fernet's frame begin with
 # For each beginning of a token in Fernet's frame: where the random bytes after its time begin and end, and how many
 # of them may be alike. In random bytes, more are alike once in 10^17 times.
 _RANDOM = {
     FERNET: (HEADER * 4 // 3, FRAME * 4 // 3, 24),
-    FORMATS["aes_cbc_hmac"].marker: (HEADER, FRAME, 14),
+    RAW_FRAME: (HEADER, FRAME, 14),
 }
 _SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
 _QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON

@@ -38,7 +38,7 @@ class Part:
         self.fixed = []
         self.closed = self.ignored = []
         self.tables = {}
-        self.unopened = {}
+        self.unopened = found.get("unopened", {})
         self.hashes = found.get("hashes", [])
         self.inside = found.get("inside", {})
         self.besides = found.get("besides", {})
@@ -47,6 +47,8 @@ class Part:
         self.findings = Findings()
         for column in found.get("fixed", ()):
             put_finding(self.findings, "fixed", column, scheme=found.get("scheme", "theirs"))
+        for column in self.unopened:
+            put_finding(self.findings, "unproved", column, tokens=1, field="", look=" as a whole", advice="")
 
     def rows(self, *asked, **more):
         """Its catalogue names nothing, and no trigger."""

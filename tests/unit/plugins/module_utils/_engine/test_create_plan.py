@@ -15,7 +15,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, survey_findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    accounting,
+    scheme_proposal,
+    survey_findings,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets
@@ -83,6 +87,19 @@ def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned
     names = ["FIELD_ENCRYPTION_KEY", "INNER_key"]
     assert made["proposed"] == {"key_rotation_keys": [{"name": name, "type": "fernet"} for name in names]}
     assert INNER not in str(made)
+
+
+@pytest.mark.parametrize(("listed", "code"), [(["KEY"], "E_UNPROVED"), (["OTHER"], "E_OTHER_KEYS")])
+@pytest.mark.parametrize("written", ['"{}"', "{0},{0}", '{{"settings": "{{\\"key\\": \\"{}\\"}}"}}'])
+def test_a_listed_key_is_not_called_unlisted_where_its_token_has_text_around_it(
+    monkeypatch, planned, written, listed, code
+):
+    monkeypatch.setattr(scheme_proposal, "columns_of", lambda *given: [])
+    env = {"KEY": OUTER, "COPY_OF_KEY": OUTER, "OTHER": INNER}
+    token = Fernet(OUTER).encrypt(b"a note").decode()
+    unopened = {"profile.note": [written.format(token).encode(), token.encode()]}
+    made = planned(schemes.of_keys(listed), env, env, listed, unopened=unopened)
+    assert [notice["code"] for notice in made["notices"]] == [code]
 
 
 def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting(planned):

@@ -225,6 +225,13 @@ ORDINARY: dict[str, Sequence[str]] = {
     "URLs with IDs": [
         f"https://lh3.example.org/{base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode()}" for n in range(9)
     ],
+    "files of a public host": [
+        f"https://cdn.example.org/u/{WRITTEN.randbytes(size).hex()}.{suffix}"
+        for size, suffix in ((16, "png"), (20, "jpg"), (32, "pdf"), (48, "tar.gz"), (64, "pdf"))
+    ],
+    "stores of a public host": [
+        f"https://cdn.example.org/{one[:2]}/{one[2:]}" for one in (WRITTEN.randbytes(32).hex() for _ in range(9))
+    ],
     "patterns": [f"%{word}%" for word in WORDS[:100]],
 }  # fmt: skip
 
@@ -293,6 +300,9 @@ DRESSES: dict[str, tuple[Callable[[], Any], float]] = {
     "a URL of a key": (lambda: f"kms://k1/{urlsafe(sealed())}", 0.93),
     "a URL of no host": (lambda: f"local:/{urlsafe(sealed())}", 0.93),
     "a URL of a private host": (lambda: f"https://enc.local/{urlsafe(sealed())}", 0.8),
+    "a file of a public host": (lambda: f"https://files.example.org/{sealed().hex()}.pdf", 0.85),  # or a digest
+    "a file of a public host in base64": (lambda: f"https://files.example.org/{urlsafe(sealed())}.pdf?x=1", 0.8),
+    "hex of a public host": (lambda: f"https://files.example.org/{DRESSED.randbytes(40).hex()}", 0.97),
     "an e-mail address": (lambda: f"{urlsafe(sealed()).rstrip('=')}@enc.local", 0.93),
     "a fingerprint of 16 bytes": (lambda: DRESSED.randbytes(16).hex(":"), 0.9),
     "a fingerprint of 32 bytes": (lambda: DRESSED.randbytes(32).hex(":"), 0.97),
