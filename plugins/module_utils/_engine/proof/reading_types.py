@@ -42,7 +42,8 @@ class AttributeReading(CountedReading, RowDigests, total=False):
 
     One that is ``bare`` is a column itself. All others are made by code, of what is in the ``tables`` of its columns or
     elsewhere, and of them the characters of a value are digested ``in_any_order``. One that is ``keyed`` names rows by
-    their stored keys. A record of an earlier version says none of these."""
+    their stored keys. One that reads encrypted columns ``as_stored`` does not decrypt them. A record of an earlier
+    version says none of these."""
 
     bare: bool
     tables: Sequence[str]
@@ -50,6 +51,7 @@ class AttributeReading(CountedReading, RowDigests, total=False):
     keyed: bool
     of_ciphertext: bool
     dated: bool
+    as_stored: bool
     parts: Sequence[str]
 
 
