@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .._engine.discovery import proposal
 from .._errors.base import RotationError
 from .._errors.env_file import (
     EnvBindmount,
@@ -41,6 +40,7 @@ from .._errors.env_file import (
     EnvWrite,
     listed_by,
 )
+from .._errors.option_names import variable_of
 from .._system import atomic_file, container_layer, users
 from . import dialects
 from .destination_interface import DestinationChange
@@ -61,6 +61,8 @@ ADVICE = {
 LEFT = "{private} contains the keys that should have been written, and could not be removed: delete it."
 FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
+# The values say which of its names encrypt, and the file does not.
+PROPOSED = f"{variable_of('keys')}: [...], which the plan playbook proposes"
 MAY_BE_EMPTY = {"SECRET_KEY_FALLBACKS"}  # a list of keys that are in use no more
 HIDDEN_BY = (
     "it is hidden by 'export', an indent, quotes or spaces around the name, a missing '=' or a backslash at the end of "
@@ -174,8 +176,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
-            line_to_set = proposal.line({"name": known} for known in found)
-            raise EnvKeyMissing(path=path, name=name, line=line_to_set, listed=listed_by(names))
+            raise EnvKeyMissing(path=path, name=name, line=PROPOSED, listed=listed_by(names))
         if not found[name].value and name not in MAY_BE_EMPTY:
             raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
     return found

@@ -134,9 +134,6 @@ def test_a_key_that_only_the_default_lists_is_said_to_be_listed_by_it(env_file):
         with pytest.raises(RotationError) as refused:
             env_file_editor.read(path, names)
         assert refused.value.what == f"{path}: {names[1]} is not set, and {listed}"
-        assert "List the keys with which the application encrypts: key_rotation_keys: [{name: SECRET_KEY}]." in str(
-            refused.value
-        )
 
 
 def test_a_duplicate_is_reported_with_both_lines(env_file):
@@ -461,11 +458,12 @@ def test_a_first_look_needs_no_name_at_all(env_file):
     assert env_file_editor.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False) == {}
 
 
-def test_a_key_that_is_not_set_names_the_line_that_lists_the_others(env_file):
+def test_a_key_that_is_not_set_names_the_variable_that_lists_the_others_and_guesses_none_of_them(env_file):
     """The remedy for an application without ENCRYPTION_SALT, which the default keys name."""
     with pytest.raises(RotationError) as refused:
         env_file_editor.read(env_file(b"SECRET_KEY=a\n"), ["SECRET_KEY", "SALT"])
-    assert "key_rotation_keys: [{name: SECRET_KEY}]" in refused.value.todo
+    assert "encrypts: key_rotation_keys: [...], which the plan playbook proposes." in refused.value.todo
+    assert "{name: " not in refused.value.todo
     assert refused.value.where["name"] == "SALT"
 
 
