@@ -348,6 +348,8 @@ def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return EnvBindmount(path=path)
+    if isinstance(exc, atomic_file.OwnerNotKeptError):
+        return _build_owner_error(path, os.stat(path, follow_symlinks=False))
     refusal = _unwritable(path, exc.errno, exc.strerror)
     if isinstance(exc, atomic_file.LeftBehindError):
         return refusal.with_changed(LEFT.format(private=exc.filename))
@@ -375,8 +377,25 @@ def refuse_unwritable(path: str) -> None:
             raise _unwritable(path, errno.EROFS, f"{place} is on a read-only file system")
         if not os.access(place, right):
             raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
-    if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
-        raise _unwritable(path, errno.EPERM, "only its owner and root can keep its owner")
+    found = os.stat(path, follow_symlinks=False)
+    if os.geteuid() != 0 and (os.geteuid() != found.st_uid or not _can_keep_group(found.st_gid, os.stat(folder))):
+        raise _build_owner_error(path, found)
+
+
+def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
+    """Whether a new file in the folder has this group, or can be given it (chown(2))."""
+    given = folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
+    return gid in (given, os.getegid(), *os.getgroups())
+
+
+def _build_owner_error(path: str, found: os.stat_result) -> EnvWrite:
+    """E_ENV_WRITE for a file whose replacement would have another owner or group."""
+    user, owner, group = users.own_name(), users.name_of(found.st_uid), users.group_name_of(found.st_gid)
+    if os.geteuid() not in (0, found.st_uid):
+        advice = f"Let {user} own the file, or set {variable_of('user')} to {owner}."
+        return EnvWrite(path=path, reason="only its owner and root can keep its owner", advice=advice)
+    reason = f"a new file of {user} cannot keep its owner {owner} and its group {group}"
+    return EnvWrite(path=path, reason=reason, advice=f"Add {user} to the group {group}, or change that of the file.")
 
 
 def _refuse_flags(path: str) -> None:

@@ -26,6 +26,10 @@ class LeftBehindError(OSError):
     """A private file, ``filename``, cannot be taken away, with what was to be written in it."""
 
 
+class OwnerNotKeptError(OSError):
+    """The new file cannot have the owner and group of the old one, ``filename``."""
+
+
 def is_path(text: str) -> bool:
     """Whether it is of characters that a path can have: no NUL, and no half of one."""
     try:
@@ -38,8 +42,9 @@ def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE
     """Write ``data`` to ``path`` by a private file next to it, fsync and rename.
 
     An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
-    attributes), but no bit of the mode beyond ``most``; a new one gets ``mode``. Raises OSError, ELOOP for a symbolic
-    link: what it leads to would be left behind.
+    attributes), but no bit of the mode beyond ``most``; a new one gets ``mode``. Raises OSError, OwnerNotKeptError if
+    this user cannot give a file to that owner and group, ELOOP for a symbolic link: what it leads to would be left
+    behind.
     """
     with prepared(path, data, mode=mode, most=most) as private:
         os.rename(private, path)
@@ -124,7 +129,10 @@ def _copy_attributes(path: str, descriptor: int, mode: int, most: int) -> None:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     new = os.fstat(descriptor)  # a folder with the set-group-ID bit gives its group
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.fchown(descriptor, old.st_uid, old.st_gid)
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError as exc:
+            raise OwnerNotKeptError(exc.errno, exc.strerror, path) from None
     if hasattr(os, "listxattr"):
         _copy_extended_attributes(path, descriptor)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & most)  # last: it is the mask of an ACL too

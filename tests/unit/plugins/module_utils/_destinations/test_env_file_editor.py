@@ -721,9 +721,34 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
     assert as_ordinary_user(lambda: str(env_file_editor.refuse_unwritable(str(path)))) == "None"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another group")
+@pytest.mark.parametrize("act", ["ask", "rehearse"])
+def test_a_file_of_a_group_that_its_owner_is_not_in_is_refused_with_that_reason(public_folder, as_ordinary_user, act):
+    path = public_folder / ".env"
+    path.write_bytes(b"SECRET_KEY=a\n")
+    path.chmod(0o640)
+    os.chown(path, NOBODY, 2345)
+    public_folder.chmod(0o777)
+    change = env_file_editor.FileChange(str(path), "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            env_file_editor.refuse_unwritable(str(path)) if act == "ask" else change.rehearse()
+        return f"{refused.value.code} {refused.value.where['reason']} {refused.value.todo}"
+
+    name = pwd.getpwuid(NOBODY).pw_name
+    assert as_ordinary_user(asked) == (
+        f"E_ENV_WRITE a new file of {name} cannot keep its owner {name} and its group 2345 "
+        f"Add {name} to the group 2345, or change that of the file."
+    )
+    os.chown(public_folder, -1, 2345)
+    public_folder.chmod(0o2777)  # it gives its group
+    assert as_ordinary_user(lambda: str(env_file_editor.refuse_unwritable(str(path)))) == "None"
+
+
 def test_a_user_whom_the_system_has_no_name_for_is_reported_by_number(env_file, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 987654321)
-    with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 write permission"):
+    with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Let 987654321 own the file"):
         env_file_editor.refuse_unwritable(env_file())
 
 
