@@ -6,17 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...module_utils._engine.discovery.findings import KINDS, Finding, refuse
+from ...module_utils._engine.discovery.settlements import UNREADABLE
 from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.restore import ValuesNotRepaired
-from ...module_utils._errors.values import UnreadableValues, ValuesEmptied, ValuesWritten
+from ...module_utils._errors.values import ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
 from .._failed_runs import exit_code
 from .._notify import notification
 from .._report import data_sentences, summary_box
+from .._report.data_state import PLAINTEXT
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
 from .._screen import lines
@@ -54,9 +57,9 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     """Close a rollback.
 
     Unless a failed task led to it, raises E_NOT_REPAIRED if a repair left values that no key decrypts or that a person
-    named, E_UNREADABLE if no key decrypts some values, E_VALUES_DAMAGED if another process wrote some that the
-    application cannot read, E_VALUES_WRITTEN if it wrote some while the application was stopped, and E_VALUES_EMPTIED
-    if it emptied some.
+    named, E_UNREADABLE if no key decrypts some values, E_PLAINTEXT if some are plain text, E_VALUES_DAMAGED if another
+    process wrote some that the application cannot read, E_VALUES_WRITTEN if it wrote some while the application was
+    stopped, and E_VALUES_EMPTIED if it emptied some.
     """
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
@@ -67,7 +70,7 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     stays = read(record).act.stays
     seal_and_notify(log, record, notification.COMPLETED if stays else notification.ROLLED_BACK, task)
     result, state = _finish(log, record)
-    if state.state.odd:
+    if state.state.values and set(state.state.values.odd) - {PLAINTEXT}:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
         _refuse_unrepaired(state)
@@ -130,9 +133,16 @@ def _refuse_unrepaired(state: RotationState) -> None:
 
 
 def _refuse_unreadable(state: RotationState) -> None:
-    """Raise E_UNREADABLE if the last proof accepted values that no key decrypts: that is no success."""
-    if left := state.census.last.unopened:
-        raise UnreadableValues(changed=data_sentences.values(state.state), **left)
+    """Raise the error of each class of values that the last proof accepted although no key decrypts them, such as
+    E_UNREADABLE and E_PLAINTEXT: that is no success."""
+    left = state.census.last.unopened
+    if not left:
+        return
+    classes = left.get("classes") or {UNREADABLE: {"count": left["count"], "rows": left["rows"]}}
+    try:
+        refuse(Finding(KINDS[name], "", {**facts}) for name, facts in classes.items())
+    except RotationError as exc:
+        raise exc.with_changed(data_sentences.values(state.state)) from None
 
 
 def _emptied(state: RotationState) -> list[str]:
