@@ -56,8 +56,9 @@ class HostLost(RotationError):
 class HostPythonMissing(RotationError):
     code = "E_HOST_PYTHON"
     python: str
+    advice: str
     problem = "there is no Python at {python}"
-    remedy = "Set O(python) to the application's own Python, or correct O(project_dir)."
+    remedy = "{advice}"
 
 
 class ContainerNotStarted(RotationError):
