@@ -12,7 +12,7 @@ from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import ChecklistFailed
-from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, for_compromise
+from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, RunEvent, for_compromise
 from .._task_types import Variables
 from . import data_sentences, data_state, restore_lines, sentences
 from .downtime import Downtime
@@ -237,7 +237,7 @@ def _times(ending: Ending) -> Iterator[Row]:
     taken = (f"{name} {duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
     yield from _prepared(ending.run, after_start=ending.state.census.proof.is_after_start)
-    yield Row("downtime", _downtime(ending.state.downtime), whole=False)
+    yield Row("downtime", _downtime(ending.state.downtime, ending.run), whole=False)
 
 
 def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
@@ -257,13 +257,16 @@ def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
         yield Row("", f"{table} was not prepared: {why}", whole=False)
 
 
-def _downtime(downtime: Downtime) -> str:
+def _downtime(downtime: Downtime, run: Run) -> str:
     if not downtime.outages:
         return "none: no service was stopped"
     fenced = "" if downtime.of_services else " (no service was stopped; writes to encrypted columns were refused)"
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
-    return f"{duration(downtime.seconds)}{fenced}"
+    first = run.first
+    earlier = isinstance(first, RunEvent) and not first.takes_itself_back and downtime.began < first.time
+    since = f", since the stop by an earlier run at {downtime.began[11:19]} UTC" if earlier else ""
+    return f"{duration(downtime.seconds)}{since}{fenced}"
 
 
 def _backups(state: RotationState) -> Iterator[Row]:
