@@ -18,7 +18,8 @@ PAGE = """\
 | code | meaning |
 |---|---|
 | 1 | Ansible itself ended before any task: see its message |
-| 2 | refused or failed; after a rollback the last message shows the state of values, files and services |
+| 2 | refused or failed, also if no host matches (`E_NO_HOSTS`); after a rollback the last message \
+shows the state of values, files and services |
 | 4 | no host could be reached |
 | {losing} | `E_ROLLBACK_LOSES`: not rolled back, because the application would lose the values that are listed |
 | {left} | rolled back; no version that the application has decrypts the values that are listed |

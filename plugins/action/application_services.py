@@ -55,8 +55,10 @@ class ActionModule(HostAction):
     def _with_advice(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         """Say that a person must stop and start the application, if no service is configured."""
         advice = BY_YOURSELF.get(options["state"])
-        if not advice or options["services"] or self._task.check_mode:
+        if not advice or options["services"]:
             return result
+        if self._task.check_mode:
+            return {**result, "msg": f"{options['state']}: nothing, because key_rotation_services is empty"}
         lines.detail([f"  {advice}"], "Services")
         return {**result, "msg": advice}
 

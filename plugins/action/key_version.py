@@ -12,8 +12,9 @@ from ..module_utils._record.writer import Record
 from ..plugin_utils._key_action import KeyAction
 from ..plugin_utils._keys.key_versions import VersionRequest
 from ..plugin_utils._keys.version_task import WOULD, VersionTask
-from ..plugin_utils._report import sentences
+from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.version_record import begin_destruction, destruction_words, seal_versions
+from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -57,4 +58,6 @@ class ActionModule(KeyAction):
     def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if not self._task.check_mode:
             seal_versions(args["state"], result, self.record(args), self.store(args))
+            if args["state"] == "destroyed":
+                lines.show(step_lines.versions(self.store(args).load().described()), "Key versions")
         return result

@@ -42,8 +42,10 @@ class ActionModule(KeyAction):
         """Every version without its values, and the one that may be destroyed: the named one, or the previous."""
         history = self.store(options).load()
         versions = history.described()
-        lines.show(step_lines.versions(versions), "Key versions")
         chosen = options["key_id"] or history.stages.get("previous", "")
+        # The callback shows lines at the end of a step, when key_version has shown what a destruction has left.
+        tell = lines.detail if chosen and not self._task.check_mode else lines.show
+        tell(step_lines.versions(versions), "Key versions")
         return _result(history, key_id=chosen, versions=versions)
 
 

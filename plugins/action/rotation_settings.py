@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
+from ..module_utils._errors.run import NoHosts
 from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._control_node import variable_checks
@@ -20,6 +21,8 @@ class ActionModule(RotationAction):
     recorded = False  # no record is open yet; the playbook records the refusal
 
     def act(self, options: TaskArguments) -> TaskResult:
+        if pattern := options["no_host_matches"]:
+            raise NoHosts(pattern=pattern)
         specs = self._loader.load_from_file(variable_checks.SPEC_FILE, cache="none")["argument_specs"]
         spec, of_stores = specs["settings"]["options"], configured_store.VARIABLES
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])

@@ -194,7 +194,8 @@ doubtful:
   elements: dict
   returned: success
 unopened:
-  description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any.
+  description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any, and the
+    same by class in C(classes).
   type: dict
   returned: success
 outside:

@@ -19,6 +19,9 @@ options:
     description: V(false) warns of each problem instead of failing, for an emergency stop.
     type: bool
     default: true
+  no_host_matches:
+    description: A pattern that matches no host of the play. The module then fails with this alone.
+    type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
+from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
 from ..module_utils._module import code_bundle
 from ._host_tasks_messages import CallTimes, HostCall, HostResults
@@ -23,7 +24,10 @@ from ._task_types import TaskArguments, TaskResult, Variables
 
 COLLECTION = "tetech.key_rotation"
 # Exit codes of a shell, and of podman and docker (podman-run(1)), for a program that they cannot start.
-NOT_STARTED = {125: ContainerNotStarted, 126: HostPythonMissing, 127: HostPythonMissing}
+CONTAINER = 125
+NOT_STARTED = (CONTAINER, 126, 127)
+OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
+DISCOVERED = "Set ansible_python_interpreter of this host to a Python that it has."
 CODE = code_bundle.pack()  # once, in Ansible's own process
 
 
@@ -66,11 +70,23 @@ class HostCaller(ActionBase):
             return ran
         if result.get("failed") and "error" not in result and "rc" in result:
             if result["rc"] in NOT_STARTED:
-                python = self._templar.template(self.variables.get("ansible_python_interpreter"))
-                raise NOT_STARTED[result["rc"]](python=python)
+                raise self._not_started(result["rc"])
             names = " and ".join(call.module for call in calls)
             raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
         return HostResults({call.name: result for call in calls}, {})
+
+    def _not_started(self, exit_code: int) -> RotationError:
+        """The error of a Python that does not start: that of the task, or the one that Ansible discovered."""
+        python = str(self._templar.template(self.variables.get("ansible_python_interpreter")) or "auto")
+        advice = OWN_PYTHON
+        if python.startswith("auto"):
+            facts = self.variables.get("ansible_facts") or {}
+            found = self._discovered_interpreter or facts.get("discovered_interpreter_python")
+            python = f"{found}, which Ansible discovered" if found else "the path that Ansible discovered"
+            advice = DISCOVERED
+        if exit_code == CONTAINER:
+            return ContainerNotStarted(python=python)
+        return HostPythonMissing(python=python, advice=advice)
 
     @contextlib.contextmanager
     def progress_line(self, host: str = "") -> Iterator[str]:

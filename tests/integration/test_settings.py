@@ -108,3 +108,19 @@ def test_every_playbook_checks_the_variables_of_every_host_first(site: Site, pla
     assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTION", 1), outcome.text
     assert f"key_rotation_servces ({line(site, 'key_rotation_servces')}) is not a variable" in outcome.text
     assert "ok: [" not in outcome.text.split("PLAY RECAP")[0].replace("ok: [a]\n", "", 1)
+
+
+@pytest.mark.parametrize("playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml")))
+def test_a_playbook_without_hosts_fails(site: Site, playbook: str) -> None:
+    """0 means verified."""
+    site.inventory = site.folder / "misspelled.yml"
+    outcome = site.play(playbook)
+    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_NO_HOSTS", 1), outcome.text
+
+
+def test_a_limit_that_leaves_out_every_host_of_the_playbook_is_no_success(site: Site) -> None:
+    hosts = json.loads(site.inventory.read_text())
+    site.inventory.write_text(json.dumps({**hosts, "web": {"hosts": {"proxy": {}}}}))
+    outcome = site.play("verify", "--limit", "proxy", ANSIBLE_STDOUT_CALLBACK="tetech.key_rotation.steps")
+    assert outcome.code == 2, outcome.text
+    assert "no host of the inventory matches application, so nothing was checked" in outcome.text

@@ -111,6 +111,12 @@ class Backup:
                 self.refuse_damaged_settings(found[-1])
         return found[-1]
 
+    def as_planned(self, database: Database, order: DumpOrder) -> DumpSummary:
+        """The paths that a dump would have, as ``as_result`` has those of one that was made."""
+        archives = dump_shards.archives(database, order.jobs)
+        path = _path_of(os.path.join(self.folder, self.name), archives, order.recipients)
+        return {"path": path, "manifest": self.manifest}
+
     def as_result(self, described: Manifest | None) -> DumpSummary:
         """Return the short members of a manifest for a result and the record. Without a manifest, return the paths."""
         if described is None:
@@ -375,7 +381,7 @@ class _Dumping:
             told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
             # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
             archives, recipients = dump_shards.archives(database, self.order.jobs), self.order.recipients
-            path = f"{path}.dump{'.age' if recipients and len(archives) == 1 else ''}"
+            path = _path_of(path, archives, recipients)
             files = _archived(path, archives, source.archive, recipients, told)
             tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
             return {
@@ -385,6 +391,11 @@ class _Dumping:
                 "tables": tables,
                 "structure": structure.take(database, before),
             }
+
+
+def _path_of(path: str, archives: Mapping[str, Sequence[str]], recipients: Sequence[str]) -> str:
+    """The name of an archive, or that of the folder of several, of which each is encrypted."""
+    return f"{path}.dump{'.age' if recipients and len(archives) == 1 else ''}"
 
 
 def _about(database: Database) -> DumpedServer:

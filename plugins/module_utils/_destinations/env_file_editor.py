@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .._engine.discovery import proposal
 from .._errors.base import RotationError
 from .._errors.env_file import (
     EnvBindmount,
@@ -41,6 +40,7 @@ from .._errors.env_file import (
     EnvWrite,
     listed_by,
 )
+from .._errors.option_names import variable_of
 from .._system import atomic_file, container_layer, users
 from . import dialects
 from .destination_interface import DestinationChange
@@ -61,6 +61,8 @@ ADVICE = {
 LEFT = "{private} contains the keys that should have been written, and could not be removed: delete it."
 FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
+# The values say which of its names encrypt, and the file does not.
+PROPOSED = f"{variable_of('keys')}: [...], which the plan playbook proposes"
 MAY_BE_EMPTY = {"SECRET_KEY_FALLBACKS"}  # a list of keys that are in use no more
 HIDDEN_BY = (
     "it is hidden by 'export', an indent, quotes or spaces around the name, a missing '=' or a backslash at the end of "
@@ -174,8 +176,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
-            line_to_set = proposal.line({"name": known} for known in found)
-            raise EnvKeyMissing(path=path, name=name, line=line_to_set, listed=listed_by(names))
+            raise EnvKeyMissing(path=path, name=name, line=PROPOSED, listed=listed_by(names))
         if not found[name].value and name not in MAY_BE_EMPTY:
             raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
     return found
@@ -351,6 +352,8 @@ def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return EnvBindmount(path=path)
+    if isinstance(exc, atomic_file.OwnerNotKeptError):
+        return _build_owner_error(path, os.stat(path, follow_symlinks=False))
     refusal = _unwritable(path, exc.errno, exc.strerror)
     if isinstance(exc, atomic_file.LeftBehindError):
         return refusal.with_changed(LEFT.format(private=exc.filename))
@@ -378,8 +381,25 @@ def refuse_unwritable(path: str) -> None:
             raise _unwritable(path, errno.EROFS, f"{place} is on a read-only file system")
         if not os.access(place, right):
             raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
-    if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
-        raise _unwritable(path, errno.EPERM, "only its owner and root can keep its owner")
+    found = os.stat(path, follow_symlinks=False)
+    if os.geteuid() != 0 and (os.geteuid() != found.st_uid or not _can_keep_group(found.st_gid, os.stat(folder))):
+        raise _build_owner_error(path, found)
+
+
+def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
+    """Whether a new file in the folder has this group, or can be given it (chown(2))."""
+    given = folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
+    return gid in (given, os.getegid(), *os.getgroups())
+
+
+def _build_owner_error(path: str, found: os.stat_result) -> EnvWrite:
+    """E_ENV_WRITE for a file whose replacement would have another owner or group."""
+    user, owner, group = users.own_name(), users.name_of(found.st_uid), users.group_name_of(found.st_gid)
+    if os.geteuid() not in (0, found.st_uid):
+        advice = f"Let {user} own the file, or set {variable_of('user')} to {owner}."
+        return EnvWrite(path=path, reason="only its owner and root can keep its owner", advice=advice)
+    reason = f"a new file of {user} cannot keep its owner {owner} and its group {group}"
+    return EnvWrite(path=path, reason=reason, advice=f"Add {user} to the group {group}, or change that of the file.")
 
 
 def _refuse_flags(path: str) -> None:

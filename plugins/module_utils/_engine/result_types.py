@@ -28,11 +28,20 @@ class SinceFirstWrite(TypedDict, total=False):
     added_rows: Mapping[str, Sequence[str]]
 
 
-class UnopenedValues(TypedDict, total=False):
-    """Values that no key opens and that a census accepted: how many, and some of their ``rows`` as a text."""
+class CountedRows(TypedDict):
+    """How many values, and some of their ``rows`` as a text."""
 
     count: int
     rows: str
+
+
+class UnopenedValues(TypedDict, total=False):
+    """Values that no key opens and that a census accepted: how many, some of their ``rows`` as a text, and the same by
+    class. A record of an earlier version has no classes."""
+
+    count: int
+    rows: str
+    classes: Mapping[str, CountedRows]
 
 
 class FenceOutcome(TypedDict, total=False):

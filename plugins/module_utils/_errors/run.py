@@ -7,6 +7,13 @@ from __future__ import annotations
 from .base import RotationError
 
 
+class NoHosts(RotationError):
+    code = "E_NO_HOSTS"
+    pattern: str
+    problem = "no host of the inventory matches {pattern}, so nothing was checked"
+    remedy = "Check the inventory of -i and its group application, and --limit or O(hosts) if you use them."
+
+
 class PipeliningRequired(RotationError):
     code = "E_PIPELINING"
     reason: str
@@ -49,8 +56,9 @@ class HostLost(RotationError):
 class HostPythonMissing(RotationError):
     code = "E_HOST_PYTHON"
     python: str
+    advice: str
     problem = "there is no Python at {python}"
-    remedy = "Set O(python) to the application's own Python, or correct O(project_dir)."
+    remedy = "{advice}"
 
 
 class ContainerNotStarted(RotationError):

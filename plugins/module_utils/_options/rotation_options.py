@@ -136,6 +136,7 @@ ROTATION_RECORD_INFO: Spec = {
 }
 ROTATION_SETTINGS: Spec = {
     "refuse": {"type": "bool", "default": True},
+    "no_host_matches": {"type": "str"},
 }
 ROTATION_STATE_INFO: Spec = {
     **RECORD,

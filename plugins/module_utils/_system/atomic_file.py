@@ -26,6 +26,10 @@ class LeftBehindError(OSError):
     """The private file ``filename`` cannot be removed. It holds what was to be written."""
 
 
+class OwnerNotKeptError(OSError):
+    """The new file cannot have the owner and group of the old one, ``filename``."""
+
+
 def is_path(text: str) -> bool:
     """Return whether the text can be a path: it has no NUL and no half of a character."""
     try:
@@ -39,7 +43,8 @@ def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE
 
     An existing file keeps its owner, its group and its extended attributes, such as POSIX ACLs and SELinux contexts. It
     keeps its mode, too, without the bits beyond ``most``. A new file gets ``mode``. Raise OSError, with ELOOP for a
-    symbolic link, whose target would be left behind.
+    symbolic link, whose target would be left behind. Raise OwnerNotKeptError if this user cannot give a file to that
+    owner and group.
     """
     with prepared(path, data, mode=mode, most=most) as private:
         os.rename(private, path)
@@ -126,7 +131,10 @@ def _copy_attributes(path: str, descriptor: int, mode: int, most: int) -> None:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     new = os.fstat(descriptor)  # a folder with the set-group-ID bit gives its group
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.fchown(descriptor, old.st_uid, old.st_gid)
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError as exc:
+            raise OwnerNotKeptError(exc.errno, exc.strerror, path) from None
     if hasattr(os, "listxattr"):
         _copy_extended_attributes(path, descriptor)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & most)  # last: it is the mask of an ACL too

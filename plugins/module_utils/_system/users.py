@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 
@@ -18,6 +19,14 @@ def name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def group_name_of(gid: int) -> str:
+    """The name of the group, or the number where the system knows none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def own_name() -> str:

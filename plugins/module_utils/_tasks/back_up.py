@@ -71,6 +71,8 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     if described is None:
         dump_rights.refuse_unreadable(database)
         one.refuse_unusable(server_info.measure_size(database))
+    if described is None and task.check_mode:
+        return {"changed": True, **one.as_planned(database, order)}
     if not task.check_mode:
         described = described or one.dump(tools, database, order)
         source = restore_proof.RestoreSource(

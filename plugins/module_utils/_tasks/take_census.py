@@ -398,7 +398,11 @@ def _unopened(params: TaskParams, tallies: Sequence[Tally]) -> ModuleResult:
     from .._engine.proof.value_classes import UNOPENED
 
     count, rows = census_findings.find_odd(tallies, UNOPENED.__contains__)
-    return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
+    if not count or params["unopened"] != "as_before":
+        return {}
+    by_class = {name: census_findings.find_odd(tallies, name.__eq__) for name in UNOPENED}
+    classes = {name: {"count": each[0], "rows": each[1]} for name, each in by_class.items() if each[0]}
+    return {"count": count, "rows": rows, "classes": classes}
 
 
 def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> None:

@@ -119,15 +119,21 @@ def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
 
 
 def reading(reading: RecordedReading | None, before: RecordedReading) -> Iterator[str]:
-    """One line with what the application itself reads, the columns that none of its models reads, and how long
-    decryption takes, compared with ``before``."""
+    """What the application itself reads, and how long decryption takes, compared with ``before``."""
     if reading:
-        read = counted(sum(each["read"] for each in reading["readings"]), "value")
-        by = counted(len(reading["readings"]), "attribute")
-        yield f"  the application itself reads {read} by {by} of its models"
-        for column in reading["unread"]:
-            yield f"  {column}: no attribute of a model was found to decrypt it"
+        yield from read_by_application(reading)
         yield from opening(reading, before)
+
+
+def read_by_application(reading: RecordedReading) -> Iterator[str]:
+    """One line with what the application itself reads, tokens as stored left out, and one for each column that none of
+    its models decrypts."""
+    readings = [each for each in reading["readings"] if not (each.get("as_stored") or each.get("of_ciphertext"))]
+    if readings:
+        read = counted(sum(each["read"] - each["tokens"] for each in readings), "value")
+        yield f"  the application itself reads {read} by {counted(len(readings), 'attribute')} of its models"
+    for column in reading["unread"]:
+        yield f"  no attribute of a model decrypts {column}: the application's own decryption was not tried"
 
 
 def opening(reading: RecordedReading, before: RecordedReading) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ...module_utils._errors.base import ErrorParts, address
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._errors.run import ChecklistFailed
-from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, for_compromise
+from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, RunEvent, for_compromise
 from ...module_utils._system.timestamps import format_duration
 from .._task_types import Variables
 from . import data_sentences, data_state, restore_lines, sentences
@@ -241,7 +241,7 @@ def _times(ending: Ending) -> Iterator[Row]:
     taken = (f"{name} {format_duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
     yield from _prepared(ending.run, after_start=ending.state.census.proof.is_after_start)
-    yield Row("downtime", _downtime(ending.state.downtime), whole=False)
+    yield Row("downtime", _downtime(ending.state.downtime, ending.run), whole=False)
 
 
 def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
@@ -265,13 +265,16 @@ def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:
         yield Row("", f"{table} was not prepared: {why}", whole=False)
 
 
-def _downtime(downtime: Downtime) -> str:
+def _downtime(downtime: Downtime, run: Run) -> str:
     if not downtime.outages:
         return "none: no service was stopped"
     fenced = "" if downtime.of_services else " (no service was stopped; writes to encrypted columns were refused)"
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
-    return f"{format_duration(downtime.seconds)}{fenced}"
+    first = run.first
+    earlier = isinstance(first, RunEvent) and not first.takes_itself_back and downtime.began < first.time
+    since = f", since the stop by an earlier run at {downtime.began[11:19]} UTC" if earlier else ""
+    return f"{format_duration(downtime.seconds)}{since}{fenced}"
 
 
 def _backups(state: RotationState) -> Iterator[Row]:

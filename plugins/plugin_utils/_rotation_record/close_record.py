@@ -6,17 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...module_utils._engine.discovery.finding_kinds import KINDS
+from ...module_utils._engine.discovery.findings import Finding, refuse
+from ...module_utils._engine.discovery.settlements import UNREADABLE
 from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.by_code import build_error
 from ...module_utils._errors.restore import ValuesNotRepaired
-from ...module_utils._errors.values import UnreadableValues, ValuesEmptied, ValuesWritten
+from ...module_utils._errors.values import ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from ...module_utils._record.writer import Record
 from .._failed_runs import exit_code
 from .._notify import notification
 from .._report import data_sentences, summary_box
+from .._report.data_state import PLAINTEXT
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
 from .._screen import lines
@@ -54,8 +59,9 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     """Close a rollback. Unless a failed task led to it, raise an error if values need attention.
 
     E_NOT_REPAIRED: a repair left values that no key decrypts, or that a person named. E_UNREADABLE: no key decrypts
-    some values. E_VALUES_DAMAGED: another process wrote values that the application cannot read. E_VALUES_WRITTEN:
-    another process wrote while the application was stopped. E_VALUES_EMPTIED: it emptied values.
+    some values. E_PLAINTEXT: some values are plain text. E_VALUES_DAMAGED: another process wrote values that the
+    application cannot read. E_VALUES_WRITTEN: another process wrote while the application was stopped.
+    E_VALUES_EMPTIED: it emptied values.
     """
     if log.controller.check_mode:
         log.controller.display.display(DRY_RUN)
@@ -66,7 +72,7 @@ def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
     stays = read(record).last_run.stays
     seal_and_notify(log, record, notification.COMPLETED if stays else notification.ROLLED_BACK, task)
     result, state = _finish(log, record)
-    if state.state.odd:
+    if state.state.values and set(state.state.values.odd) - {PLAINTEXT}:
         exit_code.ask(exit_code.LEFT)
     if not task.failed_task:
         _refuse_unrepaired(state)
@@ -129,9 +135,16 @@ def _refuse_unrepaired(state: RotationState) -> None:
 
 
 def _refuse_unreadable(state: RotationState) -> None:
-    """Raise E_UNREADABLE if the last proof accepted values that no key decrypts: that is no success."""
-    if left := state.census.last.unopened:
-        raise UnreadableValues(changed=data_sentences.values(state.state), **left)
+    """Raise the error of each class of values that the last proof accepted although no key decrypts them, such as
+    E_UNREADABLE and E_PLAINTEXT: that is no success."""
+    left = state.census.last.unopened
+    if not left:
+        return
+    classes = left.get("classes") or {UNREADABLE: {"count": left["count"], "rows": left["rows"]}}
+    try:
+        refuse(Finding.of("", build_error(KINDS[name].code, **facts), kind=name) for name, facts in classes.items())
+    except RotationError as exc:
+        raise exc.with_changed(data_sentences.values(state.state)) from None
 
 
 def _emptied(state: RotationState) -> list[str]:

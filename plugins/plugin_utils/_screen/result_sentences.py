@@ -36,7 +36,8 @@ def _backed_up(result: Result) -> str:
 
 
 def _read(result: Result) -> str:
-    return next((line.strip() for line in step_lines.reading(result["reading"], {})), "")
+    reading = result["reading"]
+    return "; ".join(line.strip() for line in step_lines.read_by_application(reading)) if reading else ""
 
 
 def _stopped(result: Result) -> str:

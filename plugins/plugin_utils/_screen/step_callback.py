@@ -44,6 +44,7 @@ class StepCallback(CallbackBase):
         self._begun = time.monotonic()
         self._step: StepOutput | None = None
         self._below: list[str] = []  # lines that the tasks of the step showed
+        self._title: list[str] = []  # of the play, until it has something to show
         self._note = ""  # the progress of its task
         self._failed: set[str] = set()  # titles of failed steps of the play, which are never shown as ok
         self._items: dict[str, list[Mapping[str, Any]]] = {}  # the failed items of a loop, by host
@@ -63,7 +64,7 @@ class StepCallback(CallbackBase):
         self._end_step()
         self._failed.clear()
         dry_run = " (dry run: nothing is changed)" if context.CLIARGS.get("check") else ""
-        self._tell([f"\n{play.get_name().strip()}{dry_run}"])
+        self._title = [f"\n{play.get_name().strip()}{dry_run}"]
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         title = step_of(task)
@@ -201,6 +202,8 @@ class StepCallback(CallbackBase):
 
     def _tell(self, texts: Iterable[str], color: str | None = None, *options: Any, **more: Any) -> None:
         for line in texts:
+            title, self._title = self._title, []
+            self._tell(title)
             if self._line:
                 with self._line.out_of_the_way():
                     self._print(line, color, *options, **more)

@@ -92,7 +92,7 @@ def in_one_process(role: str) -> Iterator[dict[str, Any]]:
 
 @functools.cache
 def played(playbook: str) -> list[dict[str, Any]]:
-    (play,) = read_yaml(CHECKOUT / f"playbooks/{playbook}.yml")
+    _, play = read_yaml(CHECKOUT / f"playbooks/{playbook}.yml")
     return with_steps(play["tasks"])
 
 
@@ -400,6 +400,16 @@ def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_ru
 
 
 # ---- The playbooks
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_without_hosts_is_refused_before_anything_else(playbook):
+    check, play = read_yaml(CHECKOUT / f"playbooks/{playbook}.yml")
+    assert check["ansible.builtin.import_playbook"] == "steps/hosts.yml"
+    (hosts,) = read_yaml(CHECKOUT / "playbooks/steps/hosts.yml")
+    assert hosts["vars"]["pattern"] == play["hosts"], "it asks for the hosts that the play has"
+    (task,) = hosts["tasks"]
+    assert (task["run_once"], hosts["gather_facts"]) == (True, False), "one task, and no process on a host"
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

@@ -67,11 +67,11 @@ class ModelReader:
 
     ``targets`` are the columns that are rotated and that it is made from, ``columns`` the attributes that hold what is
     stored. Without targets a rotation changes nothing that it reads: then what is stored is digested next to that.
-    ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. One
-    that is ``of_ciphertext`` reads other values with other tokens of the same plaintexts. One that is ``sought`` only
-    looks like encryption by its code: it counts if some row stores what is neither words nor shown by it. What is
-    ``dated`` may read another value at another time. ``refused`` is what its columns store in the first rows that it
-    fails at.
+    ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. It has
+    ``opened`` one if some row stores tokens and it reads a value without them. One that is ``of_ciphertext`` reads
+    other values with other tokens of the same plaintexts. One that is ``sought`` only looks like encryption by its
+    code: it counts if some row stores what is neither words nor shown by it. What is ``dated`` may read another value
+    at another time. ``refused`` is what its columns store in the first rows that it fails at.
     """
 
     model: Any
@@ -87,6 +87,7 @@ class ModelReader:
     read: int = 0
     failed: int = 0
     tokens: int = 0
+    opened: bool = False
     within: bool = False
     of_ciphertext: bool = False
     in_any_order: bool = False
@@ -204,6 +205,7 @@ class ModelReader:
             self.within |= not token
         elif value not in (None, ""):
             self.read += 1
+            self.opened |= bool(stored)
             self.sample = value if self.sample is None else self.sample
 
     def _in_order(self, value: Any, text: str) -> str:
@@ -294,7 +296,7 @@ class ModelReader:
     @property
     def decrypts(self) -> bool:
         """Whether the application is seen to decrypt its columns by it, as far as they hold values."""
-        if self.of_ciphertext or (self.sample is None and self.tokens):
+        if self.of_ciphertext or (self.tokens and not self.opened):
             return False
         return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
 
@@ -324,6 +326,8 @@ class ModelReader:
             reading["of_ciphertext"] = True
         if self.dated:
             reading["dated"] = True
+        if self.targets and not self.decrypts:
+            reading["as_stored"] = True
         if self.targets:
             self._digest.add_to(reading)
         else:

@@ -45,7 +45,8 @@ class AttributeReading(CountedReading, RowDigests, total=False):
 
     One that is ``bare`` is a column itself. All others are computed by code from the ``tables`` of its columns or from
     elsewhere, and the characters of their values are digested ``in_any_order``. One that is ``keyed`` names rows by
-    their stored keys. A record of an earlier version has none of these members.
+    their stored keys. One that reads encrypted columns ``as_stored`` does not decrypt them. A record of an earlier
+    version has none of these members.
     """
 
     bare: bool
@@ -54,6 +55,7 @@ class AttributeReading(CountedReading, RowDigests, total=False):
     keyed: bool
     of_ciphertext: bool
     dated: bool
+    as_stored: bool
     parts: Sequence[str]
 
 

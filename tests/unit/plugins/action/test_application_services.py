@@ -55,6 +55,11 @@ def test_a_dry_run_and_one_with_services_do_not_say_so(run, asked, capsys, state
 
 
 @pytest.mark.parametrize("state", TODO)
+def test_a_dry_run_without_services_gives_the_reason(run, state):
+    assert run(state, [], check=True)["msg"] == f"{state}: nothing, because key_rotation_services is empty"
+
+
+@pytest.mark.parametrize("state", TODO)
 def test_a_flag_file_alone_is_the_work_of_the_host(run, asked, state):
     assert run(state, [], flag_file="/srv/maintenance")["msg"].startswith(TODO[state])
     assert [args["flag_file"] for args in asked] == ["/srv/maintenance"]

@@ -21,6 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import r
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.ansible_vault import AnsibleVault
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.host_keys import KeyFiles, refuse_other_keys
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen import lines
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 from ansible_collections.tetech.key_rotation.tests.key_version_fixtures import (  # noqa: F401
     STRONG,
@@ -539,6 +540,17 @@ def test_the_versions_are_listed_without_their_values(run_action, completed, old
     ]
     assert old_keys.values["SECRET_KEY"] not in json.dumps(listed)
     assert run_action("key_version_info", key_id=new_keys.key_id)["key_id"] == new_keys.key_id
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_table_of_versions_is_that_of_after_a_destruction(
+    version, run_action, completed, census, old_keys, monkeypatch, capsys, check
+):
+    monkeypatch.setattr(lines, "by_steps", True)
+    run_action("key_version_info", check=check)
+    version("destroyed", "r2", check=check, key_id=old_keys.key_id, census=census(current=7))
+    (shown,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith(f"  {old_keys.key_id}  "))
+    assert (", destroyed 2" in shown) is not check
 
 
 def test_nothing_is_destroyed_while_a_rotation_is_open(version, completed, history, census, old_keys):

@@ -24,7 +24,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import mounts
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import clock, container
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import error_parts, exit_code
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans import plan_approval
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
@@ -446,6 +446,28 @@ def test_a_rollback_fails_for_each_value_that_a_repair_left(run_action, stored, 
         assert error["todo"].startswith("To take t.c:1 from the backup, whatever the rest of the row is now")
         option = """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'"""
         assert f"run the rollback playbook with {option}. " in error["todo"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "code", "codes"),
+    [({"plaintext": 2}, "E_PLAINTEXT", []), ({"unreadable": 2}, "E_UNREADABLE", [21]), ({}, "E_UNREADABLE", [21])],
+    ids=["plain text", "unreadable", "a record without classes"],
+)
+def test_a_rollback_says_of_each_value_what_it_is(run_action, stored, tmp_path, monkeypatch, classes, code, codes):
+    """Plain text that the application wrote needs no backup."""
+    asked_codes: list[int] = []
+    monkeypatch.setattr(exit_code, "ask", asked_codes.append)
+    run_action("rotation_record", state="opened", environment="demo", direction="rollback", rotation_id="r1")
+    record = Record(str(tmp_path / "records"), "r1")
+    asked, key_ids = {"expect_stage": "current"}, {"current": "c" * 16}
+    left = {"count": 2, "rows": "t.c:1, t.c:2"}
+    found = {**left, **({"classes": dict.fromkeys(classes, left)} if classes else {})}
+    column = {"table": "t", "column": "c", "model": "T", "scheme": "field", "rows": 2, "digest": "d", "left_alone": 0}
+    column["classes"] = classes or {"unreadable": 2}
+    record.append("django_census", "done", targets=[column], asked=asked, key_ids=key_ids, host="web", unopened=found)
+    error = run_action("rotation_record", state="rolled_back", rotation_id="r1")["error"]
+    assert (error["code"], asked_codes) == (code, codes), error
+    assert "t.c:1, t.c:2" in error["what"]
 
 
 def test_a_rollback_is_closed_with_the_task_that_failed(

@@ -167,6 +167,21 @@ def test_a_host_without_the_python_asked_for_is_reported(run_action, env_file, p
     assert (python in result["msg"]) is (code == "E_HOST_PYTHON")
 
 
+@pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])
+def test_of_an_interpreter_that_ansible_discovered_it_is_said_where_to_set_another(
+    run_action, env_file, monkeypatch, asked
+):
+    answer = {"failed": True, "rc": 127, "msg": "MODULE FAILURE"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    known = {
+        "ansible_python_interpreter": asked,
+        "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"},
+    }
+    error = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert error["what"] == "there is no Python at /usr/bin/python3, which Ansible discovered"
+    assert error["todo"] == "Set ansible_python_interpreter of this host to a Python that it has."
+
+
 def test_the_host_does_not_learn_what_was_left_out(run_action, env_file, monkeypatch):
     asked = {}
 

@@ -131,3 +131,14 @@ def test_a_whole_dump_without_a_manifest_counts_as_one_of_which_nobody_knows_wha
     Path(one.folder, "r2.20260501T000000Z.dump").mkdir()
     with pytest.raises(RotationError, match=r"E_BACKUP_UNDESCRIBED: \S+/r2\.20260501T000000Z\.dump has no manifest"):
         manifest.refuse_undescribed(one.folder)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "archives", "suffix"),
+    [(["age1"], 1, ".dump.age"), ([], 1, ".dump"), (["age1"], 3, ".dump")],
+    ids=["encrypted", "not encrypted", "a folder of encrypted ones"],
+)
+def test_a_dry_run_names_the_file_that_a_dump_would_make(one, monkeypatch, recipients, archives, suffix):
+    monkeypatch.setattr(dump.dump_shards, "archives", lambda database, jobs: dict.fromkeys(map(str, range(archives))))
+    planned = one.as_planned(None, dump.DumpOrder(recipients, [], {}))
+    assert planned == {"path": f"{one.folder}/r1{suffix}", "manifest": one.manifest}

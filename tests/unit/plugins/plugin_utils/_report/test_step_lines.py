@@ -34,3 +34,13 @@ def test_what_is_prepared_is_one_line_per_column_and_what_is_not_has_its_reason(
         "  u: not prepared, since functions of the application encrypt it",
         "  1.5 s while the application serves, 3 rows prepared by this run",
     ]
+
+
+def test_what_the_application_reads_as_it_is_stored_is_no_value_that_it_decrypts():
+    decrypting = {"name": "a.B.c", "read": 9, "tokens": 1}
+    stored = {"name": "a.B.d", "read": 26, "tokens": 26, "as_stored": True}
+    reading = {"readings": [decrypting, stored], "unread": ["a_b.d"]}
+    untried = "  no attribute of a model decrypts a_b.d: the application's own decryption was not tried"
+    read = "  the application itself reads 8 values by 1 attribute of its models"
+    assert list(step_lines.reading(reading, {})) == [read, untried]
+    assert list(step_lines.reading({**reading, "readings": [stored]}, {})) == [untried]

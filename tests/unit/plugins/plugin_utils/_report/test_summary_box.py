@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -304,6 +305,16 @@ def test_what_was_prepared_is_no_part_of_the_downtime_and_what_was_not_is_named(
     assert rows(play, "prepared") == [said]
     assert "shop was not prepared: it has the search columns bidx" in wide(play)
     assert not rows(completed(play), "prepared"), "a run that prepared nothing does not say so"
+
+
+def test_a_downtime_that_began_in_an_earlier_run_says_so_since_it_may_be_longer_than_this_one(play):
+    play.begun().prepared().stopped().begun(resumed=True).switched().proved().started().step("rotate", "done")
+    assert re.search(r" s, since the stop by an earlier run at \d\d:\d\d:\d\d UTC$", rows(play, "downtime")[0])
+
+
+def test_a_downtime_of_one_run_names_no_other(play):
+    play.begun().prepared().stopped().switched().proved().started().step("rotate", "done")
+    assert "earlier run" not in rows(play, "downtime")[0]
 
 
 def test_a_run_failed_for_what_failed_and_not_for_what_was_not_run_after_it(play):

@@ -23,6 +23,13 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
         ("env_file", "", {"key_id": "0123", "path": "/x/.env"}, "version 0123 is in /x/.env"),
         ("application_services", "stopped", {"services": ["web", "worker"]}, "stopped: web, worker"),
         ("application_services", "stopped", {"services": []}, "stopped: nothing, because no service was running"),
+        (
+            "application_reading",
+            "",
+            {"reading": {"readings": [], "unread": ["t.c"]}},
+            "no attribute of a model decrypts t.c: the application's own decryption was not tried",
+        ),
+        ("application_reading", "", {"reading": None}, ""),
         ("rotation_record", "completed", {"record": "/r"}, ""),
         ("database_lease", "acquired", {"changed": False}, ""),
         ("django_census", "", {"msg": "no targets"}, ""),

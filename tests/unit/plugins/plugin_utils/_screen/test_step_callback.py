@@ -88,6 +88,14 @@ def test_a_later_play_has_its_own_steps(screen: Screen) -> None:
     assert f"  ok      {SEVEN}: started: web" in screen.text()
 
 
+def test_a_play_that_shows_nothing_has_no_title(screen: Screen) -> None:
+    for title in ("Check the hosts", "Rotate"):
+        screen.callback.v2_playbook_on_play_start(SimpleNamespace(get_name=lambda title=title: title))
+    screen.task(SEVEN)
+    screen.ok("one", "started: web")
+    assert screen.text().splitlines()[:3] == ["", "Rotate", f"  ok      {SEVEN}: started: web"]
+
+
 def test_what_a_step_did_before_it_failed_and_what_other_hosts_did_is_below_it(screen: Screen) -> None:
     screen.task(SEVEN)
     screen.ok("one", "lease acquired")

@@ -54,3 +54,43 @@ def test_somebody_who_interrupts_us_still_does() -> None:
         ModelReader(Person, "default", "interrupted", b"key").value(Person())
     with pytest.raises(KeyboardInterrupt):
         trial_row._read(Person(), "interrupted", ())
+
+
+TOKEN = b"gAAAAA" + b"x" * 100
+SCHEMES = SimpleNamespace(schemes={"fernet": SimpleNamespace(marker=b"gAAAAA", functions=None)})
+TARGET = SimpleNamespace(
+    name="people_person.data",
+    scheme="fernet",
+    column="data",
+    members=(),
+    table=SimpleNamespace(label="people_person"),
+    kind=SimpleNamespace(tokens=lambda stored, marker: [TOKEN] if TOKEN in stored else []),
+)
+
+
+class Document:
+    """A row of which some attributes read the JSON document as it is stored."""
+
+    column = SimpleNamespace(attname="data", column="data", name="data")
+    _meta = SimpleNamespace(concrete_fields=(column,), label="people.Document", pk=SimpleNamespace(attname="id"))
+    tetech_row_key_id = "1"
+
+    def __init__(self, stored: bytes) -> None:
+        self.tetech_key_rotation_data = stored
+
+    @property
+    def handed_on(self) -> dict[str, str]:
+        return {"secret": self.tetech_key_rotation_data.decode()}
+
+    @property
+    def decrypted(self) -> dict[str, str]:
+        return {"secret": "a name"}
+
+
+@pytest.mark.parametrize(("name", "decrypts"), [("handed_on", False), ("decrypted", True)])
+def test_an_attribute_that_hands_on_every_token_of_a_document_does_not_decrypt(name: str, decrypts: bool) -> None:
+    """A document without a token says nothing about that."""
+    reader = ModelReader(Document, "default", name, b"key", SCHEMES, targets=(TARGET,), columns=("data",))
+    for stored in (TOKEN, b"of another type", TOKEN):
+        reader.take(Document(stored))
+    assert (reader.read, reader.decrypts, "as_stored" in reader.as_result()) == (3, decrypts, not decrypts)
