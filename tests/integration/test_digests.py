@@ -793,7 +793,7 @@ def test_an_index_of_parts_of_a_value_or_as_a_uuid_is_named(
     database.execute(f"ALTER TABLE secrets RENAME searched TO {name}; ALTER TABLE secrets ADD note {sql_type}")
     found = survey(database, keyring)
     assert found.findings.columns("digest") == [f"secrets.{name}"] * named
-    plan.secret_names(found)
+    plan.put_secret_names(found)
     assert not found.findings.of("secret_name")
     assert target_survey.find(database, "auto", [f"secrets.{name}"], keyring).findings.columns("digest") == []
 

@@ -14,7 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import notices
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import catalog_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     sql,
@@ -130,7 +130,7 @@ def test_a_rotation_of_odd_names_from_the_survey_to_the_digest_of_each_row(
 
 def test_what_else_reads_or_changes_a_table_of_an_odd_name(odd: Database, keyring: Keyring) -> None:
     target = survey(odd, keyring)
-    assert list(notices(odd, [target], keyring))
+    assert list(catalog_findings(odd, [target], keyring))
     assert [tally.classes for tally in census.Census(odd, [target], keyring, b"k").sample()] == [{"current": ROWS}]
     assert list(accounting._read_samples(odd, target.table, [catalog.Column(VALUE, "text", None, False)]))
     (group,) = by_table([target])

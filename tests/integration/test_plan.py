@@ -330,7 +330,7 @@ def test_a_setter_that_normalizes_is_right_and_one_that_changes_its_text_each_ti
     assert made.code == 2, made.text
     assert "customer.UserProfile.growing does not return the value that was written (E_ROUND_TRIP)" in text, made.text
     assert "UserProfile.iban" not in text
-    assert "customer.UserProfile.etag: made of the ciphertext itself" in text, made.text
+    assert "customer.UserProfile.etag: computed from the ciphertext itself" in text, made.text
     ignore = {"key_rotation_application_ignore": ["customer.UserProfile.growing"]}
     assert site.play("plan", "-e", json.dumps(ignore)).code == 0
 

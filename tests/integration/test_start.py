@@ -112,7 +112,7 @@ def test_what_each_start_writes_whatever_the_keys_are_is_no_finding(site: Site, 
     at_start(site, REGISTERING[how])
     planned = site.play("plan")
     assert planned.code == 0, planned.text
-    untried = "what it reads with them was not tried" in " ".join(planned.text.split())
+    untried = "its reading with them was not tried" in " ".join(planned.text.split())
     assert untried is (how == "or it does not start")
     values = site.read_all()
     done = site.play("rotate")
