@@ -92,7 +92,7 @@ def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
 
 
 def test_what_pgbackrest_refuses_is_reported_by_its_error(stanza, tmp_path):
-    with pytest.raises(RotationError, match=r"E_BACKUP_EXTERNAL: .*missing"):
+    with pytest.raises(RotationError, match=r"E_PGBACKREST: .*missing"):
         external.PgBackRest("missing").cipher()
     monkey = external.PgBackRest("missing")
     with pytest.raises(RotationError) as refused:
