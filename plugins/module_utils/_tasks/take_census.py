@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,9 +167,12 @@ def _since(asked: CensusTask) -> ModuleResult:
 
     What other processes left may be readable, and then the refusal does not name it.
     """
-    if asked.baseline or not asked.params["row_digests"]:
+    if asked.baseline:
         return {}
-    return {"since": _reported(asked.params, asked.application).since or {}}
+    with contextlib.suppress(RotationError):  # the refusal itself says more
+        compared = _since_first_write(asked.params, asked.application)
+        return {"since": compared.since} if compared else {}
+    return {}
 
 
 def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
@@ -212,9 +216,14 @@ def _key_ids(application: Application) -> dict[str, str]:
 
 
 def _reported(params: TaskParams, application: Application) -> Compared:
-    """Return the census for a report, and what differs from the one before the first write.
+    """Return the census for a report, and what differs from the one before the first write."""
+    return _since_first_write(params, application) or Compared(application.census(params["digest_stage"]))
 
-    The second part needs row digests that an unfinished rotation or rollback has left.
+
+def _since_first_write(params: TaskParams, application: Application) -> Compared | None:
+    """Return a census and what differs from the one before the first write.
+
+    Return None without the row digests that an unfinished rotation or rollback leaves.
     """
     from .._engine.proof import row_digests
 
@@ -222,7 +231,7 @@ def _reported(params: TaskParams, application: Application) -> Compared:
     columns = {target.name for target in application.targets}
     with row_digests.left_over(path, key_ids, application.unauthenticated, columns) as left:
         if left is None:
-            return Compared(application.census(params["digest_stage"]))
+            return None
         stage, rows = left
         tallies = application.census(stage, each_row=rows)
         looks = rows.looks({target.table.label for target in application.targets})
