@@ -21,7 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import UnprovedValues
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import UnprovedValues
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import (
     IN_TEXT_ADVICE,
     IN_TEXT_LOOK,
@@ -101,7 +101,7 @@ def test_the_bytes_of_tokens_are_said_to_be_under_their_key(database: Database, 
         database.execute("ALTER TABLE secrets ALTER a TYPE bytea USING decode(a, 'hex')")
     survey = target_survey.find(database, "auto", (), ring)
     (found,) = accounting.columns(database, survey, settlements.NONE)
-    assert (found.kind.code, found.column, found.facts["count"]) == ("E_FORMAT", "secrets.a", 9)
+    assert (found.kind.code, found.column, found.facts.count) == ("E_FORMAT", "secrets.a", 9)
     assert "FIELD_ENCRYPTION_KEY" in found.what
     assert accounting.columns(database, survey, NOT_OURS) == []
     assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 9)]
