@@ -71,7 +71,10 @@ def read() -> dict[str, int]:
 
 def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, Any]:
     """What the engine does: the targets that it rotated, or why it refused before it wrote."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
+        application_findings,
+        under_new_keys,
+    )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
@@ -82,9 +85,9 @@ def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, 
     request = Request(project, "site_settings", {"current": old, "pending": new}, env_file=f"{project}/.env")
     with open_application(request) as application:
         try:
-            refusals.refuse_unproved(application)
+            application_findings.refuse_unproved(application)
             tallies = application.census("current")
-            refusals.refuse_unaccounted(application)
+            application_findings.refuse_unaccounted(application)
             findings.refuse(census_findings.findings(tallies))
             under_new_keys.rehearse(application, "pending")
         except RotationError as exc:

@@ -16,7 +16,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals, under_new_keys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
+    application_findings,
+    plan,
+    under_new_keys,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
@@ -396,7 +400,7 @@ def left_stale(
             {f"secrets.{name}": {decision: "a reason"} for name, decision in settled.items()}
         ),
     )
-    found = refusals.find_staying(application, application.census(destination, searched=True))
+    found = application_findings.find_staying(application, application.census(destination, searched=True))
     return [(each.column, each.fields) for each in found if each.kind.code == "E_STALE_DIGESTS"]
 
 
@@ -425,7 +429,7 @@ def test_digests_that_would_be_left_stop_before_the_first_write_until_a_person_s
 def test_an_own_command_computes_digests_in_its_own_way(database: Database, keyring: Keyring) -> None:
     write_phones(database, keyring, dialed)
     application = replace(opened(database, survey(database, keyring), keyring), command=OwnCommand("rotate"))
-    assert refusals.find_staying(application, application.census("pending", searched=True)) == []
+    assert application_findings.find_staying(application, application.census("pending", searched=True)) == []
 
 
 @pytest.mark.parametrize("half_way", [False, True])

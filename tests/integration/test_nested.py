@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import restore_proof
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.custom_functions import (
     ProcessPair,
     row_cipher_factory,
@@ -739,7 +739,7 @@ def test_a_token_that_only_a_loose_decoder_reads_becomes_a_canonical_one(
     changed = sum(token != written(token) for token in tokens)
     is_standard = written is in_standard_alphabet
     assert (before.standard.count if is_standard else before.loose.count, changed > 10) == (changed, True)
-    stops = refusals.find_staying(SimpleNamespace(settlements={}), [before])
+    stops = application_findings.find_staying(SimpleNamespace(settlements={}), [before])
     assert [one.kind.code for one in stops] == ["E_FORMAT"] * is_standard
     assert bool(census_findings.notable([before])) is not is_standard
     rewrite(database, [held], keyring, "pending")

@@ -30,7 +30,10 @@ MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'formats_se
 
 
 def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals, under_new_keys
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
+        application_findings,
+        under_new_keys,
+    )
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
@@ -53,7 +56,7 @@ def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
     )
     try:
         with open_application(request) as application:
-            refusals.refuse_unproved(application)
+            application_findings.refuse_unproved(application)
             census_findings.refuse_unreadable(application.census("current"))
             under_new_keys.rehearse(application, "pending")
             application.reencrypt("pending", rewriter.Work())

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
-from .._engine import refusals
+from .._engine import application_findings
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of, tables
 from .._engine.discovery.findings import FindingsError
@@ -457,7 +457,7 @@ def find_backup(params: Options, *, dry: bool) -> FoundBackup:
 def _refuse_unproved(application: Application) -> None:
     """Refuse as the application does, but allow one of several databases to have no value under the keys."""
     try:
-        refusals.refuse_unproved(application)
+        application_findings.refuse_unproved(application)
     except FindingsError as exc:
         if exc.code not in NO_VALUES or len(django_project.aliases()) == 1:
             raise

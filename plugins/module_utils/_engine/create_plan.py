@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .._errors.env_file import EnvKeyMissing, listed_by
-from . import plan, refusals, under_new_keys
+from . import application_findings, plan, under_new_keys
 from .application import function_pairs, key_uses, own_command
 from .discovery import (
     accounting,
@@ -44,7 +44,7 @@ def create_plan(
     ``env`` has every name that the .env file sets, ``unset`` are the keys that it does not set. Raise E_SETTLEMENT if
     a settlement names no column.
     """
-    refusals.refuse_settlements_without_place(application)
+    application_findings.refuse_settlements_without_place(application)
     application.establish_function_keys()
     tallies = application.census("current", searched=True) if counted else []
     others = unlisted_keys.by_column(application.surveys, unlisted_keys.without_listed(env, application.keyring))
@@ -53,8 +53,8 @@ def create_plan(
     found = [
         *_unset(application, unset, line),
         *_unproved(application, others, line),
-        *refusals.find_unaccounted(application),
-        *refusals.find_refused_updates(application),
+        *application_findings.find_unaccounted(application),
+        *application_findings.find_refused_updates(application),
     ]
     unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
     if not (unset or unfit):
@@ -97,10 +97,10 @@ def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
     """Return the findings of a census."""
-    found = refusals.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
+    found = application_findings.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
-        found += [*refusals.find_kept(application), *refusals.find_set_aside(application)]
-    return [*found, *refusals.find_staying(application, tallies), *census_findings.notable(tallies)]
+        found += [*application_findings.find_kept(application), *application_findings.find_set_aside(application)]
+    return [*found, *application_findings.find_staying(application, tallies), *census_findings.notable(tallies)]
 
 
 def _commands(application: Application) -> list[Finding]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from .._backup.database_swap import kept_aside
 from .._destinations import key_destinations
-from .._engine import refusals
+from .._engine import application_findings
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
 from .._engine.discovery.layer_classes import NESTED
@@ -340,7 +340,7 @@ def _unproved(application: Application) -> list[RotationError]:
     Raise it if there are no targets.
     """
     try:
-        refusals.refuse_unproved(application)
+        application_findings.refuse_unproved(application)
     except RotationError as exc:
         if not application.targets:
             raise

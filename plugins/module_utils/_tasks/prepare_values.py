@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def prepare_values(task: HostTask) -> ModuleResult:
     """Everything that can be prepared; or the proof of it, by a process that has only the keys of the destination."""
-    from .._engine import preparation, refusals, under_new_keys
+    from .._engine import application_findings, preparation, under_new_keys
     from .._engine.crypto import schemes
     from .._engine.discovery.findings import refuse
     from .._engine.open_application import open_application
@@ -40,9 +40,9 @@ def prepare_values(task: HostTask) -> ModuleResult:
                 found["last"] = _prove(application, params["destination"], before)
     else:
         with open_application(request) as application:
-            refusals.refuse_unproved(application)
-            refusals.refuse_unaccounted(application)
-            refuse(refusals.find_kept(application))
+            application_findings.refuse_unproved(application)
+            application_findings.refuse_unaccounted(application)
+            refuse(application_findings.find_kept(application))
             under_new_keys.refuse_unfit(application, params["destination"])
             known = schemes.tried(request.schemes, request.names)
             found = _prepared(params, application, known)
@@ -70,7 +70,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
 
     What stops a rotation before its first write stops the preparation here.
     """
-    from .._engine import preparation, refusals
+    from .._engine import application_findings, preparation
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_findings, row_digests
 
@@ -83,7 +83,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
         if rows:
             rows.end(results)
         whole = rows is not None and rows.is_whole
-    refuse([*census_findings.findings(tallies), *refusals.find_staying(application, tallies)])
+    refuse([*census_findings.findings(tallies), *application_findings.find_staying(application, tallies)])
     return {"columns": [column.as_result() for column in results], "row_digests": whole}
 
 

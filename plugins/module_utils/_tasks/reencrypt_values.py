@@ -31,7 +31,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
 
     After the switch, the re-encryption comes first, and only then the refusal of what the application cannot read.
     """
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
@@ -42,7 +42,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
     params = task.params
     started = time.monotonic()
     with open_application(request_of(params, _purpose(task))) as application:
-        refusals.refuse_unproved(application, params["recorded_columns"])
+        application_findings.refuse_unproved(application, params["recorded_columns"])
         fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
         earlier = params["concurrent_writes"]
         concurrent_writes = ConcurrentWrites.of(earlier) if earlier else application.watch_concurrent_writes()
@@ -148,7 +148,7 @@ def _is_settlement(params: TaskParams) -> bool:
 
 def _examined(application: Application, params: TaskParams) -> Examined:
     """Take the census before the first write, and refuse what it finds."""
-    from .._engine import refusals, under_new_keys
+    from .._engine import application_findings, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_findings, row_digests
     from .._engine.request import TRIAL
@@ -171,9 +171,11 @@ def _examined(application: Application, params: TaskParams) -> Examined:
     else:
         try:
             if not params["concurrent_writes"]:  # the last look before the first write
-                refusals.refuse_unaccounted(application)
-            kept = refusals.find_kept(application)
-            refuse([*census_findings.findings(tallies), *kept, *refusals.find_staying(application, tallies)])
+                application_findings.refuse_unaccounted(application)
+            kept = application_findings.find_kept(application)
+            refuse(
+                [*census_findings.findings(tallies), *kept, *application_findings.find_staying(application, tallies)]
+            )
             if not params["concurrent_writes"]:  # its processes are forked before the application starts
                 under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:

@@ -84,7 +84,7 @@ class CensusTask:
 def take_census(task: HostTask) -> ModuleResult:
     """Open the application, classify every value, and compare the result with what was expected."""
     from .._backup.database_swap import kept_aside
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.application import django_project
     from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
@@ -94,10 +94,10 @@ def take_census(task: HostTask) -> ModuleResult:
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with open_application(request_of(params, purpose), surveys_of(task)) as application:
-        outside = refusals.refuse_unproved(application, params["recorded_columns"])
+        outside = application_findings.refuse_unproved(application, params["recorded_columns"])
         asked = CensusTask(params, application, baseline, outside)
         if params["accounted"]:
-            refusals.refuse_unaccounted(application)
+            application_findings.refuse_unaccounted(application)
         aside = kept_aside(database for database, _ in application.databases)
         if params["serving"]:
             _leave_out_proved(params, application)
@@ -109,7 +109,7 @@ def take_census(task: HostTask) -> ModuleResult:
         ended = {
             **_needing(asked, compared.tallies),
             "damaged": _damaged(params, application, compared.written),
-            "doubtful": [each.as_result() for each in refusals.find_doubtful(application)]
+            "doubtful": [each.as_result() for each in application_findings.find_doubtful(application)]
             if params["accounted"]
             else [],
             "sessions": _connected_since_before(params, application),
@@ -137,7 +137,7 @@ def _migrations() -> ModuleResult:
 
 def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
     """Return a failed result if the data is not as expected. None if it is, or if nothing was expected."""
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.discovery.findings import refuse
 
     params, application = asked.params, asked.application
@@ -146,9 +146,9 @@ def _hold_against(asked: CensusTask, compared: Compared) -> ModuleResult | None:
     with second_look(params, application, asked.baseline, asked.judged) as look:
         try:
             expected = params["expect_stage"] or ""
-            found = refusals.find_kept(application, expected)
+            found = application_findings.find_kept(application, expected)
             if not params["run"]:  # a run may be in its downtime
-                found += refusals.find_set_aside(application, expected)
+                found += application_findings.find_set_aside(application, expected)
             refuse(found)
             _refuse_outside(asked)
             _refuse(asked, compared.tallies, asked.baseline, look)
@@ -194,14 +194,14 @@ def _rehearse(asked: CensusTask) -> None:
     If the application does not start with values that no one supplied, this says nothing about values that a person
     has.
     """
-    from .._engine import refusals, under_new_keys
+    from .._engine import application_findings, under_new_keys
     from .._engine.discovery.findings import refuse
     from .._engine.request import TRIAL
 
     params, application = asked.params, asked.application
     # After the switch, this process has the new keys and cannot read values under the previous ones.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
-    found = [*under_new_keys.start_findings(application), *refusals.find_refused_updates(application)]
+    found = [*under_new_keys.start_findings(application), *application_findings.find_refused_updates(application)]
     found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []
     if params["supplied"]:
         found += under_new_keys.made_of_keys(application)
@@ -311,24 +311,26 @@ def _columns(params: TaskParams) -> set[str]:
 def _refuse_outside(asked: CensusTask) -> None:
     """Raise the findings of columns outside of the rotation that hold values under another version than the expected
     one."""
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.discovery.findings import refuse
 
     others = set(asked.application.keyring.stages) - {asked.params["expect_stage"]}
-    columns = {each["column"] for each in refusals.find_needing_outside(asked.application, asked.outside, others)}
+    columns = {
+        each["column"] for each in application_findings.find_needing_outside(asked.application, asked.outside, others)
+    }
     refuse(each for each in asked.outside if each.column in columns)
 
 
 def _needing(asked: CensusTask, tallies: Sequence[Tally]) -> ModuleResult:
     """Return the values that may need a version that the .env file is about to lose. The action judges them."""
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.proof import census_findings
 
     leaving = asked.params["leaving"]
     if leaving is None:
         return {}
     found = census_findings.needing(tallies, asked.application.keyring, leaving)
-    return {"needing": [*found, *refusals.find_needing_outside(asked.application, asked.outside, leaving)]}
+    return {"needing": [*found, *application_findings.find_needing_outside(asked.application, asked.outside, leaving)]}
 
 
 def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusResult], look: SecondLook | None) -> None:
@@ -336,7 +338,7 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
 
     It is E_VALUES_OVERWRITTEN if the rows show that another process wrote the values that cannot be decrypted.
     """
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.discovery.findings import refuse
     from .._engine.proof import census_comparison, census_findings, damage
     from .._engine.proof.value_classes import UNOPENED, UNOPENED_ALONE
@@ -349,7 +351,7 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
     classes = UNOPENED_ALONE if alone else tuple(UNOPENED)
     found = census_findings.findings(tallies, classes)
     try:
-        refuse(found if params["expect_stage"] else refusals.explain(application, found))
+        refuse(found if params["expect_stage"] else application_findings.explain(application, found))
     except RotationError:
         if look:
             damage.refuse_overwritten(census_comparison.beyond(look.tallies, baseline), classes, look.looks)
@@ -363,10 +365,10 @@ def _refuse(asked: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRe
 
 def _refuse_unsettled(application: Application, tallies: Sequence[Tally]) -> None:
     """Raise what a rotation would refuse of values that stay unchanged, unless a person settled it."""
-    from .._engine import refusals
+    from .._engine import application_findings
     from .._engine.discovery.findings import refuse
 
-    refuse(refusals.find_staying(application, tallies))
+    refuse(application_findings.find_staying(application, tallies))
 
 
 def _connected_since_before(params: TaskParams, application: Application) -> list[DatabaseSession]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings, plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.code_uses import CodeUses
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.create_plan import create_plan
@@ -43,7 +43,7 @@ def planned(monkeypatch, target):
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "catalog_findings", "put_left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
-    monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
+    monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
 
     def made(tried, settings, env, listed, **found):
@@ -130,7 +130,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "catalog_findings", "put_left_out"):
         monkeypatch.setattr(plan, name, lambda *given: [])
-    monkeypatch.setattr(refusals, "find_unaccounted", lambda application: [])
+    monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
     monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(Application, "census", lambda self, stage, searched: [])

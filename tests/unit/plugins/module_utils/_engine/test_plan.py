@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
+    application_findings,
     plan,
     plan_document,
     plan_notices,
-    refusals,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -157,7 +157,7 @@ def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_t
     env = {"PARTNER_VARIABLE": "CANARY of another key", "DEBUG": "1"}
     application = Application(databases=parts, keyring=ring, env=lambda: env, **about)
     with pytest.raises(RotationError) as refused:
-        refusals.refuse_unproved(application)
+        application_findings.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
     assert "with OTHER_KEY, which" in refused.value.what
     assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"

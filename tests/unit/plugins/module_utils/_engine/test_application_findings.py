@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import refusals
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_uses import Use
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -41,10 +41,10 @@ def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(t
     settled = settlements.parse({target.name: {"mixed": "older rows"}})
     application = Application([(part, part)], ring, [], "/.env", None, {}, settlements=settled)
     if why is None:
-        assert refusals.refuse_settlements_without_place(application) is None
+        assert application_findings.refuse_settlements_without_place(application) is None
         return
     with pytest.raises(RotationError, match=why) as refused:
-        refusals.refuse_settlements_without_place(application)
+        application_findings.refuse_settlements_without_place(application)
     assert refused.value.code == "E_SETTLEMENT"
 
 
@@ -62,7 +62,9 @@ def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key
     for each in found:
         assert each.what.endswith("hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)")
         assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
-    assert [each.column for each in refusals.find_doubtful(Application([(part, part)], None, [], "", None, {}))] == [
+    assert [
+        each.column for each in application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {}))
+    ] == [
         "profile.name_bidx",
         *named,
     ]
