@@ -320,6 +320,21 @@ def database(django: Any) -> Iterator[Any]:
     opened.close()
 
 
+@pytest.fixture
+def anycase(database: Any) -> Iterator[str]:
+    """A collation that ignores case; PostgreSQL up to 17 matches no pattern under it."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+    try:
+        database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
+    except RotationError as exc:
+        if "SQLSTATE 0A000" not in str(exc):  # feature_not_supported
+            raise
+        pytest.skip("this PostgreSQL was built without ICU")
+    yield "anycase"
+    database.execute("DROP TABLE IF EXISTS secrets; DROP COLLATION anycase")
+
+
 def processes_of(site: Site) -> list[int]:
     """What works in this site's project: a module and the processes that it has started."""
     return processes_in(site.project)

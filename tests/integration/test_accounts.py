@@ -14,7 +14,7 @@ import os
 import re
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +38,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 from django.core import signing
 
@@ -114,19 +113,6 @@ def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(databa
     )
     database.execute("ANALYZE secrets")
     assert set(found(database, keyring)) == {"secrets.note"}
-
-
-@pytest.fixture
-def anycase(database: Database) -> Iterator[str]:
-    """A collation that ignores case; PostgreSQL up to 17 matches no pattern under it."""
-    try:
-        database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
-    except RotationError as exc:
-        if "SQLSTATE 0A000" not in str(exc):  # feature_not_supported
-            raise
-        pytest.skip("this PostgreSQL was built without ICU")
-    yield "anycase"
-    database.execute("DROP TABLE IF EXISTS secrets; DROP COLLATION anycase")
 
 
 @pytest.mark.parametrize("written", ["text", "varchar(900)", "text[]"])
