@@ -8,8 +8,7 @@ from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._report.typed_commands import command
-from ..plugin_utils._screen import lines
-from ..plugin_utils._screen.service_lines import BY_YOURSELF, format_stopped
+from ..plugin_utils._screen import service_lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -38,29 +37,18 @@ class ActionModule(HostAction):
                 return Answered(released)
             raise self._interrupted_error(interrupted)
         if _has_nothing_to_do(options):
-            return Answered(self._with_advice(options, {"changed": False, "services": []}))
+            nothing: TaskResult = {"changed": False, "services": []}
+            return Answered(service_lines.add_advice(options, nothing, dry=self._task.check_mode))
         return asked
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed"):
             return result
-        lines.show([f"  {name}: {state}" for name, state in result.get("states", {}).items()], "Services")
-        if options["state"] == "stopped" and not self._task.check_mode:
-            by_hand = options.get("rotation_id") == BY_HAND
-            release = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"]) if by_hand else ""
-            has_services = bool(options["services"])
-            lines.show(format_stopped(result["services"], has_services=has_services, release=release), "Services")
-        return self._with_advice(options, result)
-
-    def _with_advice(self, options: TaskArguments, result: TaskResult) -> TaskResult:
-        """Say that a person must stop and start the application, if no service is configured."""
-        advice = BY_YOURSELF.get(options["state"])
-        if not advice or options["services"]:
-            return result
-        if self._task.check_mode:
-            return {**result, "msg": f"{options['state']}: nothing, because key_rotation_services is empty"}
-        lines.detail([f"  {advice}"], "Services")
-        return {**result, "msg": advice}
+        stops = options["state"] == "stopped" and not self._task.check_mode
+        by_hand = stops and options.get("rotation_id") == BY_HAND
+        release = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"]) if by_hand else ""
+        service_lines.show(result, stops=stops, has_services=bool(options["services"]), release=release)
+        return service_lines.add_advice(options, result, dry=self._task.check_mode)
 
     def _interrupted_error(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else HOLD_RELEASED
