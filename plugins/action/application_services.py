@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
-from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._report.playbook_command import command
 from ..plugin_utils._screen import service_lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult

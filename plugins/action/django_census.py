@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from ansible.utils.display import Display
 
 from ..plugin_utils._report import data_state, sentences
-from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._report.playbook_command import command
 from ..plugin_utils._rollback.rollback_loss import RollbackLoss
 from ..plugin_utils._rotation_record.recorded_columns import recorded_columns, recorded_plain
 from ..plugin_utils._screen import lines

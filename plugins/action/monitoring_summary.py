@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report.monitored_hosts import REACHED, evaluate_host
-from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._report.playbook_command import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 

@@ -8,8 +8,8 @@ from ..module_utils._options.rotation_options import ROTATION_STATE_INFO
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._report import data_sentences
 from ..plugin_utils._report.data_state import DataState
+from ..plugin_utils._report.playbook_command import command
 from ..plugin_utils._report.read_rotation import read
-from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 

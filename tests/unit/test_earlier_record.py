@@ -20,7 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import CountingEvent, Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, summary_box
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, run_ending, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read, reduce
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_look import RollbackLook
@@ -109,7 +109,7 @@ def test_the_page_shows_it(record):
 
 def test_the_box_shows_it(record, monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
-    shown = "\n".join(summary_box.lines(summary_box.Ending(read(record), {}), 100))
+    shown = "\n".join(summary_box.lines(run_ending.Ending(read(record), {}), 100))
     for words in (f"{ROTATION}: ROLLED BACK in 38 s", f"{OLD} (current again)", "105,874 bytes", "patients.Patient"):
         assert words in shown, words
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.executor.task_queue_manager import TaskQueueManager
 
-from .._report.typed_commands import command
+from .._report.playbook_command import command
 from . import exit_code
 
 NEXT_COMMANDS = (

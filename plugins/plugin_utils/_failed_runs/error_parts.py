@@ -9,7 +9,7 @@ the result has no text that the message has. A rescue finds the whole error unde
 from __future__ import annotations
 
 from ...module_utils._errors.base import address
-from .._report.typed_commands import spell_playbooks
+from .._report.playbook_command import spell_playbooks
 from .._task_types import TaskResult
 
 TEXTS = ("what", "changed", "todo")

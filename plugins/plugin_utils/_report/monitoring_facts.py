@@ -19,9 +19,9 @@ from ...module_utils._system.timestamps import add_days, now
 from .._keys.retention import held_until
 from .._task_types import TaskArguments, Variables
 from . import superseded_runs
+from .playbook_command import command
 from .read_rotation import read
 from .rotation_state import RotationState
-from .typed_commands import command
 
 if TYPE_CHECKING:
     from ...module_utils._monitoring.snapshot_types import RetirableVersion, RotationFacts

@@ -12,7 +12,7 @@ from ...module_utils._errors.record import RecordWrite
 from ...module_utils._record.page_checksums import INDEX
 from ...module_utils._record.writer import FILE_NAME, Record
 from ...module_utils._system import atomic_file
-from . import calendar, refused_runs, superseded_runs
+from . import calendar, refused_runs, remaining_work, superseded_runs
 from .backup_words import dump_lines
 from .ending_sentences import sentence
 from .event_time import day
@@ -21,7 +21,6 @@ from .refused_runs import RefusedRun
 from .rotation_state import RotationState
 from .superseded_runs import Place
 from .templates import TemplateValues, attributes, render
-from .todo import todo
 from .unsigned_lines import OWN, Unsigned
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
@@ -107,7 +106,7 @@ def _build_page_values(rotation: RotationState, place: Place) -> TemplateValues:
         **attributes(due),
         "sentence": sentence(rotation),
         "due_on": "now" if due.due_now else day(due.due) if due.due else None,
-        "todo": list(todo(rotation, place)),
+        "todo": list(remaining_work.find(rotation, place)),
         "kind": kind,
         "legend": [
             {"kind": kind(key), "text": f"{KINDS[kind(key)]} ({key})"} for key in sorted(keys, key=kind, reverse=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import RepairEvent, RestoreEvent, StepResult
 from .._task_types import Variables
-from .typed_commands import command
+from .playbook_command import command
 
 if TYPE_CHECKING:
     from ...module_utils._backup.restore import RestoredDatabase

@@ -4,103 +4,27 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from ...module_utils._engine.proof.repair_option import format_repair
-from ...module_utils._errors.base import ErrorParts, address
+from ...module_utils._errors.base import address
 from ...module_utils._errors.counts import counted
-from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
-from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, RestoreEvent, RunEvent, for_compromise
 from ...module_utils._system.timestamps import format_duration
-from .._task_types import Variables
-from . import data_sentences, data_state, restore_lines, sentences
+from . import data_sentences, data_state, next_commands, restore_lines, sentences
 from .downtime import Downtime
-from .event_time import day
 from .rotation_state import RotationState
 from .run import Run
+from .run_ending import LABEL, NO_BREAK, Ending, Row
 from .step_lines import proof_line
-from .typed_commands import command
 
-STOPS = "stop"  # the status of an item of the checklist
-PLAN_ERRORS = {PlanNotReady.code, PlanChanged.code, PlanFile.code}  # the same command would fail again
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
 MOST_DECIDED = 6  # decisions that the box lists
-LABEL = 13  # columns before the text of a row
-NO_BREAK = "\N{NO-BREAK SPACE}"  # no line may break here
 VERIFIED_TWICE = (
     "before the start each row was compared with what was prepared and verified, or decrypted again; after it every "
     "prepared value was decrypted again"
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row. A sentence is wrapped; what a person types or copies stays in one line (``whole``)."""
-
-    label: str
-    text: str
-    whole: bool = True
-
-    def lines(self, width: int) -> Iterator[str]:
-        texts = self.text.splitlines() or [""]
-        if not self.whole:
-            wrapper = textwrap.TextWrapper(width - LABEL, break_long_words=False, break_on_hyphens=False)
-            texts = [text for line in texts for text in wrapper.wrap(line)] or [""]
-        for number, text in enumerate(texts):
-            yield f"  {'' if number else self.label:<{LABEL - 2}}{text}".rstrip().replace(NO_BREAK, " ")
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What the box shows. ``page`` is the path of the report, ``variables`` are those of the host that shows the box,
-    ``store`` is where the keys are kept."""
-
-    state: RotationState
-    variables: Variables
-    page: str | None = None
-    store: str = ""
-
-    @property
-    def run(self) -> Run:
-        return self.state.last_run
-
-    @property
-    def completed(self) -> bool:
-        return self.run.direction == ROTATE and self.run.outcome == "done"
-
-    @property
-    def failed(self) -> bool:
-        return self.run.outcome != "done"
-
-    @property
-    def error(self) -> ErrorParts:
-        """The error of the run; for a rotation that rolled itself back, the error that led to it."""
-        if self.failed:
-            return self.run.failure
-        return self.state.failure if self.run.took_itself_back else {}
-
-    @property
-    def stays(self) -> bool:
-        """Return whether the keys of the rotation stay in use."""
-        return self.completed or self.run.stays or self.run.is_empty
-
-    @property
-    def stopping(self) -> list[Mapping[str, str]]:
-        """The items of the checklist that stopped the run."""
-        stopped = self.failed and self.error.get("code") == ChecklistFailed.code
-        return [item for item in self.state.checks if item.get("status") == STOPS] if stopped else []
-
-    @property
-    def codes(self) -> set[str]:
-        """The codes of the error that ended the run, and of the checklist items that stopped it."""
-        return {str(self.error.get("code")), *(item["code"] for item in self.stopping if item["code"])}
-
-    def command(self, playbook: str, options: Sequence[str] = ()) -> str:
-        return command(self.variables, playbook, options)
 
 
 def lines(ending: Ending, width: int) -> Iterator[str]:
@@ -131,7 +55,7 @@ def _rows(ending: Ending) -> Iterator[Row]:
     if ending.page:
         yield Row("report", ending.page)
     yield from _warnings(ending)
-    yield from _next(ending)
+    yield from next_commands.rows(ending)
 
 
 def _failure(ending: Ending) -> Iterator[Row]:
@@ -304,47 +228,3 @@ def _warnings(ending: Ending) -> Iterator[Row]:
         yield Row("WARNING", sentence, whole=False)
     if why := state.not_running:
         yield Row("NOT UP", why, whole=False)
-
-
-def _next(ending: Ending) -> Iterator[Row]:
-    """Yield the next commands. After a failure there is one; after a success, also the command that rolls back."""
-    state, run = ending.state, ending.run
-    if ending.failed:
-        yield Row("next", ending.command("plan" if ending.codes & PLAN_ERRORS else run.direction))
-        yield from [Row("roll back", ending.command(ROLLBACK))] if run.direction == ROTATE and state.keys.new else []
-        return
-    if run.is_empty:
-        yield from _standing(ending)
-    if state.not_running:
-        yield Row("next", ending.command("maintenance", ["-e", "key_rotation_maintenance=off"]))
-        yield Row("", "(after you have fixed that: it starts the services)", whole=False)
-    elif ending.completed:
-        yield from _retire(ending)
-    elif run.left_by_name:
-        yield Row("next", f"{ending.command(ROLLBACK)} {format_repair(run.left_by_name)}")
-        yield Row("", "(takes the remaining values from the backup, and nothing else of their rows)", whole=False)
-    else:
-        yield Row("next", ending.command("verify" if run.stays else ROTATE))
-    if ending.stays and not run.is_empty and len(state.keys.stages) != 1:
-        yield Row("roll back", ending.command(ROLLBACK))
-
-
-def _retire(ending: Ending) -> Iterator[Row]:
-    previous, since = ending.state.keys.stages.get("previous"), ending.state.schedule.retire
-    if not previous:
-        yield Row("next", ending.command("verify"))
-        return
-    yield Row("next", ending.command("retire", ["-e", f"key_rotation_retire_key_id={previous}"]))
-    when = f"from {day(since)} on, " if since else ""
-    yield Row("", f"({when}if nothing needs the previous version anymore)", whole=False)
-
-
-def _standing(ending: Ending) -> Iterator[Row]:
-    """The completed rotation that the rollback of a later, empty one left unchanged, and how to roll it back."""
-    by_stage = {version.get("stage"): version for version in ending.state.said.versions if isinstance(version, Mapping)}
-    current = by_stage.get("current")
-    if current and "previous" in by_stage:
-        rotation_id = current["rotation_id"]
-        sentence = f"Rotation {rotation_id}, which was completed earlier, was not rolled back: its keys stay current."
-        yield Row("kept", sentence, whole=False)
-        yield Row("roll back", ending.command("rollback", ["-e", f"key_rotation_id={rotation_id}"]))

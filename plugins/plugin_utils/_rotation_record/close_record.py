@@ -24,6 +24,7 @@ from .._report import data_sentences, summary_box
 from .._report.data_state import PLAINTEXT
 from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
+from .._report.run_ending import Ending
 from .._screen import lines
 from . import record_fields
 from .record_pages import write_page
@@ -97,7 +98,7 @@ def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordT
 def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
     """Show the summary of a rotation, and return its state."""
     state, controller = read(record), log.controller
-    ending = summary_box.Ending(state, controller.variables, page, log.store.path)
+    ending = Ending(state, controller.variables, page, log.store.path)
     lines.show(summary_box.lines(ending, controller.display.columns))
     return state
 

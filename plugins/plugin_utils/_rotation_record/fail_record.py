@@ -13,7 +13,7 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import History
 from .._notify import notification
 from .._report import refused_runs
-from .._report.typed_commands import started
+from .._report.playbook_command import started
 from . import record_fields
 from .close_record import seal_and_notify, show_summary
 from .record_pages import write_index, write_page

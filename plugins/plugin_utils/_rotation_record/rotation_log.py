@@ -15,7 +15,7 @@ from ...module_utils._record.run_lease import Lease
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._control_node.paths import path_from_inventory
-from .._report.typed_commands import command
+from .._report.playbook_command import command
 from .._task_types import Variables
 
 

@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 
 from ...module_utils._errors.counts import counted
 from .._report import step_lines
-from .._report.typed_commands import spell_playbooks
+from .._report.playbook_command import spell_playbooks
 
 if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts

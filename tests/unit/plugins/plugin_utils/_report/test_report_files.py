@@ -19,7 +19,7 @@ from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import notification
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, summary_box
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, run_ending, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
 
 from .stories import APPROVAL, COMMANDS, DATABASE_ERROR, NEW, OLD, VERSION, VERSIONS, Play, completed, target
@@ -189,7 +189,7 @@ def shown(record: Record, folder: Path) -> str:
     page = Path(report_files.write(record))
     moment = told.status if told.status in notification.MOMENTS else notification.STARTED
     parts = {
-        "BOX": "\n".join(summary_box.lines(summary_box.Ending(told, {}, str(page)), 80)),
+        "BOX": "\n".join(summary_box.lines(run_ending.Ending(told, {}, str(page)), 80)),
         "PAGE": text_of(page.read_text(encoding="utf-8")),
         **{name: (page.parent / name).read_text(encoding="utf-8") for name in ("rotation.log", "report.md")},
         "reminders.ics": calendar(page.parent / "reminders.ics"),

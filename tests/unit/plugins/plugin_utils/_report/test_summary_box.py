@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import summary_box
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import run_ending, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.checked_items import NOBODY_LOOKS, UNWATCHED
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
 
@@ -38,7 +38,7 @@ def typed(monkeypatch):
 
 
 def shown(play: Play, width: int = 100) -> list[str]:
-    return list(summary_box.lines(summary_box.Ending(read(play.record), {}), width))
+    return list(summary_box.lines(run_ending.Ending(read(play.record), {}), width))
 
 
 def rows(play: Play, *labels: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import typed_commands
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import playbook_command
 
 VARIABLES = {"key_rotation_project_dir": "/srv/food ordering"}
 
@@ -73,7 +73,7 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
         for name in ("inventory", "vault_password_files")
     }
     typed(**{**options, **places})
-    assert typed_commands.command(VARIABLES, "rollback") == command
+    assert playbook_command.command(VARIABLES, "rollback") == command
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,9 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
 )
 def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
     typed(args=("rotate.yml",), extra_vars=(extra,))
-    assert typed_commands.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
+    assert (
+        playbook_command.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,6 @@ def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
 )
 def test_a_text_names_a_playbook_as_it_can_be_typed(typed, text, installed):
     typed(args=("rotate.yml",))
-    assert typed_commands.spell_playbooks(text) == text
+    assert playbook_command.spell_playbooks(text) == text
     typed(args=("tetech.key_rotation.rotate",))
-    assert typed_commands.spell_playbooks(text) == installed
+    assert playbook_command.spell_playbooks(text) == installed

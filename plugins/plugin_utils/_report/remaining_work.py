@@ -17,11 +17,13 @@ from .superseded_runs import Place
 
 @dataclass(frozen=True)
 class Item:
+    """One thing to do, with its command if there is one."""
+
     text: str
     command: str | None = None
 
 
-def todo(rotation: RotationState, place: Place) -> Iterator[Item]:
+def find(rotation: RotationState, place: Place) -> Iterator[Item]:
     if place.superseded_by:
         yield Item(f"Superseded by {place.superseded_by}: its page says what to do now.")
     if rotation.status == COMPLETED and not place.destroyed:
