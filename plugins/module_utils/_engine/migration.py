@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a rotation, or its rollback, through a Django migration of the application that calls this engine.
 
-The migration file contains no key and no loop. It names its rotation and its columns. On a database without tokens it
-does nothing. On a database with tokens it calls ``drive``, which works only inside the rotation that created the file.
+The migration file contains no keys and re-encrypts nothing itself. It names its rotation and its columns. On a database
+without tokens it does nothing. On a database with tokens it calls ``drive``, which works only inside the rotation that
+created the file.
 """
 
 from __future__ import annotations
