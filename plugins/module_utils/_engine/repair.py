@@ -3,9 +3,9 @@
 """Repair values from a backup: those that open under no key, and those that a person named.
 
 A value that opens under no key is repaired if its row is in the backup and the backup's value opens. The rest of the
-row must be unchanged. A value that a person named is repaired whatever it is now, and whatever else in its row has
-changed: another process may have written both. Values are written by compare-and-set, exactly as the backup has them.
-Re-encryption follows.
+row must be unchanged. A value that a person named is repaired even if it or the rest of its row has changed: another
+process may have written both. Values are written by compare-and-set, exactly as the backup has them. Re-encryption
+follows.
 """
 
 from __future__ import annotations
