@@ -158,9 +158,10 @@ def find_doubtful(application: Application) -> list[Finding]:
 
 
 def find_refused_updates(application: Application) -> list[Finding]:
-    """Find the targets whose triggers refuse the updates of a rotation, or copy values to where they stay unchanged.
+    """Find the targets whose triggers refuse the updates of a rotation, or copy their values into other columns.
 
-    A trial that is rolled back shows it. A command of the application writes in its own way, so it is not tried.
+    The rotation could not re-encrypt those copies. A trial that is rolled back shows what triggers do. A command of the
+    application writes in its own way, so it is not tried.
     """
     if application.command:
         return []

@@ -25,7 +25,7 @@ SIGNERS = {
 
 
 class Connections(TypedDict):
-    """How many of the server's connections are ``used``, of how many."""
+    """The number of ``used`` connections to a server, and their ``limit``."""
 
     used: int
     limit: int
@@ -72,10 +72,12 @@ class SchemeSpeed(TypedDict):
 
 
 class SecretKeyUsers(TypedDict, total=False):
-    """What signs with SECRET_KEY, and how many tasks wait in a queue of such (None: not known). ``keys`` are
-    those whose value, of any stage, the setting has. ``in_table`` is whether the sessions are rows of a database,
-    ``not_resigned`` why they cannot be signed again, ``not_kept`` why the old key cannot be one of
-    SECRET_KEY_FALLBACKS."""
+    """The parts of Django and the packages that sign with SECRET_KEY. ``queued`` counts signed tasks (None: not known).
+
+    ``keys`` are those whose value in any stage is that of the setting. ``in_table`` says whether the sessions are rows
+    of a database. ``not_resigned`` is the reason why they cannot be signed again. ``not_kept`` is the reason why the
+    old key cannot be one of SECRET_KEY_FALLBACKS.
+    """
 
     sessions: str
     logins: bool

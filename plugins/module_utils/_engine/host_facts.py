@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application host and its databases say of themselves, for the checklist to judge. Nothing here judges.
+"""Collect facts about an application host and its databases for the checklist, which judges them.
 
-Everything is read through the application's own connection, by views that every role may read. What this role may not
-see is None.
+Everything is read through the application's own connection, from views that every role may read. A fact that this role
+may not see is None.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from .postgres import server_info
 from .postgres.connection import Database
 
 DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
-SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
+SAMPLE = 500  # tokens that are sealed and opened, and rows that are written, to measure the speed
 SPEED = "tetech_key_rotation_speed"  # a temporary table
-# Forty bytes of text, as a field may have, padded: a format without authentication seals whole blocks.
+# Forty bytes of text and padding: a format without authentication seals whole blocks.
 PLAINTEXT = b"forty bytes of text, as a field may have" + b"\x08" * 8
 
 
 def of_database(database: Database) -> DatabaseFacts:
-    """Cluster, connections, archiving, replication slots and replicas of one database's server, and by how many seconds
-    its clock is ahead of this machine's."""
+    """Return the facts about the server of one database, for example its connections, archiving and replicas.
+
+    ``bytes`` is its size. ``ahead`` is how many seconds the server's clock is ahead of this machine's clock.
+    """
     used, limit = server_info.count_connections(database)
     return {
         "alias": database.alias,
@@ -64,7 +66,10 @@ def of_database(database: Database) -> DatabaseFacts:
 
 
 def _ahead(database: Database) -> float:
-    """The least that the server's clock must be ahead; 0.0 if its answer is from between our two looks."""
+    """Return the least number of seconds by which the server's clock is ahead. The number is negative if it is behind.
+
+    Return 0.0 if the server's time is between the two times that this machine measured.
+    """
     before = time.time()
     there = float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0])
     after = time.time()
@@ -80,10 +85,10 @@ def _or_none(database: Database, sql: str) -> Any:
 
 
 def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> SchemeSpeed:
-    """Seconds for one value by scheme, made and opened by one process, and for one row written. Nothing stays.
+    """Measure how many seconds one process takes to seal and open a value, by scheme, and to write a row.
 
-    The rows are those of a temporary table, in a transaction that is rolled back. Without the right to make one, what
-    a row takes is None.
+    The rows are in a temporary table, in a transaction that is rolled back. If the role may not create a temporary
+    table, the time for a row is None.
     """
     ciphers: dict[str, float] = {}
     token = b""
@@ -120,8 +125,11 @@ def _rolled_back(database: Database) -> Iterator[None]:
 
 
 def pending_migrations(aliases: Iterable[str]) -> list[str]:
-    """Migrations of the application that a database has not had yet, each as app.name or, of another than the default
-    one, as alias:app.name. Those of rotations do not count; neither do those of a database that was never migrated."""
+    """Return the application's migrations that a database has not applied yet.
+
+    Each is app.name. In a database other than the default one, it is alias:app.name. Migrations of rotations do not
+    count, and neither does another database that was never migrated.
+    """
     return [name for alias in dict.fromkeys([DEFAULT_ALIAS, *aliases]) for name in _pending_migrations(alias)]
 
 
@@ -139,9 +147,9 @@ def _pending_migrations(alias: str) -> Iterator[str]:
 
 
 def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUsers:
-    """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such.
+    """Return what signs with SECRET_KEY in Django and in known packages, and how many signed tasks are queued.
 
-    ``keys`` are the names of those keys whose value of any stage the setting has: its own, or another one.
+    ``keys`` has the names of the keys whose value in any stage is that of SECRET_KEY.
     """
     from django.apps import apps
     from django.conf import settings
@@ -173,7 +181,7 @@ def _is(installed: str, name: str) -> bool:
 
 
 def _queued() -> int:
-    """Tasks of django-q2 that wait, and are signed. Its schedules are not."""
+    """Return how many signed tasks of django-q2 wait. Its schedules are not signed."""
     from django.apps import apps
 
     if not apps.is_installed("django_q"):

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runbook's other way: a Django migration of the application that drives this same engine, forwards and back.
+"""Run a rotation, or its rollback, through a Django migration of the application that calls this engine.
 
-The migration file holds no key and no loop. It names its rotation and its columns; on a database without tokens it does
-nothing, on one with tokens it calls ``drive``, which works only inside the rotation that made the file.
+The migration file contains no keys and re-encrypts nothing itself. It names its rotation and its columns. On a database
+without tokens it does nothing. On a database with tokens it calls ``drive``, which works only inside the rotation that
+created the file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .._system import atomic_file
 from .discovery.target import Target
 
 NAME = "rotate_encryption_keys"
-# Migrations that an earlier version wrote into an application import this module by its former name.
+# Migrations that an earlier version of this collection wrote import this module by its former name.
 FORMER = __name__.replace("._engine.", ".engine.")
 sys.modules.setdefault(FORMER.rpartition(".")[0], sys.modules[__name__.rpartition(".")[0]])
 sys.modules.setdefault(FORMER, sys.modules[__name__])
@@ -86,23 +87,26 @@ class Migration(migrations.Migration):
 '''
 
 _ROTATION_ID = re.compile(r'^ROTATION_ID = "([^"]+)"', re.MULTILINE)
-_UNWRITTEN = re.compile(r"operations = \[\s*\]")  # makemigrations --empty, in a run that was killed right after it
-_Drive = tuple[str, str, Callable[[], None]]  # the rotation, the direction, and the work that its migration does
+_UNWRITTEN = re.compile(r"operations = \[\s*\]")  # left by makemigrations --empty if the run was killed right after it
+_Drive = tuple[str, str, Callable[[], None]]  # rotation ID, direction, and the work of the migration
 _active: _Drive | None = None
 
 
 def drive(rotation_id: str, direction: str) -> None:
-    """Do the work of the current rotation. A migration calls it. Raise RuntimeError outside of a rotation."""
+    """Do the work of the current rotation. Its migration calls this function.
+
+    Raise RuntimeError unless this process runs this rotation in this direction.
+    """
     if _active is None or _active[:2] != (rotation_id, direction):
         raise RuntimeError(f"no rotation {rotation_id} is under way in this process ({direction})")
     _active[2]()
 
 
 def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callable[[], None]) -> str:
-    """Make the migration of this rotation where it is not there yet, and apply it; the path of its file.
+    """Create the migration of this rotation if it does not exist, apply it, and return the path of its file.
 
-    Where it is applied already (a run that was killed later), ``work`` is done without it. Raises E_MIGRATION_APP,
-    E_MIGRATION, and what ``work`` raises.
+    If the migration is already applied, for example because an earlier run was killed, call ``work`` directly. Raise
+    E_MIGRATION_APP if the app is unknown, E_MIGRATION if a command of Django fails, and what ``work`` raises.
     """
     folder = _folder(app)
     name = _find(folder, rotation_id) or _make(app, folder)
@@ -117,10 +121,10 @@ def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callab
 
 
 def backwards(rotation_id: str, work: Callable[[], None]) -> None:
-    """Unapply the migration of this rotation by its own reverse, and take its file away.
+    """Unapply the migration of this rotation, and delete its file.
 
-    Where the rotation made none, or it is not applied, or later ones depend on it, ``work`` is done without it. Raises
-    as ``forwards``.
+    If the rotation created no migration, or it is not applied, call ``work`` directly. If later migrations depend on
+    it, call ``work`` and leave the migration applied. Raise the same errors as ``forwards``.
     """
     from django.apps import apps
 
@@ -135,7 +139,7 @@ def backwards(rotation_id: str, work: Callable[[], None]) -> None:
     if not _applied(config.label, name):
         work()
     elif _others(_Step(config.label, name, _before(config.label, name))):
-        work()  # later migrations stand on it: it stays applied, and on a fresh database it does nothing
+        work()  # later migrations depend on it: it stays applied, and does nothing on a fresh database
         return
     else:
         _migrate(_Step(config.label, name, _before(config.label, name)), (rotation_id, "backwards", work))
@@ -143,7 +147,10 @@ def backwards(rotation_id: str, work: Callable[[], None]) -> None:
 
 
 def list_migrations() -> dict[str, str]:
-    """The files of migrations that rotations made, by rotation; by an empty name where a run died in making one."""
+    """Return the files of the migrations that rotations created, by rotation ID.
+
+    The ID is empty if a run was killed before it had written the migration.
+    """
     from django.apps import apps
 
     found = {}
@@ -160,7 +167,10 @@ def list_migrations() -> dict[str, str]:
 
 
 def _folder(app: str) -> str:
-    """Where the application's migrations are, or would be made. Raises E_MIGRATION_APP."""
+    """Return the folder of the app's migrations, which may not exist yet.
+
+    Raise E_MIGRATION_APP if the app is unknown.
+    """
     from django.apps import apps
     from django.db.migrations.loader import MigrationLoader
 
@@ -207,13 +217,14 @@ def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence
     )
     atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
     for module in [module for module in sys.modules if module.endswith(f"migrations.{name}")]:
-        del sys.modules[module]  # Django would continue with the empty one it has imported
+        del sys.modules[module]  # otherwise Django would use the empty migration that it has imported
 
 
 def _fake_others(app: str, folder: str, name: str) -> None:
-    """Migrations of rotations in other environments, committed with the application: ours takes their place.
+    """Mark as applied the migrations that rotations created in other environments: this one replaces them.
 
-    Only where nothing else would be marked as applied with them: the application's own migrations are its own affair.
+    They were committed with the application. Skip one if another migration would be marked as applied with it. Only the
+    application decides about its own migrations.
     """
     for entry in sorted(os.listdir(folder)):
         other = entry[: -len(".py")]
@@ -240,7 +251,10 @@ def _listing(rows: Sequence[tuple[str, ...]], indent: str = "    ", end: str = "
 
 
 def _leaves(app: str, targets: Sequence[Target]) -> Iterator[tuple[str, str]]:
-    """The last migrations of this app and of every app with a target: the tables must be there before ours runs."""
+    """Yield the last migration of this app and of each app with a target.
+
+    The rotation's migration depends on them, because their tables must exist before it runs.
+    """
     graph = _loader().graph
     for label in {app, *(target.model.split(".")[0] for target in targets if "." in target.model)}:
         yield from graph.leaf_nodes(label)
@@ -251,7 +265,8 @@ def _applied(app: str, name: str) -> bool:
 
 
 def _before(app: str, name: str) -> str:
-    """The migration of this app to go back to."""
+    """Return the previous migration of this app, to which Django goes to unapply this one. Without one, return
+    ``zero``."""
     parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
     return parents[0][1] if parents else "zero"
 
@@ -265,8 +280,10 @@ def _loader() -> Any:
 
 
 class _Step(NamedTuple):
-    """Our migration ``name`` of an app, and the migration ``target`` that Django goes to so that it is applied, or
-    not anymore."""
+    """One step of ``migrate``: the rotation's migration ``name`` in an app, and the ``target`` to which Django goes.
+
+    To apply the migration, the target is the migration itself. To unapply it, the target is the previous migration.
+    """
 
     app: str
     name: str
@@ -274,11 +291,14 @@ class _Step(NamedTuple):
 
 
 def _migrate(step: _Step, drive: _Drive) -> None:
-    """Let Django take the step; the migration calls the work of the ``drive``."""
+    """Let Django take the step. The migration calls the work of ``drive``.
+
+    Raise E_MIGRATION if the command fails or would run other migrations too, and what the work raises.
+    """
     global _active
     rotation_id, direction, work = drive
     others = _others(step)
-    if others:  # never by surprise
+    if others:  # a rotation never runs them unannounced
         raise MigrationFailed(command="migrate", error=f"it would also run {', '.join(others)}")
     failed: list[RotationError] = []
 
@@ -299,7 +319,10 @@ def _migrate(step: _Step, drive: _Drive) -> None:
 
 
 def _others(step: _Step) -> list[str]:
-    """What ``migrate`` would carry along: what else is unapplied, or depends on ours."""
+    """Return the other migrations that ``migrate`` would apply or unapply in this step.
+
+    They are unapplied, or depend on the rotation's migration.
+    """
     planned = _plan(step.app, None if step.target == "zero" else step.target)
     return [f"{label}.{name}" for label, name in planned if (label, name) != (step.app, step.name)]
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rotation prepared while the application serves, and proved by a process that has only the new keys."""
+"""Prepare a rotation while the application serves requests, and prove it in a process that has only the new keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def excluded(application: Application, schemes: Collection[str]) -> dict[str, str]:
-    """By table, why its rows go the ordinary way. ``schemes`` are those that are known without the present keys."""
+    """Return the reason why each table that cannot be prepared is left to the ordinary passes, by table.
+
+    ``schemes`` are those that are known without the present keys.
+    """
     reasons = (
         (group.table.label, prepared.obstacle(database, group, application.keyring, schemes))
         for database, group in _groups(application)
@@ -36,7 +39,7 @@ def excluded(application: Application, schemes: Collection[str]) -> dict[str, st
 
 
 def bytes_needed(application: Application, schemes: Collection[str]) -> int:
-    """About how many bytes the tables for what can be prepared take, as a sample of the values shows."""
+    """Return about how many bytes the prepared rows will take, estimated from a sample of the values."""
     return sum(
         prepared.bytes_needed(database, group)
         for database, group in _groups(application)
@@ -46,7 +49,10 @@ def bytes_needed(application: Application, schemes: Collection[str]) -> int:
 
 @dataclass(frozen=True)
 class Preparing:
-    """The work for one destination: by what ``policy``, by how many ``workers``, until who asks to ``stop``."""
+    """The preparation for one ``destination``, by ``workers`` processes, until ``stop`` is requested.
+
+    ``schemes`` are those that are known without the present keys.
+    """
 
     destination: str
     schemes: Collection[str]
@@ -55,8 +61,10 @@ class Preparing:
     stop: Stop
 
     def run(self, application: Application) -> int:
-        """Prepare what is not yet; how many rows that were. Raises what ``Application.reencrypt`` raises before its
-        first write."""
+        """Prepare the rows that are not prepared yet, and return their number.
+
+        Raise what ``Application.reencrypt`` raises before its first write.
+        """
         keyring = application.keyring
         keyring.refuse_unusable({target.scheme for target in application.targets}, self.destination)
         done = 0
@@ -84,18 +92,20 @@ class Preparing:
 
 
 def as_target(column: CensusResult) -> TargetDescription:
-    """A column of a census for the option ``targets``."""
+    """Return a column of a census as an entry of the option ``targets``."""
     return {"table": column.table, "column": column.column, "scheme": column.scheme}
 
 
 def census(application: Application, destination: str, each_row: EachRow | None = None) -> list[Tally]:
-    """What is prepared for a destination, by the old tokens: the census of every row as it was then."""
+    """Take a census of the prepared rows by their old tokens. It shows each row as it was when it was prepared."""
     return _tallies(application, destination, OLD, each_row)
 
 
 def refuse_unproved(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
-    """Raise E_PREPARED unless every new token opens under the destination alone, and the plaintexts are those of the
-    old tokens. By database, the number of the last row that was looked at."""
+    """Raise E_PREPARED unless the preparation is correct. Return by database the number of the last checked row.
+
+    Every new token must open under the destination alone, and the plaintexts must be those of the old tokens.
+    """
     last = {database.alias: prepared_table.last_number(database) for database, _ in application.databases}
     after = {tally.target.name: tally.result for tally in _tallies(application, destination, NEW)}
     for column in before:
@@ -111,7 +121,7 @@ def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
 
 
 def _tallies(application: Application, destination: str, side: str, each_row: EachRow | None = None) -> list[Tally]:
-    """A census of one side of what is prepared."""
+    """Take a census of one side of the prepared rows."""
     keyring, found = application.keyring, []
     key = keyring.stages[destination].digest_key
     for database, group in _groups(application):

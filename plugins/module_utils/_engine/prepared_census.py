@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A census of data that is prepared: PostgreSQL compares every row with what is prepared, and only rows that are not
-exactly that are opened. The others were opened when they were prepared, and their new tokens when these were proved.
+"""Take a census of prepared data without opening every value.
 
-What it comes to is that of a census of every value: counts and digests are sums over the rows.
+PostgreSQL compares every row with its prepared row. Only rows that are not exactly as prepared are opened. The others
+were opened when they were prepared, and their new tokens when the preparation was proved. The result equals that of a
+census of every value: counts and digests are sums over the rows.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ from .rotation import Application
 
 @dataclass
 class PreparedCensus:
-    """``results`` are of all columns. ``tallies`` are of what was opened now: the rows that are not exactly what is
-    prepared, and the tables that are not prepared. ``reopened`` are the former by column. ``keys`` name them
-    by table, with those of prepared rows that are gone, and ``changes`` counts what became of rows since."""
+    """The result of a census of prepared data. ``results`` has all columns.
+
+    ``tallies`` has what was opened now: the rows that are not exactly as prepared, and the tables that are not
+    prepared. ``reopened`` has only those rows, by column. ``keys`` has their keys by table, and the keys of prepared
+    rows that are gone. ``changes`` counts by table how the rows have changed since then.
+    """
 
     results: list[CensusResult] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
@@ -41,8 +45,11 @@ class PreparedCensus:
 
 @dataclass(frozen=True)
 class PreparedCounting:
-    """How a census of what is prepared is taken: digests are keyed by the key set of ``digest_stage``, the tokens that
-    are prepared are those of the version ``key_id``, and ``each_row`` is given what is opened now."""
+    """A way to take a census of prepared data, before or after the writes of a rotation.
+
+    Digests are keyed by the key set of ``digest_stage``. The prepared tokens are those of the version ``key_id``.
+    ``each_row`` receives what is opened now.
+    """
 
     application: Application
     digest_stage: str
@@ -50,8 +57,10 @@ class PreparedCounting:
     each_row: EachRow | None = None
 
     def before(self, base: Sequence[CensusResult], side: str = OLD) -> PreparedCensus:
-        """Before the first write: ``base`` is the census of the rows as they were prepared. With the ``side`` NEW,
-        after it, of the tokens that were prepared."""
+        """Take the census before the first write. ``base`` is the census of the rows as they were prepared.
+
+        With the ``side`` NEW, take it after the first write: the rows are compared with the new tokens.
+        """
         known, census = {column.name: column for column in base}, PreparedCensus()
         for database, group in _groups(self.application):
             rows = self._rows(database, group, known)
@@ -64,7 +73,7 @@ class PreparedCounting:
     def _count_before(
         self, census: PreparedCensus, rows: PreparedRows, side: str, known: Mapping[str, CensusResult]
     ) -> bool:
-        """Count one table; whether that could be done."""
+        """Count one table. Return whether that was possible."""
         group = rows.group
         with rows.database.snapshot([group.table.identifier]):
             found = rows.differences(side)
@@ -82,8 +91,10 @@ class PreparedCounting:
         return True
 
     def _is_whole(self, rows: PreparedRows, found: Sequence[RowDifference], prepared_rows: int) -> bool:
-        """Whether all rows are still prepared that were: a crash of the server empties such a table, and then every row
-        looks as if it were added."""
+        """Return whether all rows that were prepared are still stored as prepared.
+
+        A crash of the server empties the table of prepared rows. After that, every row looks as if it were new.
+        """
         counts = Counter(each.what for each in found)
         if not counts["inserted"]:
             return True
@@ -92,9 +103,11 @@ class PreparedCounting:
     def after(
         self, before: Sequence[CensusResult], reopened: Sequence[CensusResult], last: Mapping[str, int]
     ) -> PreparedCensus:
-        """After the last write, in a process that has one version alone: a row counts without a look if it is exactly
-        a token that such a process has proved, up to the number ``last`` of each database. ``before`` and ``reopened``
-        are from before the first write."""
+        """Take the census after the last write, in a process that has only one version.
+
+        A row counts unopened if it is exactly a token that such a process has proved. ``last`` has the number of the
+        last proved row by database. ``before`` and ``reopened`` are from before the first write.
+        """
         known, census = {column.name: column for column in before}, PreparedCensus()
         opened = {column.name: column for column in reopened}
         for database, group in _groups(self.application):
@@ -115,8 +128,10 @@ class PreparedCounting:
     def _count_after(
         self, census: PreparedCensus, rows: PreparedRows, proved: int, expected: int
     ) -> list[Tally] | None:
-        """Open the rows of one table that are not exactly a proved token; None if there are too many, or if not as many
-        rows are one as ``expected``."""
+        """Open the rows of one table that are not exactly a proved token.
+
+        Return None if there are too many of them, or if the number of all other rows is not ``expected``.
+        """
         table = rows.group.table
         with rows.database.snapshot([table.identifier]):
             found = rows.differences(NEW, proved, added=True)
@@ -125,13 +140,13 @@ class PreparedCounting:
             return self._opened(census, rows, [each.key for each in found if each.key is not None])
 
     def _whole(self, census: PreparedCensus, database: Database, group: TargetGroup) -> None:
-        """Open every value of a table."""
+        """Open every value of a table, and add the result to the census."""
         tallies = self._census(database, group).take(each_row=self.each_row)
         census.tallies += tallies
         census.results += [tally.result for tally in tallies]
 
     def _opened(self, census: PreparedCensus, rows: PreparedRows, keys: Sequence[RowText]) -> list[Tally]:
-        """Open the rows of these keys."""
+        """Open the rows with these keys, and add the result to the census."""
         read = rows_of(rows.database, rows.group, keys)
         tallies = self._census(rows.database, rows.group).count(rows.group, read, self.each_row)
         census.tallies += tallies
@@ -144,7 +159,8 @@ class PreparedCounting:
             self.each_row.forget(group.table, names)
 
     def _rows(self, database: Database, group: TargetGroup, known: Mapping[str, CensusResult]) -> PreparedRows | None:
-        """What is prepared of a table; None if that is nothing, or not of all these columns."""
+        """Return the prepared rows of a table. Return None unless it is prepared with all these columns, and all are
+        known."""
         contents = prepared_table.read_contents(database)
         source = contents.place(prepared.describe(group)) if contents and contents.key_id == self.key_id else None
         if source is None or not all(target.name in known for target in group.members):
@@ -160,7 +176,7 @@ def _groups(application: Application) -> Iterable[tuple[Database, TargetGroup]]:
 
 
 def _count(rows: PreparedRows) -> int:
-    """How many rows the table has now."""
+    """Return how many rows the table has now."""
     table = rows.group.table
     ((count,),) = rows.database.rows(sql.SQL("SELECT count(*) FROM {}").format(table.rows), table=table.label)
     return int(count)

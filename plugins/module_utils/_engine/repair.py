@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that open under no key, or that a person named, and what a backup has in their place.
+"""Repair values from a backup: those that open under no key, and those that a person named.
 
-A value that opens under no key is repaired if its row is in the backup under the same key, all else of the row is as it
-was then, and the backup's value opens. A value that a person named is replaced by the backup's value whatever it is
-now: another process may have written it together with others of its row. Both are written by compare-and-set, as they
-are in the backup: re-encryption follows.
+A value that opens under no key is repaired if its row is in the backup and the backup's value opens. The rest of the
+row must be unchanged. A value that a person named is repaired even if it or the rest of its row has changed: another
+process may have written both. Values are written by compare-and-set, exactly as the backup has them. Re-encryption
+follows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TRIES = 20
 
 
 class Reason(NamedTuple):
-    """Why a value cannot be repaired, and whether it is taken from the backup ``by_name``: if a person names it."""
+    """The reason why a value is not repaired. ``by_name`` says whether it is repaired if a person names it."""
 
     text: str
     by_name: bool = False
@@ -43,7 +43,7 @@ OPENS_NOWHERE = Reason("opens under no key in the backup either")
 WRITTEN_MEANWHILE = Reason("was changed meanwhile")
 ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
 DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
-# Of a value that a person named and that no target has.
+# Reasons for a value that a person named and that is in no target.
 NO_ROW = "there is no such row"
 NO_COLUMN = "there is no such column"
 LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme as the plan has it, this one too"
@@ -52,8 +52,10 @@ SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: take 
 
 
 class Left(NamedTuple):
-    """A value that was not repaired, as table.column:key, why, whether a person ``named`` it, and whether it is taken
-    ``by_name``."""
+    """A value that was not repaired, as table.column:key, and the reason.
+
+    ``named`` says whether a person named it, and ``by_name`` whether it is repaired if a person names it.
+    """
 
     value: str
     reason: str
@@ -70,7 +72,10 @@ class Replaced(NamedTuple):
 
 @dataclass
 class Repairs:
-    """What was done: values repaired by target, what was left, and which of the values named by a person there are."""
+    """The result of a repair: ``values`` counts the repaired values by target, and ``left`` lists the others.
+
+    ``named`` has the values that a person named and that exist.
+    """
 
     values: Counter[str] = field(default_factory=Counter)
     left: list[Left] = field(default_factory=list)
@@ -78,7 +83,7 @@ class Repairs:
 
 
 class _Row(NamedTuple):
-    """One row: a hash of what is no target, the targets' values, those of search columns."""
+    """One row: a hash of its other columns, the values of its targets, and the values of its search columns."""
 
     rest: str
     values: tuple[Any, ...]
@@ -87,15 +92,18 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True)
 class RepairScope:
-    """Which values are repaired: those that open under no key and are not in ``leave_alone``, and those that a person
-    ``named``; all as table.column:key."""
+    """The values to repair: those that open under no key, and those that a person ``named``.
+
+    Values in ``leave_alone`` that open under no key are not repaired. All names have the form table.column:key.
+    """
 
     keyring: Keyring
     leave_alone: Collection[str] = ()
     named: Collection[str] = frozenset()
 
     def values(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
-        """The column (by its place) and the key of each of them in a page."""
+        """Yield the column (by its place in ``members``) and the row key of each value in a page that is to be
+        repaired."""
         yield from self._unreadable(members, page)
         for place, target in enumerate(members if self.named else ()):
             for row_key, _ in page:
@@ -103,11 +111,11 @@ class RepairScope:
                     yield place, row_key
 
     def _unreadable(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
-        """Those that open under no key, or not to their end."""
+        """Yield those that open under no key, or that do not open completely."""
         for place, target in enumerate(members):
             scheme = self.keyring.schemes[target.scheme]
             if not scheme.format.authenticated:
-                continue  # such a format cannot tell
+                continue  # such a format does not show whether the key is right
             rows = [row_name(key) for key, _ in page]
             values = [values[place] for _, values in page]
             for token in look(ColumnPage(target, rows, values), self.keyring, {}):
@@ -124,8 +132,11 @@ def repair(
     scope: RepairScope,
     keep: Callable[[Sequence[Replaced]], None],
 ) -> Repairs:
-    """Repair what can be. ``copied`` is asked for the copy of the backup at the first value that needs it, and at each
-    page with others; ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
+    """Repair the values of ``scope`` that can be repaired, and return the result.
+
+    ``copied`` returns the restored copy of the backup. It is called for each page with values to repair. ``keep`` makes
+    the values durable before they are overwritten. Raise E_DB, or E_DB_BUSY if rows stay locked.
+    """
     done = Repairs()
     for group in by_table(targets):
         table = _TableRepair(database, group, scope, keep, done)
@@ -136,8 +147,10 @@ def repair(
 
 
 def missing(value: str, targets: Collection[str], columns: Collection[str], settled: Settlements) -> Left:
-    """A value that a person named and that is in no row of the ``targets``, with the reason. ``columns`` are all of the
-    application, each as table.column."""
+    """Return a value that a person named and that is in no row of the ``targets``, with the reason.
+
+    ``columns`` has all columns of the application, each as table.column.
+    """
     column = next((name for name in columns if value.startswith(f"{name}:")), "")
     if not column:
         reason = NO_COLUMN
@@ -149,7 +162,7 @@ def missing(value: str, targets: Collection[str], columns: Collection[str], sett
 
 
 def needed(database: Database, targets: Sequence[Target], scope: RepairScope) -> bool:
-    """Whether a repair would ask for the copy. Raises E_DB."""
+    """Return whether a repair would need the copy of the backup. Raise E_DB."""
     return any(
         any(True for _ in scope.values(group.members, page))
         for group in by_table(targets)
@@ -159,7 +172,7 @@ def needed(database: Database, targets: Sequence[Target], scope: RepairScope) ->
 
 @dataclass(frozen=True)
 class _TableRepair:
-    """The repair of one table; what was done is put into ``done``."""
+    """The repair of one table, which adds its results to ``done``."""
 
     database: Database
     group: TargetGroup
@@ -168,7 +181,7 @@ class _TableRepair:
     done: Repairs
 
     def repair(self, copy: Database, keys: Sequence[RowText]) -> None:
-        """Repair the rows of these keys."""
+        """Repair the rows with these keys."""
         changes = list(self._changes(copy, keys))
         if not changes:
             return
@@ -182,13 +195,14 @@ class _TableRepair:
                 self.done.left.append(self._left(name, WRITTEN_MEANWHILE))
 
     def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
-        """The column (by its place) and the name of each value that a change replaces."""
+        """Yield the column (by its place in the group) and the name of each value that a change replaces."""
         for place, count in enumerate(change.tokens):
             if count:
                 yield place, self._name(place, change.key)
 
     def _changes(self, copy: Database, keys: Sequence[RowText]) -> Iterator[Change]:
-        """The changes of the rows that can be repaired; of the others it is put down why not."""
+        """Yield the changes of the rows that can be repaired. Record the reason for each value that cannot be
+        repaired."""
         then = _rows(copy, self.group, keys)
         for key, row in _rows(self.database, self.group, keys).items():
             bad = {place for place, _ in self.scope.values(self.group.members, [(key, row.values)])}
@@ -204,12 +218,14 @@ class _TableRepair:
         return Left(name, reason.text, named=name in self.scope.named, by_name=reason.by_name)
 
     def _name(self, place: int, key: RowText) -> str:
-        """A value as table.column:key."""
+        """Return the name of a value: table.column:key."""
         return f"{self.group.members[place].name}:{row_name(key)}"
 
     def _reason(self, row: _Row, then: _Row | None, bad: Collection[int], named: Collection[int]) -> Reason | None:
-        """Why a row cannot be repaired; None if it can. With values that a person ``named``, the rest of it may
-        differ."""
+        """Return the reason why a row cannot be repaired, or None if it can.
+
+        If a person ``named`` values of the row, the rest of it may differ from the backup.
+        """
         if then is None:
             return NOT_IN_BACKUP
         if row.rest != then.rest and not named:
@@ -240,7 +256,7 @@ class _TableRepair:
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:
-    """A value with a mark for each token."""
+    """Return a value with a placeholder in place of each token."""
     tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)
     return target.kind.put(value, tokens, [b"?"] * len(tokens))
 
@@ -261,7 +277,7 @@ def _change(members: Sequence[Target], key: RowText, row: _Row, then: _Row, bad:
 
 
 def _searched(target: Target) -> list[str]:
-    """The search columns of a target, each once."""
+    """Return the search columns of a target, each once."""
     return list(dict.fromkeys(each.column for each in target.derived))
 
 
@@ -276,7 +292,7 @@ def _write(database: Database, group: TargetGroup, changes: Sequence[Change]) ->
 
 
 def _rows(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Mapping[RowText, _Row]:
-    """The rows of these keys that are there."""
+    """Return the rows with these keys that exist."""
     table, key, members = group
     names = key.names
     search = [column for target in members for column in _searched(target)]

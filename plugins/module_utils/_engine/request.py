@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of an application, by whoever opens it."""
+"""Describe a request to open an application: its location, its keys, and the operator's options."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .postgres.connection import Direct
 if TYPE_CHECKING:
     from .crypto.scheme_description import SchemesOption, TargetsOption
 
-TRIAL = "trial"  # in place of a stage: the application under new values that are thrown away
+TRIAL = "trial"  # used as a stage: the application under throwaway values
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of an application: where it is, which key sets are at hand, what the operator described."""
+    """A request to open an application: its location, the key sets at hand, and what the operator described."""
 
     project_dir: str
     settings_module: str | None
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
-    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key ID, of those from a store
+    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key ID, if the key set is from a key store
     schemes: SchemesOption = "auto"
     targets: TargetsOption = "auto"
     leave_alone: Sequence[str] = ()
@@ -35,46 +35,50 @@ class Request:
     ignore: Sequence[str] = ()
     acting: Sequence[str] = ()  # attributes of models, as app.Model.name, that may act outside of the database
     label: str = ""
-    run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
-    step: str = ""  # of that run: what an earlier one left behind is waited for
-    leased: bool = True  # whether the lease must not be another run's
+    run: str = ""  # the run whose lock is shared first; empty for a run that writes nothing
+    step: str = ""  # the step of that run; it waits for sessions of an earlier step
+    leased: bool = True  # whether to refuse a lease of another run
     keys_from: str = "the key store"
-    base: str = "current"  # the stage everything was under when the open rotation began
+    base: str = "current"  # the stage of all values when the open rotation began
     env_file: str | None = None
     dialect: str = "dotenv"
     direct: Mapping[str, Direct] = field(default_factory=dict)  # by alias
-    aliases: Sequence[str] = ()  # the databases to open; all that there are without it
-    key_files: Mapping[str, str] = field(default_factory=dict)  # keys that are read in another file: their paths
+    aliases: Sequence[str] = ()  # the databases to open; all if empty
+    key_files: Mapping[str, str] = field(default_factory=dict)  # by key: the other file in which it is read
     keys: KeyEntries = ()  # as the operator lists them
-    file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the .env file and key files hold now
-    env: Callable[[], Mapping[str, str]] = dict  # reads every name that the .env file sets
-    traced: bool = False  # whether to note who reads the keys while the application starts
-    progress: str | None = None  # the file for the one who watches
-    service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # reads what the service gives to it
-    trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # new values that nothing will be under
-    command: OwnCommand | None = None  # of the application's own, which rotates its keys
+    file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # present values in the .env and key files
+    env: Callable[[], Mapping[str, str]] = dict  # returns all variables of the .env file
+    traced: bool = False  # whether to record which code reads the keys at start
+    progress: str | None = None  # the progress file
+    service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # returns what the service sets
+    trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # throwaway values, never used for stored data
+    command: OwnCommand | None = None  # the application's own command that rotates its keys
     runs_command: bool = False
 
     @property
     def names(self) -> set[str]:
-        """The settings of all key sets."""
+        """Return the names of the settings in all key sets."""
         return set().union(*self.key_sets.values())
 
     @property
     def running(self) -> list[Mapping[str, str]]:
-        """Key sets the application may have started with, the least reliable first: those of its files, then every
-        version."""
+        """Return the key sets that the application may have started with, the least reliable first.
+
+        The keys in its files come first, and then every version.
+        """
         of_files = {name: value for name, value in self.file_keys.items() if name in self.names}
         return [of_files, *self.key_sets.values()]
 
     @property
     def question(self) -> Request:
-        """The request without what makes no difference to a survey: two that are equal have the same one. The ``run``
-        counts: what has the lock of a run is looked at under it."""
+        """Return the request without what makes no difference to a survey. Two equal questions have the same survey.
+
+        The ``run`` makes a difference: databases that are locked for a run are surveyed under its lock.
+        """
         return replace(
             self,
             key_ids={stage: key_id for stage, key_id in self.key_ids.items() if stage in self.key_sets},
-            base=self.base if self.base in self.key_sets else next(iter(self.key_sets), ""),  # which is tried first
+            base=self.base if self.base in self.key_sets else next(iter(self.key_sets), ""),  # to be tried first
             label="",
             step="",
             leased=True,
@@ -88,7 +92,7 @@ class Request:
 
     @property
     def place(self) -> ApplicationLocation:
-        """For processes of the application's own."""
+        """Return the location of the application, for its own processes."""
         return ApplicationLocation(
             project_dir=self.project_dir,
             settings_module=self.settings_module,

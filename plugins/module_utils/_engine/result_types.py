@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What steps on the data return, as results and records have it. That of an earlier version may lack members."""
+"""Define the types of what steps on the data return. Results and records contain them.
+
+A record of an earlier version may lack members.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ if TYPE_CHECKING:
 
 
 class OutsideColumn(TypedDict):
-    """A column that looks encrypted and was not part of the rotation, and ``what`` was found in it."""
+    """A column that looks encrypted and was not part of the rotation. ``what`` says what was found in it."""
 
     column: str
     what: str
 
 
 class SinceFirstWrite(TypedDict, total=False):
-    """Whether the data is the ``same`` as before the first write, and the first rows that are not, by column and by
-    table."""
+    """A comparison with the data from before the first write. ``same`` says whether nothing has changed.
+
+    ``written_rows`` has the first changed rows by column, and ``added_rows`` the first new rows by table.
+    """
 
     same: bool
     written_rows: Mapping[str, Sequence[str]]
@@ -29,15 +34,17 @@ class SinceFirstWrite(TypedDict, total=False):
 
 
 class CountedRows(TypedDict):
-    """How many values, and some of their ``rows`` as a text."""
+    """A number of values, and some of their ``rows`` as text."""
 
     count: int
     rows: str
 
 
 class UnopenedValues(TypedDict, total=False):
-    """Values that no key opens and that a census accepted: how many, some of their ``rows`` as a text, and the same by
-    class. A record of an earlier version has no classes."""
+    """Values that no key opens and that a census accepted: their number, and some of their ``rows`` as text.
+
+    ``classes`` has the same by class. A record of an earlier version has no classes.
+    """
 
     count: int
     rows: str
@@ -45,8 +52,10 @@ class UnopenedValues(TypedDict, total=False):
 
 
 class FenceOutcome(TypedDict, total=False):
-    """Whether the write fence is ``closed``, why tables are ``without`` it, and the sessions behind
-    a pooler that it refused."""
+    """The state of the write fence: whether it is ``closed``, and the reasons why tables are ``without`` it.
+
+    ``behind_pooler`` has the sessions behind a pooler that it refused.
+    """
 
     closed: bool
     without: Sequence[str]
@@ -54,7 +63,7 @@ class FenceOutcome(TypedDict, total=False):
 
 
 class RewriteWork(TypedDict, total=False):
-    """What a re-encryption took. ``by_sets`` counts the values that were changed as they had been prepared."""
+    """The work of a re-encryption. ``by_sets`` counts the values that were changed by sets, exactly as prepared."""
 
     passes: int
     conflicts: int
@@ -63,7 +72,7 @@ class RewriteWork(TypedDict, total=False):
 
 
 class PreparationResult(TypedDict, total=False):
-    """What was prepared, as the option ``preparation`` takes it, or the proof of it."""
+    """The result of a preparation, as the option ``preparation`` takes it, or of the proof of it."""
 
     columns: Sequence[ColumnCounts]
     row_digests: bool
@@ -74,7 +83,7 @@ class PreparationResult(TypedDict, total=False):
 
 
 class DoubtfulColumn(TypedDict):
-    """A column of which a person should look at the values, ``what`` was found in it and what to do."""
+    """A column whose values a person should check. ``what`` says what was found in it, and ``todo`` what to do."""
 
     column: str
     what: str
@@ -82,7 +91,7 @@ class DoubtfulColumn(TypedDict):
 
 
 class CensusOutcome(TypedDict, total=False):
-    """The result of a census. One that failed has ``msg`` and ``error``, and maybe ``findings``."""
+    """The result of a census. A failed census has ``msg`` and ``error``, and may have ``findings``."""
 
     targets: Sequence[ColumnCounts]
     key_ids: Mapping[str, str]
@@ -100,7 +109,7 @@ class CensusOutcome(TypedDict, total=False):
 
 
 class SeenBeforeRollback(TypedDict, total=False):
-    """What a rollback saw before it began: of a census, and the key ID in the ``files`` of each host."""
+    """The state before a rollback: parts of a census, and the key ID in the ``files`` of each host."""
 
     targets: Sequence[ColumnCounts]
     key_ids: Mapping[str, str]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One rotation inside the application: take the census, keep other writers out, re-encrypt."""
+"""Do the work of one rotation inside the application: take the census, keep other writers out, and re-encrypt."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Described:
-    """The options ``schemes`` and ``targets`` as the operator has them."""
+    """The options ``schemes`` and ``targets`` as the operator set them."""
 
     schemes: SchemesOption = "auto"
     targets: TargetsOption = "auto"
@@ -47,7 +47,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Application:
-    """The application opened: its databases with what was found in each, and the ciphers for it."""
+    """An open application: its databases with the survey of each, and the keyring for them."""
 
     databases: Sequence[tuple[Database, target_survey.Survey]]
     keyring: Keyring
@@ -60,40 +60,41 @@ class Application:
     keys: KeyEntries = ()
     project_dir: str = ""
     read_at_start: Mapping[str, Collection[Use]] = field(default_factory=dict)
-    env: Callable[[], Mapping[str, str]] = dict  # as of the request
+    env: Callable[[], Mapping[str, str]] = dict  # as in the request
     command: own_command.OwnCommand | None = None
-    command_process: own_command.CommandProcess | None = None  # if it is to run
-    trial: KeySet | None = None  # new values that nothing will be under, if there are any
+    command_process: own_command.CommandProcess | None = None  # if the command will run
+    trial: KeySet | None = None  # throwaway values, never used for stored data
     described: Described = field(default_factory=Described)
     env_file: str | None = None
 
     @property
     def surveys(self) -> list[target_survey.Survey]:
-        """What was found in each database."""
+        """Return the survey of each database."""
         return [survey for _, survey in self.databases]
 
     @property
     def targets(self) -> list[Target]:
-        """The targets of all databases."""
+        """Return the targets of all databases."""
         return [target for survey in self.surveys for target in survey.found]
 
     @property
     def read(self) -> list[Target]:
-        """The encrypted columns of all databases, those under keys that are not rotated included."""
+        """Return the encrypted columns of all databases, including those under keys that are not rotated."""
         return [*self.targets, *(column for survey in self.surveys for column in survey.fixed)]
 
     def watch_concurrent_writes(self) -> ConcurrentWrites:
-        """Before a census: from now on it is known who writes rows."""
+        """Start to note, before a census, which rows other processes write."""
         return ConcurrentWrites.from_now(database for database, _ in self.databases)
 
     @property
     def accepted(self) -> list[str]:
-        """What a person has accepted: values that are listed, and columns in which tokens inside become unreadable."""
+        """Return the listed values, and the columns whose inner tokens may become unreadable. A person has accepted
+        both."""
         return [*self.leave_alone, *(name for name, one in self.settlements.items() if one.decision == UNREADABLE)]
 
     @property
     def unauthenticated(self) -> set[str]:
-        """Tables with a value that cannot tell by itself under which keys it is."""
+        """Return the tables with values whose format does not show under which keys they are."""
         return {
             target.table.label
             for target in self.targets
@@ -108,8 +109,11 @@ class Application:
         *,
         searched: bool = False,
     ) -> list[Tally]:
-        """Class every value; digests are keyed by the key set of ``digest_stage``. With ``searched`` also those in
-        search columns are looked at, before a rotation to that stage. The rest as for Census.take."""
+        """Classify every value. Digests are keyed by the key set of ``digest_stage``.
+
+        With ``searched``, also check the digests in search columns, before a rotation to that stage. The other
+        parameters are those of ``Census.take``.
+        """
         return [
             tally
             for database, survey in self.databases
@@ -121,8 +125,11 @@ class Application:
     def census_of(
         self, database: Database, targets: Sequence[Target], digest_stage: str, *, searched: bool = False
     ) -> Census:
-        """The same of some targets of one database, yet to be taken. A command of the application's own computes search
-        columns in its own way."""
+        """Return a census of some targets of one database, which the caller takes.
+
+        If the application has its own command, ``searched`` has no effect: the command computes search columns in its
+        own way.
+        """
         key = self.keyring.stages[digest_stage].digest_key
         destination = digest_stage if searched and not self.command else ""
         return Census(
@@ -136,14 +143,17 @@ class Application:
         )
 
     def unopened(self) -> list[Unopened]:
-        """The columns that are known to be encrypted and in which nothing opens, with the number of their values."""
+        """Return the columns that are known to be encrypted but in which no value opens, each with its number of
+        values."""
         from .proof import outside_columns
 
         return [found for database, survey in self.databases for found in outside_columns.unopened(database, survey)]
 
     def put_up_fence(self, rotation_id: str) -> list[str]:
-        """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
-        or E_STOPPED."""
+        """Keep all other sessions from writing to the targets. Return the reasons if that is not possible.
+
+        Raise E_FENCE_LOCKED if a table stays locked, or E_STOPPED if the run is to stop.
+        """
         from .rewrite import fence
         from .rewrite.worker_pool import Stop
 
@@ -169,7 +179,10 @@ class Application:
         workers: int = 1,
         stop: Stop | None = None,
     ) -> None:
-        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        """Re-encrypt every token to one stage, with ``workers`` processes.
+
+        The caller takes a ``census`` first, and refuses unreadable values.
+        """
         from .rewrite import prepared
         from .rewrite.journal import Journal
         from .rewrite.rewriter import RewritePolicy, Rewriting
@@ -179,9 +192,9 @@ class Application:
         stop, policy = stop or Stop(), policy or RewritePolicy()
         self.keyring.refuse_unusable({target.scheme for target in self.targets}, destination)
         if any(scheme.functions for scheme in self.keyring.tried):
-            workers = 1  # they have one process per key set
+            workers = 1  # functions have one process per key set
         for database, survey in self.databases:
-            with locks.gate(database):  # several hosts may be about to make it
+            with locks.gate(database):  # several hosts may be about to create it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
                 survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
@@ -193,8 +206,11 @@ class Application:
             work.lost += by_sets.lost + crew.lost
 
     def run_command(self, destination: str, look: Callable[[], None]) -> None:
-        """Have the application's own command bring every value to one stage. ``look`` is called meanwhile, and may
-        raise. Raises E_OWN_COMMAND_FAILED, and what starting the application raises."""
+        """Let the application's own command bring every value to one stage.
+
+        Call ``look`` repeatedly while the command runs; it may raise. Raise E_OWN_COMMAND_FAILED, and what starting the
+        application raises.
+        """
         if self.command is None or self.command_process is None:
             raise RuntimeError("the application was opened without its command")
         stages = {stage: keys.values for stage, keys in self.keyring.stages.items()}
@@ -208,39 +224,39 @@ class Application:
 
     @property
     def command_name(self) -> str:
-        """Of the application's own command, if there is one."""
+        """Return the name of the application's own command. Empty if there is no such command."""
         return self.command.name if self.command else ""
 
     def made_by_command(self) -> list[str]:
-        """The columns that only the application's own command makes."""
+        """Return the columns that only the application's own command recreates."""
         return sorted(name for name, one in self.settlements.items() if one.decision == BY_COMMAND)
 
     def recreated(self) -> list[str]:
-        """The attributes of models that the application's own command makes of the keys."""
+        """Return the attributes of models that hold the columns of ``made_by_command``."""
         columns = self.made_by_command()
         return own_command.attributes_of(columns) if columns else []
 
     @functools.cached_property
     def other_databases(self) -> list[OtherDatabase]:
-        """The databases that are not PostgreSQL, which are looked at once."""
+        """Return the databases that are not PostgreSQL, with what was found in them. They are read once."""
         from .discovery import other_databases
 
         return other_databases.look(self.keyring)
 
     @functools.cached_property
     def code(self) -> CodeUses:
-        """Where the application's code uses the keys."""
+        """Return the places in the application's code that use the keys."""
         from .application.code_uses import CodeUses
 
         return CodeUses(self.project_dir, self.keyring, self.read_at_start)
 
     @functools.cached_property
     def trial_start(self) -> StartReport | None:
-        """How the application started with new values that are thrown away, if it was tried."""
+        """Return how the application started with throwaway values. None if that was not tried."""
         return self.processes[TRIAL].opener.started() if TRIAL in self.processes else None
 
     def establish_function_keys(self) -> None:
-        """See which keys the application's own functions decrypt with, once."""
+        """Find out, once, which keys the application's own functions decrypt with."""
         from .discovery import accounting
         from .proof import function_keys
 

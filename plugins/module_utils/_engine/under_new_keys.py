@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the application does under new keys, asked before the first write: what would stop a rotation after that.
+"""Check, before the first write, what the application does under new keys and what would stop a rotation later.
 
-A census does not show it. Without a version of the new keys it is asked under new values that are thrown away.
+A census does not show it. If there is no version of the new keys yet, throwaway values are used.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ from .rotation import Application
 
 
 def findings(application: Application) -> list[Finding]:
-    """All of it that does not need a rehearsal, for a plan."""
+    """Return, for a plan, the findings of all checks that do not need a rehearsal."""
     return [*start_findings(application), *made_of_keys(application), *keyless_digests(application)]
 
 
 def refuse_unfit(application: Application, destination: str = TRIAL) -> None:
-    """Raise what would stop a rotation before its first write: by then the application is down."""
+    """Raise what would otherwise stop the rotation just before its first write, when the application is already
+    down."""
     refuse_made_of_keys(application, destination)
     refuse_keyless_digests(application, destination)
     rehearse(application, destination)
 
 
 def rehearse(application: Application, destination: str, *, stop_at_unreadable: bool = True) -> None:
-    """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same, or
-    E_NEW_KEYS_REFUSED."""
+    """Do all that ``reencrypt`` does, except writing, for values that functions of the application encrypt.
+
+    Raise the same errors, or E_NEW_KEYS_REFUSED if the application does not start with throwaway values.
+    """
     keyring = _keyring_of(application, destination)
     if keyring is None:
         return
@@ -53,8 +56,11 @@ def rehearse(application: Application, destination: str, *, stop_at_unreadable: 
 
 
 def _keyring_of(application: Application, destination: str) -> Keyring | None:
-    """The keyring with this destination. For ``TRIAL`` it has the application's functions alone, which need no key
-    of their own, and is None if there are no such values."""
+    """Return the keyring that has this destination.
+
+    For ``TRIAL``, it has only the application's functions, which need no keys of their own. It is None without
+    throwaway values.
+    """
     if destination != TRIAL:
         return application.keyring
     if application.trial is None:
@@ -67,10 +73,9 @@ def _keyring_of(application: Application, destination: str) -> Keyring | None:
 
 
 def start_findings(application: Application) -> list[Finding]:
-    """Find what the application does at its start with keys that do not fit its data: it writes, it checks stored
-    values, or it fails.
+    """Return what the application does wrong at its start with keys that do not fit its data.
 
-    Without new values, nothing is known.
+    It may write, check stored values, or fail. Without throwaway values, nothing is known, and the result is empty.
     """
     report = application.trial_start
     if report is None:
@@ -82,7 +87,7 @@ def start_findings(application: Application) -> list[Finding]:
         return [Finding.of(keys, StartWrites(column=keys, statements=", ".join(written)))]
     if report.check:
         return [Finding.of(keys, StartChecks(column=keys, place=report.check.place))]
-    if report.failure and report.refused:  # by what it writes under its own keys too
+    if report.failure and report.refused:  # only for what it also writes under its own keys
         return [Finding.of(keys, StartUntried(report.failure.place))]
     if report.failure:
         error = report.failure.as_error()
@@ -97,14 +102,16 @@ def _starts_under_new_keys(application: Application) -> bool:
 
 
 def _new_keys_refused(application: Application, place: str) -> Finding:
-    """That the application does not start with new values of its keys."""
+    """Return the finding that the application does not start with new values of its keys."""
     keys = ", ".join(sorted(application.keyring.names))
     return Finding.of(keys, NewKeysRefused(column=keys, place=place))
 
 
 def attributes_of_keys(application: Application, ignore: Collection[str]) -> list[Finding]:
-    """The attributes of models, but those in ``ignore``, that read another value under new keys although the same
-    is encrypted. Without new values nothing is known."""
+    """Return the attributes of models that read another value under new keys, although the same value is encrypted.
+
+    Attributes in ``ignore`` are left out. Without throwaway values, nothing is known, and the result is empty.
+    """
     from .proof import trial_reading
 
     if application.trial is None or not _starts_under_new_keys(application):
@@ -121,10 +128,15 @@ def refuse_made_of_keys(application: Application, destination: str) -> None:
 
 
 def made_of_keys(application: Application, destination: str = TRIAL) -> list[Finding]:
-    """What the application itself makes of the keys, and what is therefore another one under a destination: the
-    settings that columns are thought to be under, and hashes of passwords. Settings that have the value of a key,
-    and are the same there. Without processes under these, nothing is known, as in one that has read the application
-    before it re-encrypts: the checklist has asked under new values of the same types."""
+    """Return what the application itself derives from the keys, and what therefore changes under a destination.
+
+    This includes settings with which columns seem to be encrypted, and the hashes of passwords. It also includes
+    settings that have the value of a key now and would keep it.
+
+    Without a process that has the destination's keys, nothing is known, and the result is empty. A process that has
+    opened the application before it re-encrypts is in this state. The checklist has already checked this with throwaway
+    values of the same types.
+    """
     if not _answers(application, destination) or (destination == TRIAL and not _starts_under_new_keys(application)):
         return []
     return [*_settings_made_of_keys(application, destination), *_peppered_passwords(application, destination)]
@@ -161,12 +173,12 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
 
 
 def _openers(application: Application, destination: str) -> tuple[ApplicationProcess, ApplicationProcess]:
-    """The processes that read with the keys of now, and with those of a destination."""
+    """Return the process that reads with the present keys, and the one that reads with the keys of a destination."""
     return application.processes[application.keyring.base].opener, application.processes[destination].opener
 
 
 def _peppered_passwords(application: Application, destination: str) -> list[Finding]:
-    """Passwords that would not be accepted under a destination, but those that a person has settled."""
+    """Return the passwords that would be rejected under a destination, except those that a person has settled."""
     from .proof import peppered_passwords
 
     now, there = _openers(application, destination)
@@ -174,7 +186,10 @@ def _peppered_passwords(application: Application, destination: str) -> list[Find
 
 
 def _settings_with_values(application: Application) -> dict[str, str]:
-    """Settings that have a value of a key, with its name, although neither a key nor a variable is named so."""
+    """Return the settings that have the value of a key, each with the name of that key.
+
+    Settings with the name of a key or a variable are left out.
+    """
     from .discovery import shared_values
 
     rotated = application.keyring.stages[application.keyring.base].values
@@ -183,7 +198,7 @@ def _settings_with_values(application: Application) -> dict[str, str]:
         part.encode(): key
         for key, value in rotated.items()
         for part in shared_values.parts_of(value)
-        if key not in unseen  # what the application reads by a command of its own does not change for a try
+        if key not in unseen  # a trial does not change a key that a command reads
     }
     named = {*rotated, *application.env()}
     settings = django_project.settings_with(parts) if parts else {}
@@ -191,13 +206,15 @@ def _settings_with_values(application: Application) -> dict[str, str]:
 
 
 def refuse_keyless_digests(application: Application, destination: str) -> None:
-    """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
-    if it is not known, now or in a rollback, how it is computed."""
+    """Raise E_COLUMN_TIED for a search column whose digests cannot be computed under the destination's keys.
+
+    Either the new value of its setting makes no key, or it is unknown which key the digests have, now or in a rollback.
+    """
     refuse(keyless_digests(application, destination))
 
 
 def keyless_digests(application: Application, destination: str = TRIAL) -> list[Finding]:
-    """The search columns that ``refuse_keyless_digests`` stops at."""
+    """Return the search columns for which ``refuse_keyless_digests`` raises its error."""
     keyring = _keyring_of(application, destination)
     if keyring is None:
         return []
@@ -219,8 +236,10 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
 
 
 def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
-    """Return the keys that have the same value as this one now and not under the destination, together with this
-    one."""
+    """Return, with this key, the keys that have the same value now, but not under the destination.
+
+    Empty if there are no such keys.
+    """
     if name not in keyring.names:
         return []
     before, after = (

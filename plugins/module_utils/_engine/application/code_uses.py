@@ -22,7 +22,7 @@ class CodeUses:
     _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
 
     def by_key(self) -> dict[str, list[key_uses.Use]]:
-        """Who uses each key, by its name."""
+        """Return the code that uses each key, by the name of the key."""
         scanned, of_django = self.of_keys(), {"SECRET_KEY": key_uses.of_django()}
         known = (scanned, self.read_at_start, of_django)
         return {
@@ -31,11 +31,12 @@ class CodeUses:
         }
 
     def of_keys(self) -> Mapping[str, list[key_uses.Use]]:
-        """Who reads the keys and the settings that they feed, and who calls what hashes with SECRET_KEY."""
+        """Return the code that reads the keys or the settings that they feed, or that calls what hashes with
+        SECRET_KEY."""
         return self.of_names({key_uses.SALTED_HMAC}.union(*self._spellings().values()))
 
     def hashing(self) -> dict[str, list[key_uses.Use]]:
-        """Where the application hashes data with each key."""
+        """Return the places in which the application hashes data with each key, by the name of the key."""
         found = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self.of_keys())
         salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
         return {
@@ -46,7 +47,7 @@ class CodeUses:
         }
 
     def of_names(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
-        """Who reads these names."""
+        """Return the code that reads these names."""
         asked = frozenset(names)
         if asked not in self._scans:
             self._scans[asked] = key_uses.scan(self.project_dir, asked, key_uses.installed_folders())
@@ -54,9 +55,9 @@ class CodeUses:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether a search ended at one of its limits."""
+        """Return whether a search ended at one of its limits."""
         return any(each.cut_off for each in self._scans.values())
 
     def _spellings(self) -> dict[str, set[str]]:
-        """By each key, its name and those of the settings that it feeds."""
+        """Return, by key, its name and the names of the settings that it feeds."""
         return {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}

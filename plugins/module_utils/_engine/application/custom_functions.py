@@ -66,7 +66,7 @@ class ApplicationProcess:
 
     @property
     def answers(self) -> bool:
-        """Whether it has these keys: not if it would have been forked after the start of Django."""
+        """Return whether the process has these keys. It does not have them if Django started before the fork."""
         return not self._has_other_keys
 
     def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:

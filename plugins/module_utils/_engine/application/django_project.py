@@ -91,8 +91,7 @@ def start(
 
 
 def _commit_each_statement() -> None:
-    """Keep Django from beginning transactions of its own, as with AUTOCOMMIT: False: ours begin where they are
-    read-only."""
+    """Keep Django from beginning its own transactions, as with AUTOCOMMIT: False. Our read-only code begins ours."""
     from django.db import connections
 
     for alias in connections:
@@ -179,7 +178,7 @@ def _keep_out_of_logs() -> None:
 
 
 class ApplicationStart:
-    """What was seen while the application started: the environment it found, its files, and its statements."""
+    """A record of the start of an application: the environment that it found, its files, and its statements."""
 
     def __init__(self, environment: frozenset[str]) -> None:
         self.environment = environment

@@ -64,7 +64,7 @@ _NAMES_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 
 @dataclass
 class CodeReach:
-    """What code reaches: the ``names`` and texts in it, and whether it looks like encryption.
+    """The extent of some code: the ``names`` and texts that it reaches, and whether it looks like encryption.
 
     It also says whether the application's own code in it reads the clock, or signs with the time. What decrypts, and
     all that it calls, does not count for the clock.

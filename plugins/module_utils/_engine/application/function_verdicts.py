@@ -33,7 +33,7 @@ _RUN = re.compile(r"[0-9A-Za-z+/_-]+")
 
 
 class Result(NamedTuple):
-    """What one call came to. ``value`` is None if it raised."""
+    """The result of one call. ``value`` is None if the call raised an error."""
 
     raised: bool
     value: Any
@@ -94,7 +94,7 @@ class FunctionReader:
 
     @property
     def _varies(self) -> bool:
-        """Whether what comes of such a token depends on the token."""
+        """Return whether the function returns different texts for different tokens that it cannot read."""
         texts = [text for _, texts in self._failures for text in texts]
         return any(not same(text, texts[0]) for text in texts)
 

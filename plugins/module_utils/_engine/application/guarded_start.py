@@ -45,9 +45,10 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class StartReport:
-    """How an application starts: why it fails, or why it failed while it could read what is stored.
+    """The result of an application's start. ``failure`` is why it fails.
 
-    ``refused`` has the statements that it was refused, by template, as a person calls them.
+    ``check`` is why it failed while it could read stored values, if it starts without them. ``refused`` has the
+    statements that were refused, by template, as a person calls them.
     """
 
     failure: Failure | None = None
@@ -102,7 +103,10 @@ class _Spare:
         self._pid = os.fork()
 
     def wait_if_spare(self) -> StartReport | None:
-        """In the copy, wait until it takes over: the report of the first start. None in the other process."""
+        """Wait, in the copy, until it takes over, and return the report of the first start.
+
+        In the original process, return None at once.
+        """
         if self._pid:
             self._told.close()
             return None

@@ -79,7 +79,10 @@ class Scan:
 
 
 def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -> Scan:
-    """Who reads one of these ``names`` in the project and in ``folders``: installed packages by their import name."""
+    """Find the code that reads one of these ``names``, in the project and in ``folders``.
+
+    ``folders`` has the paths of installed packages by their import name.
+    """
     found = Scan()
     end = time.monotonic() + MOST_SECONDS
     for opened, (path, shown) in enumerate(_sources(project_dir, folders)):
@@ -237,7 +240,7 @@ def of_django() -> list[Use]:
 
 
 class Trace:
-    """Who reads these settings from ``django.conf.settings`` for the block. It is gone afterwards."""
+    """A context that records which code reads these settings from ``django.conf.settings``, until its block ends."""
 
     def __init__(self, names: Collection[str], project_dir: str) -> None:
         self.uses: dict[str, set[Use]] = {}

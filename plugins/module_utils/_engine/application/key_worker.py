@@ -184,7 +184,7 @@ class Opener:
     def _decide(
         reader: function_verdicts.FunctionReader, token: Any, context: function_verdicts.Context
     ) -> tuple[bool | None, bytes]:
-        """The same after the round trip of what was in doubt."""
+        """Return the verdict on a token after the round trip that decides a doubtful case."""
         verdict = reader.read(token, context, final=True)
         return verdict.read, b"" if verdict.read is False else preserved(verdict.value)
 

@@ -30,13 +30,13 @@ class LastingCache:
 
     @property
     def advice(self) -> str:
-        """How to clear it, and what that ends."""
+        """Return how to clear the cache, and what that ends."""
         clear = f"""manage.py shell -c "from django.core.cache import caches; caches['{self.alias}'].clear()\""""
         effect = " The sessions are in it: everybody is logged out." if self.sessions else ""
         return f"Clear it after the switch: {clear}.{effect}"
 
     def as_fact(self) -> dict[str, str]:
-        """As the checklist has it."""
+        """Return the cache as the checklist shows it."""
         return {"alias": self.alias, "kind": self.kind, "advice": self.advice}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class PasswordHasher(Protocol):
-    """What Django asks of a hasher."""
+    """A password hasher, as Django defines it."""
 
     def salt(self) -> str:
         """A fresh salt."""

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
-# Where folders do not outlive the machine. One of the user's own comes before them.
+# Folders whose contents are lost at a reboot. A folder of the user's own is preferred to them.
 RUN_TIME_FOLDERS = ("/run", "/dev/shm")  # noqa: S108
 PREFIX = "key_rotation-credentials-"
 
@@ -34,7 +34,7 @@ class ProcessEnvironment:
     service_folder: str = ""
 
     def with_more(self, variables: Mapping[str, str], credentials: Mapping[str, bytes]) -> ProcessEnvironment:
-        """The same with other values, which count more."""
+        """Return this environment with other values added, which override its own."""
         both = {**self.variables, **variables}, {**self.credentials, **credentials}
         return ProcessEnvironment(*both, self.service_folder)
 

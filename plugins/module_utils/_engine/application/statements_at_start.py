@@ -32,7 +32,7 @@ _WRITING = re.compile(r"\s*(INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE(?:\s+TAB
 
 
 class Access(Enum):
-    """What a process may do in the databases while it starts."""
+    """The access to the databases that a process has while it starts."""
 
     WRITE = "write"
     READ = "read"
@@ -114,7 +114,7 @@ def _is_refusal(exc: Exception) -> bool:
 
 @contextlib.contextmanager
 def _read_only_in_postgresql(connection: Any) -> Iterator[None]:
-    """In the transaction of now, or in one for this statement alone."""
+    """Make the present transaction read-only, or open a read-only transaction for this statement alone."""
     alone = connection.get_autocommit()
     if alone:
         connection.set_autocommit(False)

@@ -59,7 +59,10 @@ class HashlibHmac:
 
 
 class LibraryHmac:
-    """The same by ``cryptography``, whose state is copied. Far slower before version 42, and faster since."""
+    """HMAC-SHA256 by ``cryptography``, whose hash state is copied for each message.
+
+    It is far slower than ``HashlibHmac`` before version 42 of the library, and faster since.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._new = HMAC(key, SHA256()).copy

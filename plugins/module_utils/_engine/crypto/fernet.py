@@ -87,7 +87,7 @@ class FernetToken(_InBase64):
 
 
 class LibraryFernet(SingleTokenCipher):
-    """The same by ``cryptography``'s own class, which knows one token at a time."""
+    """A cipher for Fernet tokens by ``cryptography``'s own class, which handles one token at a time."""
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(base64.urlsafe_b64encode(key))

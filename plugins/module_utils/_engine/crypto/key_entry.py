@@ -9,7 +9,8 @@ from typing import TypedDict, cast
 
 
 class DestinationOptions(TypedDict, total=False):
-    """Where a key is kept: members by kind, of which ``destination_options`` knows what fits together."""
+    """The place in which a key is kept. Each kind of place has its own members, which ``destination_options``
+    checks."""
 
     file: str
     path: str | Sequence[str] | None

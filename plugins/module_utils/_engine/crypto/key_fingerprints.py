@@ -45,7 +45,7 @@ class Fingerprint:
     least: int = LEAST
 
     def describe(self, word: str) -> str:
-        """How a word of a value is made of it."""
+        """Return a description of how a word of a value is computed."""
         if len(word) == len(self.text):
             return self.what
         end = "first" if self.text.startswith(word) else "last"
@@ -71,7 +71,7 @@ class KeyFingerprints:
                 self._ends.setdefault(end, []).append(each)
 
     def of_word(self, word: str) -> str:
-        """How a word is computed from a key; empty if it is not."""
+        """Return a description of how a word is computed from a key. Empty if it is not computed from one."""
         for end in {word[:LEAST], word[-LEAST:]}:
             for each in self._ends.get(end, ()):
                 if len(word) >= each.least and (each.text.startswith(word) or each.text.endswith(word)):

@@ -86,7 +86,7 @@ class Keyring:
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
         if scheme.functions and any(self._kept(stage) for stage in self.stages):
-            # Their verdict does not tell which key of a list it was: who keeps fewer keys of others is asked first.
+            # Functions do not show which key of a list opened a token: the stage that keeps the fewest others is first.
             self._tried_first[scheme.name] = tuple(sorted(self.stages, key=self._kept))
         elif scheme.format.authenticated and not any(map(scheme.has_several, self._views.values())):
             self._opens_under_one.add(scheme.name)

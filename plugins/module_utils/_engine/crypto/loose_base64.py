@@ -19,7 +19,7 @@ class Bare(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """What is passed over: any foreign sign, blanks, and blanks read backward."""
+    """The signs that a loose decoder skips: any foreign sign, blanks, and blanks read backward."""
 
     foreign: re.Pattern[bytes]
     blanks: re.Pattern[bytes]
@@ -36,7 +36,8 @@ class Signs(NamedTuple):
 
 
 def is_standard(token: bytes) -> bool:
-    """Whether a token has a sign that only the standard alphabet of base64 has, and no library writes in a token."""
+    """Return whether a token has a sign that only the standard alphabet of base64 has, and that no library writes in a
+    token."""
     return b"+" in token or b"/" in token
 
 

@@ -35,7 +35,7 @@ class _NamedDerivation(TypedDict):
 
 
 class KeyDescription(_NamedDerivation, total=False):
-    """How one key of a scheme is made: the name of a derivation, its sources and its numbers."""
+    """The derivation of one key of a scheme: its name, its sources and its numbers."""
 
     secret: KeySource
     salt: KeySource

@@ -111,7 +111,7 @@ class Scheme:
 
     @property
     def text(self) -> bool:
-        """Whether its tokens are ASCII."""
+        """Return whether the tokens of this scheme are ASCII."""
         return self.format.text or bool(self.described.get("base64") or self.described.get("armor"))
 
     def text_of(self, inside: Opened) -> bytes:
@@ -185,7 +185,7 @@ class Scheme:
         return own and (self.inside is None or self.inside.reads_several(settings))
 
     def over(self, inner: Scheme) -> Scheme:
-        """The same scheme with tokens of another one as its plaintexts."""
+        """Return this scheme with tokens of another scheme as its plaintexts."""
         return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
 
     def is_same_layer(self, other: Scheme) -> bool:

@@ -132,7 +132,8 @@ class SecretBox(SingleTokenCipher):
 
 @dataclass(frozen=True)
 class Format:
-    """What the registry says of a format: how it is made, which keys it takes, what each of its tokens begins with."""
+    """A format of the registry: its cipher, the keys that it takes, and the marker with which each of its tokens
+    begins."""
 
     make: Callable[..., Cipher]
     keys: tuple[KeyRole, ...] = ("key",)

@@ -41,7 +41,10 @@ class Opened(NamedTuple):
 
 
 class OpenedByLaterKey(Opened):
-    """The same by another key of a list than the first one. ``number`` is its place in the list, from 1."""
+    """The inside of a token that was opened by another key of a list than the first one.
+
+    ``number`` is the place of that key in the list, from 1.
+    """
 
     number: int = 0
 

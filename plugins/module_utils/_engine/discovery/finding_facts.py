@@ -91,7 +91,7 @@ class LaterKeys(TypedFacts):
 
 @dataclass(frozen=True)
 class SharedWord(TypedFacts):
-    """Where the value of ``key`` was found again."""
+    """The place in which the value of ``key`` was found again."""
 
     kind = "shared_word"
     approved = ("key",)
@@ -167,7 +167,7 @@ class OtherDatabaseTried(TypedFacts):
 
 @dataclass(frozen=True)
 class SparseLook(TypedFacts):
-    """What few of the values look like."""
+    """A description of what a few of the values look like."""
 
     kind = "sparse"
     found: str
@@ -222,7 +222,7 @@ class FilesElsewhere(TypedFacts):
 
 @dataclass(frozen=True)
 class NextValue(TypedFacts):
-    """What the next value of ``key`` must be: the first need, and all of them."""
+    """The requirements for the next value of ``key``: the first one ``needed``, and all of them."""
 
     kind = "next_value"
     approved = ("key",)

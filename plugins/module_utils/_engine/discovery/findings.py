@@ -105,7 +105,7 @@ class Findings:
         self._found: list[Finding] = []
 
     def copied(self) -> Findings:
-        """The same findings, to which others can be added."""
+        """Return a copy of the findings, to which others can be added."""
         other = Findings()
         other._found = [*self._found]
         return other

@@ -70,7 +70,7 @@ PACKAGES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ModelEvidence:
-    """What a field did with stored values that only an encrypted or encoded column explains."""
+    """Evidence from a field: it reads stored values in a way that only an encrypted or encoded column explains."""
 
     field: str  # the dotted path of its class
     found: str

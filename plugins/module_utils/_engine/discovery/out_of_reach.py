@@ -31,7 +31,7 @@ ELSEWHERE = "Its rows are another server's, and are not rotated: rotate them the
 
 
 def find(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
-    """List unreachable tokens that nobody has settled, by name or by schema."""
+    """List unreachable tokens that are not settled, by name or by schema."""
     return [
         each
         for each in [*_not_readable(database), *_foreign(database, survey)]

@@ -21,7 +21,7 @@ ADVICE = (
 
 
 class RawFrames(NamedTuple):
-    """How many values there are, and the keys under which they open."""
+    """The number of values that are bare bytes of tokens, and the keys under which they open."""
 
     number: int
     keys: Sequence[str]

@@ -17,7 +17,7 @@ from .search_recipes import HASHES, LENGTHS, MAY_BE, WRITTEN, WRITTEN_IN, Search
 from .search_samples import TRIED
 
 EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
-PREFIX = 8  # characters that may stand before it
+PREFIX = 8  # characters that may precede it
 _MAY_BE = re.compile(MAY_BE)
 # The rows that a recipe explains, by the column of the token and the recipe.
 Matches = dict[tuple[str, SearchColumnRecipe], set[int]]

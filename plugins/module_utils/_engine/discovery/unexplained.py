@@ -248,7 +248,7 @@ def _as_digest(random: Sequence[Look], name: str) -> Explanation | None:
     return None
 
 
-# A number of a JSON document that is as long as ciphertext, or a text, with the colon where it is a member's name.
+# A number of a JSON document that is as long as ciphertext, or a text, with the colon if it is a member's name.
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?|(?<![\w.-])(\d{36,})(?![\w.])')
 _ESCAPE = re.compile(r"\\(?:u([\da-fA-F]{4})|(.))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}

@@ -144,7 +144,7 @@ class RowKey:
         )
 
 
-# Where a row is (PostgreSQL's ddl-system-columns): names the rows of a table without a key, for one reading of it.
+# The place of a row (PostgreSQL's ddl-system-columns) names the rows of a table without a key during one reading.
 PLACE = RowKey(("tableoid", "ctid"), ("oid", "tid"))
 MOST_PLACES = 50_000
 
@@ -288,7 +288,7 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
     )
 
 
-# What keeps a column from being rewritten: what is so, what to do about it, how the catalogue tells.
+# Obstacles to the rewriting of a column: a description, what to do about it, and how the catalog shows it.
 _OBSTACLES = (
     (
         "is bound to another column by a foreign key, and its new value would be another than that one's",
@@ -359,9 +359,9 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
 
 
 def is_repeated(database: Database, table: Table, column: str, type_: str) -> bool:
-    """Whether the same token is in several rows.
+    """Return whether the same token is in several rows.
 
-    The server's statistics tell. If the table was never analyzed, the beginnings of its first values do.
+    The server's statistics show this. If the table was never analyzed, the beginnings of its first values are compared.
     """
     known = database.rows(_DISTINCT, (table.schema, table.name, column))
     if known:

@@ -277,7 +277,7 @@ class Database:
     def _refuse_pooler(self, where: str) -> None:
         """Raise E_DB_POOLER if another program is in between, since others may get the session's lock and settings.
 
-        A pooler makes up the process ID that it tells a client at the start (docs/design/concurrency.md).
+        A pooler makes up the process ID that it reports to a client at the start (docs/design/concurrency.md).
         """
         if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
             self.close()
@@ -296,7 +296,7 @@ class Database:
 
     @property
     def is_direct(self) -> bool:
-        """Whether the connection bypasses a pooler that the application uses."""
+        """Return whether the connection bypasses a pooler that the application uses."""
         return bool(self._direct)
 
     @property
@@ -437,8 +437,8 @@ class Database:
 
     @property
     def patience(self) -> float:
-        """How many seconds a statement may take that locks several rows, so that no transaction fails that waits for
-        it."""
+        """Return how many seconds a statement that locks several rows may take without making a waiting transaction
+        fail."""
         return max(LEAST_MS, self._deadlock_ms * STATEMENT_SHARE) / 1000
 
     @contextlib.contextmanager

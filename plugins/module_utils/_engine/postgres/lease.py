@@ -74,7 +74,7 @@ def look(database: Database, mine: Holder, over: Holder | None = None) -> Holder
 
 
 def is_held_by(database: Database, mine: Holder) -> bool:
-    """Whether this run holds the lease."""
+    """Return whether this run holds the lease."""
     held = read_holder(database)
     return held is not None and _same(held, mine)
 

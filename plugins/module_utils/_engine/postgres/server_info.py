@@ -35,7 +35,7 @@ def read_replica_lag(database: Database) -> float:
 
 
 def sees_replicas(database: Database) -> bool:
-    """Whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
+    """Return whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
     return bool(database.rows("SELECT pg_has_role(session_user, 'pg_read_all_stats', 'USAGE')")[0][0])
 
 
@@ -57,7 +57,7 @@ def read_wal_backlog(database: Database) -> int:
 
 
 def is_replica(database: Database) -> bool:
-    """Whether the server is a replica, so that its rows are those of another one."""
+    """Return whether the server is a replica, so that its rows come from another server."""
     return bool(database.rows("SELECT pg_is_in_recovery()")[0][0])
 
 

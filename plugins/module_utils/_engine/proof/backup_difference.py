@@ -48,7 +48,10 @@ class Difference:
 def differences(
     used: Database | None, copy: Database, targets: Sequence[Target], keyring: Keyring
 ) -> Iterator[Difference]:
-    """Every table of either database that is not the same in both. Without a database in use there is no telling."""
+    """Yield every table of either database that is not the same in both.
+
+    Without a database in use, every table is yielded as not comparable.
+    """
     known = {table.label: table for table in tables(copy)}
     in_use = {table.label: table for table in tables(used)} if used else {}
     for label in sorted({*known, *in_use}):

@@ -82,7 +82,7 @@ class Census:
         return tallies
 
     def sample(self) -> list[Tally]:
-        """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
+        """Classify the values of at most SAMPLE_PARTS times PAGE_ROWS rows of each table, taken from all over it."""
         tallies = []
         groups = by_table(self.targets)
         with self.database.snapshot([group.table.identifier for group in groups]):
@@ -100,7 +100,7 @@ class Census:
         return self._counted(group.members, self._reported(group.table, read), each_row)
 
     def _reported(self, table: Table, read: Iterable[Page]) -> Iterator[Page]:
-        """The same pages; how many rows have been read is reported."""
+        """Yield the pages, and report how many rows have been read."""
         done, about = 0, self.database.about(table.regclass)
         for page in read:
             yield page
@@ -108,7 +108,8 @@ class Census:
             self.progress.tell(f"reading {table.label}", done, about, "rows")
 
     def _pause_between(self, read: Iterable[Page], throttle: Throttle | None) -> Iterator[Page]:
-        """The same pages, with a rest after each: in proportion to the reading and to what the caller does with it."""
+        """Yield the pages, and rest after each, in proportion to the time for reading it and for the caller's work with
+        it."""
         began = time.monotonic()
         for page in read:
             yield page

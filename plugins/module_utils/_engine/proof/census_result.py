@@ -72,11 +72,11 @@ class CensusResult:
         return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
 
     def plus(self, other: CensusResult) -> CensusResult:
-        """The same column with more rows."""
+        """Return the same column with more rows."""
         return self._added(other, 1)
 
     def minus(self, other: CensusResult) -> CensusResult:
-        """The same column without some of its rows."""
+        """Return the same column without some of its rows."""
         return self._added(other, -1)
 
     def all_under(self, stage: str) -> CensusResult:

@@ -20,7 +20,7 @@ from .value_classes import UNOPENED
 
 @dataclass
 class Rows:
-    """How many rows, and the first LISTED of them by their keys."""
+    """A number of rows, and the keys of the first LISTED of them."""
 
     count: int = 0
     listed: list[str] = field(default_factory=list)
@@ -32,13 +32,13 @@ class Rows:
 
     @property
     def first(self) -> list[str]:
-        """Those for a message."""
+        """Return the first keys, for a message."""
         return self.listed[:EXAMPLES]
 
 
 @dataclass
 class DigestCount:
-    """How many rows hold a digest in a search column, and the rows whose digest no known recipe explains."""
+    """The number of rows with a digest in a search column, and the rows whose digest no known recipe explains."""
 
     held: int = 0
     stale: Rows = field(default_factory=Rows)
@@ -49,7 +49,8 @@ Read = tuple[str, int | str, bytes]  # a row, the place of a token in its value,
 
 @dataclass
 class Tally:
-    """What the census found in one target: tokens and empty values by class, and the keys of the first rows of each."""
+    """The result of a census for one target: tokens and empty values by class, with the keys of the first rows of each
+    class."""
 
     target: Target
     rows: int = 0

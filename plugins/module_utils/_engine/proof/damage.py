@@ -80,7 +80,10 @@ def refuse_overwritten(
 
 
 def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:
-    """Whether it is made from one of these columns alone: with several, it is unknown for which one it fails."""
+    """Return whether an attribute is made from one of these columns alone.
+
+    If it is made from several columns, it is unknown for which one it fails.
+    """
     return len(reader.targets) == 1 and reader.targets[0].name in written
 
 
@@ -135,7 +138,7 @@ def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyr
 
 
 def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
-    """Whether an attribute that reads nothing shows that nothing is encrypted.
+    """Return whether an attribute that reads nothing shows that nothing is encrypted.
 
     An attribute that is computed from a value may be empty by design.
     """

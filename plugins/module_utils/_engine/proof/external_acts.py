@@ -95,7 +95,10 @@ def refused(name: str) -> Iterator[None]:
 
 
 def refused_of(model: Any, name: str) -> contextlib.AbstractContextManager[None]:
-    """The same of an attribute of a model, unless it is a column: a field may ask somewhere for a key."""
+    """Refuse what an attribute of a model does outside of the database, unless it is a column.
+
+    A column is exempt because its field may fetch a key from another system.
+    """
     if any(name == column.attname for column in model._meta.concrete_fields):
         return contextlib.nullcontext()
     return refused(f"{model._meta.label}.{name}")

@@ -54,7 +54,7 @@ Place = tuple[str, str]  # the alias of a database, and a schema: empty if a tab
 
 
 class ValueRead(NamedTuple):
-    """What an attribute reads of one instance, the tokens that its columns hold there, and the value as a text."""
+    """A value that an attribute reads of one instance, the tokens in its columns there, and the value as text."""
 
     value: Any
     stored: RowTokens
@@ -105,13 +105,13 @@ class ModelReader:
 
     @property
     def full_name(self) -> str:
-        """As an operator calls it: in one database, and in one schema."""
+        """Return its name as an operator knows it, with the database and the schema."""
         schema = f"{self.schema}." if self.schema else ""
         return f"{'' if self.alias == 'default' else f'{self.alias}:'}{schema}{self.name_in_models}"
 
     @property
     def name_in_models(self) -> str:
-        """The same in all databases and schemas."""
+        """Return its name without database and schema, which is the same in all of them."""
         return f"{self.model._meta.label}.{self.name}"
 
     @property
@@ -127,12 +127,12 @@ class ModelReader:
 
     @property
     def column_names(self) -> list[str]:
-        """What its columns are called in the database."""
+        """Return the names of its columns in the database."""
         return [column_of(each) for each in self.model._meta.concrete_fields if each.attname in self.columns]
 
     @property
     def bare(self) -> bool:
-        """Whether it is a column itself, and not what code makes of columns."""
+        """Return whether it is a column itself, and not computed by code from columns."""
         return self.name in self.columns
 
     def compare_with(self, before: Mapping[str, str]) -> None:
@@ -284,7 +284,10 @@ class ModelReader:
 
     @property
     def compares(self) -> bool:
-        """Whether it reads anything but tokens. A field of other columns reads what it reads."""
+        """Return whether its values can be compared: it reads something other than tokens.
+
+        Without targets, an attribute that may decrypt is compared only if it reads something other than what is stored.
+        """
         if not self.targets:
             return self.hides or not self.sought
         if isinstance(self.sample, (str, bytes, memoryview)):
@@ -295,7 +298,7 @@ class ModelReader:
 
     @property
     def decrypts(self) -> bool:
-        """Whether the application is seen to decrypt its columns by it, as far as they hold values."""
+        """Return whether the application demonstrably decrypts its columns with it, as far as they hold values."""
         if self.of_ciphertext or (self.tokens and not self.opened):
             return False
         return self.compares and (self.name not in self.columns or not _is_plain(self.model, self.field))
@@ -409,7 +412,7 @@ def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
 
 
 class _ModelCode:
-    """What the code of a model says of its attributes, read once for all schemas that have its table."""
+    """The facts that the code of a model shows about its attributes, read once for all schemas that have its table."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

@@ -104,10 +104,10 @@ class ReadingPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadingScope:
-    """What is read: the first ``rows`` of each model by primary key, or all rows with 0, and only the ``wanted``
-    attributes.
+    """The scope of a reading: the ``wanted`` attributes, in the first ``rows`` of each model by primary key.
 
-    Values are kept as digests under the ``digest_key``, for a comparison with a reading from ``before``.
+    All rows are read if ``rows`` is 0. Values are kept as digests under the ``digest_key``, for a comparison with a
+    reading from ``before``.
     """
 
     digest_key: bytes = field(repr=False)
@@ -118,8 +118,10 @@ class ReadingScope:
 
 @dataclass(frozen=True)
 class ApplicationReading:
-    """What an application reads: the readings of its attributes, round trips, and unread columns. ``refused`` counts by
-    attribute the values that the keys open and the application does not read."""
+    """The result of a reading by the application: the readings of its attributes, round trips, and unread columns.
+
+    ``refused`` counts, by attribute, the values that the keys open but the application does not read.
+    """
 
     readings: list[AttributeReading]
     round_trips: list[RoundTrip]

@@ -12,7 +12,7 @@ from ..application.django_errors import MAY_NOT_WRITE, sqlstate_of
 from ..application.session_limits import lift_in_transaction
 from ..application.tenant_schemas import use_schema
 
-IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
+IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg report it
 
 
 @contextlib.contextmanager

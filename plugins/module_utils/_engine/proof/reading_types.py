@@ -9,7 +9,7 @@ from typing import TypedDict
 
 
 class CountedReading(TypedDict):
-    """How many values an attribute gave, how many it failed at, and how many of them are tokens as they are stored.
+    """The counts of an attribute: values that were read, failures, and values that were read as the stored tokens.
 
     ``columns`` are the encrypted ones that it is made from. The ``table`` is that of the first one, or of the model.
     """
@@ -34,7 +34,7 @@ class RowDigests(TypedDict, total=False):
 
 
 class AttributeReading(CountedReading, RowDigests, total=False):
-    """What one attribute reads.
+    """The reading of one attribute.
 
     If a column that it reads is encrypted, it has a ``digest``. Otherwise it has digests of ``parts`` of the table,
     each of what is stored and what is read. An attribute made ``of_ciphertext`` differs after every rotation, so only
@@ -110,9 +110,12 @@ class RefusedValues(TypedDict):
 
 
 class ReadingForecast(TypedDict):
-    """What would roll a rotation back, whatever it did: ``unknown`` names have those that are near them. What could not
-    be compared after it, since all values are ``refused``. And what is only counted, since it is made ``of_ciphertext``
-    or ``dated``."""
+    """A forecast of the comparison of readings before and after a rotation.
+
+    ``broken`` round trips and ``unknown`` names would roll back any rotation. Each unknown name has similar names.
+    Attributes whose values are all ``refused`` cannot be compared. Those made ``of_ciphertext`` and those that are
+    ``dated`` are only counted.
+    """
 
     refused: Sequence[RefusedValues]
     broken: Sequence[BrokenRoundTrip]

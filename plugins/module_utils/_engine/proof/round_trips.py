@@ -36,7 +36,7 @@ class RoundTrip:
 
 
 class Trip(NamedTuple):
-    """What one value became in each of the columns, and what came back."""
+    """The round trip of one value: what it became in each of the columns, and what came back."""
 
     stored: list[Any]
     back: Any

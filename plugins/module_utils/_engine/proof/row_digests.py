@@ -34,13 +34,13 @@ Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value
 
 
 class EachRow(Protocol):
-    """Who is given every row of a census."""
+    """A receiver of every row of a census."""
 
     def since(self, alias: str) -> str:
-        """From which transaction of a database on it wants to know who wrote a row."""
+        """Return the transaction of a database from which on the receiver needs to know who wrote a row."""
 
     def take(self, table: Table, sums: Sums, page: Page) -> None:
-        """The rows of a page: what each of their values adds to the digests of its table."""
+        """Receive the rows of a page: what each of their values adds to the digests of its table."""
 
 
 class Recording:
@@ -62,12 +62,12 @@ class Recording:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is the file that an earlier step made, and nothing of it is missing."""
+        """Return whether the file was created by an earlier step and nothing of it is missing."""
         return self._kept and self._good
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything could be written."""
+        """Return whether everything could be written."""
         return self._good
 
     def since(self, alias: str) -> str:
@@ -88,11 +88,11 @@ class Recording:
         self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
 
     def forget(self, table: Table, names: Iterable[str]) -> None:
-        """Rows that are not what they were when the file was made: what they are now is yet to come."""
+        """Remove rows that have changed since the file was created. Their new digests are added later."""
         self._write("DELETE FROM rows WHERE place = ? AND name = ?", [(table.label, name) for name in names])
 
     def forget_all(self, table: Table) -> None:
-        """The same of every row of a table."""
+        """Remove every row of a table."""
         for sql in ("DELETE FROM rows WHERE place = ?", "DELETE FROM earlier WHERE place = ?"):
             self._write(sql, [(table.label,)])
 
@@ -113,7 +113,7 @@ class Recording:
 
 @dataclass
 class TableComparison:
-    """What a second look at one table found.
+    """The result of a second look at one table.
 
     It counts the rows that differ, by what became of them. It has the names of rows with a changed value, by column,
     and the names of new rows. Rows that no other process is known to have written are listed: the first by name, and
@@ -307,7 +307,10 @@ def _make(path: str) -> None:
 
 
 def _connection(path: str) -> sqlite3.Connection:
-    """What a crash leaves of the file is replaced anyway: it needs no journal, and no wait for the disk."""
+    """Open the file without a journal, and without waiting for the disk.
+
+    This is safe because a file that a crash leaves behind is replaced. Raise OSError without sqlite3.
+    """
     if sqlite3 is None:
         raise OSError
     connection = sqlite3.connect(path)
@@ -330,7 +333,7 @@ def _identity(census: Sequence[CensusResult]) -> str:
 
 
 def _columns(census: Sequence[CensusResult]) -> str:
-    """By table, its columns in the order of the digests of a row."""
+    """Return as JSON, by table, its columns in the order of the digests of a row."""
     columns: dict[str, list[str]] = {}
     for column in census:
         columns.setdefault(column.table, []).append(column.column)
@@ -338,7 +341,7 @@ def _columns(census: Sequence[CensusResult]) -> str:
 
 
 def _recorded(connection: sqlite3.Connection) -> dict[str, list[str]]:
-    """The same of a census that is in a file; nothing if that was not ended."""
+    """Return, by table, the columns of the census in a file. Empty if that census was not completed."""
     row = connection.execute("SELECT columns FROM census").fetchone()
     return json.loads(row[0]) if row else {}
 

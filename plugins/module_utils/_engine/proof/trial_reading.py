@@ -39,7 +39,7 @@ Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[Answer]]]
 
 @dataclass
 class TrialReadings:
-    """What was read of the attributes: those that read the same under both keys, and those that did not."""
+    """The attributes that were read: those that read the same under both keys, and those that did not."""
 
     same: list[ModelReader] = field(default_factory=list)
     other: list[ModelReader] = field(default_factory=list)

@@ -45,7 +45,7 @@ def read(parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, list
 
 
 def changed_since(database: Database, targets: Sequence[Target], concurrent_writes: ConcurrentWrites) -> dict[str, int]:
-    """By table, how many rows others have written since the census."""
+    """Count, by table, the rows that others have written since the census."""
     since = concurrent_writes.since.get(database.alias)
     ours = array([str(one) for one in sorted(concurrent_writes.ours.get(database.alias, ()))])
     found = {}
@@ -58,7 +58,10 @@ def changed_since(database: Database, targets: Sequence[Target], concurrent_writ
 
 
 def count_written(before: Counters, after: Counters, changed: Mapping[str, int]) -> dict[str, int]:
-    """By table, at most how many rows were written in between; ``changed`` are those of tables with targets."""
+    """Return, by table, at most how many rows were written between the two readings of the counters.
+
+    ``changed`` has the numbers of changed rows of tables with targets.
+    """
     found = {}
     for table, counts in after.items():
         inserted, updated, deleted, *rows = (now - was for now, was in zip(counts, before.get(table, [0] * 4)))

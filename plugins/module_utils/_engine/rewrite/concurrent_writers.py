@@ -20,7 +20,7 @@ MOST = 10_000  # rows of one table that are kept by name: more of them were not 
 
 
 class ConcurrentWritesResult(TypedDict):
-    """What one step passes to the next one. Transactions are the first and the last of each span."""
+    """The result that one step passes to the next. Transactions are spans, each with its first and last number."""
 
     since: dict[str, str]
     ours: dict[str, list[list[int]]]
@@ -66,7 +66,7 @@ class ConcurrentWrites:
         }
 
     def wrote(self, alias: str, transaction: str | None) -> bool:
-        """Whether another process wrote a row that has this transaction from ``table_pages.pages``."""
+        """Return whether another process wrote a row that has this transaction from ``table_pages.pages``."""
         return transaction is not None and int(transaction) not in self.ours.get(alias, ())
 
     def add(self, alias: str, table: str, transactions: Iterable[str], rows: Iterable[str]) -> None:

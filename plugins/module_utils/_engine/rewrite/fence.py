@@ -187,7 +187,7 @@ def _schema(database: Database) -> str:
 
 
 def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool:
-    """Whether the table has both triggers, enabled in every session, for these columns."""
+    """Return whether the table has both triggers, enabled in every session, for these columns."""
     found = database.rows(
         "SELECT t.tgname::text, t.tgargs FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
         " WHERE t.tgrelid = to_regclass(%s) AND p.proname = %s AND t.tgenabled = 'A'",

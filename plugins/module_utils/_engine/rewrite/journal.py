@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: the keys of values whose format cannot tell them (``authenticated`` is False).
+"""The journal: the keys of values whose format does not show them (``authenticated`` is False).
 
 It is a table next to the data, written in the transaction of the value itself. An entry says: "this row's value, with
 this SHA-256, was sealed under that key ID". It is about that very value, so it stays true whoever writes to the row. A

@@ -194,7 +194,7 @@ class PreparedRows:
                 yield self._page(rows)
 
     def has_all(self, side: str) -> bool:
-        """Whether every row of the data is exactly one side of what is prepared. Raises E_DB_LOCKED."""
+        """Return whether every row of the data is exactly this side of its prepared row. Raise E_DB_LOCKED."""
         with self.database.snapshot([self.group.table.identifier]):
             return not self.differences(side, added=True, most=0)
 

@@ -47,7 +47,7 @@ class Contents:
 
 
 def exists(database: Database) -> bool:
-    """Whether a database has such a table."""
+    """Return whether a database has the table of prepared rows."""
     return bool(database.rows("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'r'", (TABLE,)))
 
 

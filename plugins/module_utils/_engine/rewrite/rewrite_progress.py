@@ -134,7 +134,7 @@ class Progress:
         }
 
     def as_metrics(self) -> str:
-        """The same in Prometheus' text format; of the time left only what is known."""
+        """Return the numbers in Prometheus' text format. The time left is included only if it is known."""
         return metrics_text.text(METRICS, self._samples())
 
     def _samples(self) -> Iterator[Sample]:

@@ -46,7 +46,7 @@ class Share(NamedTuple):
     of: int = 1
 
     def has(self, turn: int) -> bool:
-        """Whether the span with this turn belongs to this host."""
+        """Return whether the span with this turn belongs to this host."""
         return turn % self.of == self.number
 
 
@@ -108,7 +108,7 @@ class Work:
 
 @dataclass(frozen=True)
 class RewritePolicy:
-    """How a re-encryption shares the database with others.
+    """The rules by which a re-encryption shares the database with others.
 
     It stops at a value that opens under no key set, unless ``stop_at_unreadable`` is False: a rollback restores all it
     can. ``throttle`` says how much it leaves to the application, and ``share`` which part of the work is this host's.
@@ -293,8 +293,8 @@ class Rewriting:
     ) -> list[tuple[PageToken, bytes]]:
         """Return the tokens of one column that are under other keys, each with its new token.
 
-        A token that does not open completely, and that nobody has accepted, is added to ``problems``. A rollback also
-        restores tokens in another format than their column's, in that format.
+        A token that does not open completely, and that no person has accepted, is added to ``problems``. A rollback
+        also restores tokens in another format than their column's, in that format.
         """
         left, opened = [], []
         apart: list[tuple[PageToken, bytes]] = []

@@ -60,7 +60,7 @@ class DigestDerivation:
                 before = recipe.of(text, self._secret(stage, recipe.secret))
             except ValueError:  # these keys compute nothing, so there is no digest of theirs
                 before = after
-        if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
+        if values.setdefault(before, after) != after:  # made in two ways, and this row does not show in which
             values[before] = None
 
 

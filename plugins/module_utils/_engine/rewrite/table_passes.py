@@ -74,7 +74,7 @@ class BackOff:
 
     @property
     def over(self) -> bool:
-        """Whether both the turns and LOCKED_SECONDS are used up: one pass over a large table may take longer."""
+        """Return whether the turns and LOCKED_SECONDS are both used up. One pass over a large table may take longer."""
         return self._turns >= MAX_PASSES and time.monotonic() - self._begun >= LOCKED_SECONDS
 
     def wait(self) -> Iterator[None]:

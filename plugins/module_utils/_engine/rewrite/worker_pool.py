@@ -184,7 +184,7 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether the work is to stop."""
+        """Return whether the work is to stop."""
         self._asked = self._asked or _unheard()
         return self._asked
 
@@ -209,7 +209,8 @@ class Stop:
 
 
 def _unheard() -> bool:
-    """Whether standard output is a pipe whose other end is closed, since the process that started this one is gone."""
+    """Return whether standard output is a pipe whose other end is closed, because the process that started this one is
+    gone."""
     poll = select.poll()
     poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is reported unasked (poll(2))
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

@@ -75,7 +75,7 @@ def _is_url(text: str) -> bool:
 
 
 def _is_named_at_random(path: str) -> bool:
-    """Whether the last part of the path of a URL may be ciphertext: a file, or as many digits of hex as that has."""
+    """Return whether the last part of a URL's path may be ciphertext: a file name, or enough hex digits."""
     stem, _, suffix = path.rstrip("/").rpartition("/")[2].partition(".")
     return _has_suffix(suffix) or (
         len(stem) >= _SHORTEST_HEX and bool(_HEX.fullmatch(stem)) and len(stem) not in _DIGESTS

@@ -227,7 +227,7 @@ def _is_flac(data: bytes, is_cut: bool) -> bool:
 
 
 def _is_matroska(data: bytes, is_cut: bool) -> bool:
-    """What follows its header is a segment."""
+    """Return whether a segment follows the header."""
     return data.find(b"\x18\x53\x80\x67", 5, 128) > 0
 
 

@@ -159,8 +159,10 @@ def _words(text: bytes, begin: int, word: int, bare: int) -> Iterator[bytes]:
 
 
 def _frames(text: bytes, begin: int) -> Iterator[bytes]:
-    """What may be a token of bytes that begins here, in each length that its blocks can have: a text, or a pickled
-    object, may go on behind it."""
+    """Yield what may be a token of bytes that begins here, in each length that its blocks can have.
+
+    A text or a pickled object may continue after it.
+    """
     left = len(text) - begin
     for size in range(FRAME, left + 1, BLOCK):
         if size <= LONGEST_RUN or left - size <= LONGEST_TAIL:

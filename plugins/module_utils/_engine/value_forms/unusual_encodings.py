@@ -21,7 +21,7 @@ _URL = re.compile(rb"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")
 _BETWEEN = re.compile(rb"[/?&=#;,]+")
 _PART = 38  # characters of 28 bytes in base64: a nonce of 12, and a tag of 16
 _FEWEST_SIGNED = 32  # numbers
-_LISTENED = 256  # numbers that tell whether a list has a rhythm
+_LISTENED = 256  # numbers that show whether a list has a rhythm
 _LOW, _HIGH = 40, 215  # 29 random bytes have one below and one above in 98 of 100 cases
 _CLIPPED = 0.1  # of numbers that are 0 or 255, as those of colors are: of random bytes 1 in 128
 _FAR = 0.25  # of numbers that are far from the middle: of random bytes half, of the numbers of a vector few

@@ -147,7 +147,7 @@ class Look:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the value is random, and nothing explains it."""
+        """Return whether the value is random, and nothing explains it."""
         return bool(self.encoding and not self.known)
 
 
