@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What facts of a host and its databases look like, and which packages sign with SECRET_KEY."""
+"""The types of the facts about a host and its databases, and the packages that sign with SECRET_KEY."""
 
 from __future__ import annotations
 

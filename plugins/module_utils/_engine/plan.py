@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: all targets of an application with their schemes and counts, the hash of that, and what a person must know.
+"""The plan of a rotation: all targets with their schemes and counts, its hash, and what a person must know.
 
 It is what a person reviews and approves, so it is stable: the same application gives the same text but for the counts.
 The hash is over the targets without their counts and the findings without their numbers: rows come and go, and the plan

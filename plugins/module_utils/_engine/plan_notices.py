@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a plan asks the catalog about each target: the SQL by the kind of the finding that a row means."""
+"""The catalog queries of a plan, by kind of finding: each row that is returned is one finding."""
 
 from __future__ import annotations
 

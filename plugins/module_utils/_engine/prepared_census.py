@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take a census of prepared data without opening every value.
+"""A census that opens only the rows that differ from what was prepared.
 
 PostgreSQL compares every row with its prepared row. Only rows that are not exactly as prepared are opened. The others
 were opened when they were prepared, and their new tokens when the preparation was proved. The result equals that of a

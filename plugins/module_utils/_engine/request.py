@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Describe a request to open an application: its location, its keys, and the operator's options."""
+"""The parameters of the engine: the project, the key sets, the databases, and the operator's options."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define the types of what steps on the data return. Results and records contain them.
+"""The types of what steps on the data return. Results and records contain them.
 
 A record of an earlier version may lack members.
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check, before the first write, what the application does under new keys and what would stop a rotation later.
+"""Check, before the first write, what the application would do under new keys.
 
 A census does not show it. If there is no version of the new keys yet, throwaway values are used.
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What code of the application raises for a value. One that would end the process ends only the reading of it."""
+"""The exceptions that application code may raise for a value. An exit ends only the reading of that value."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The places in an application's code that use its keys, under the names of the settings that they feed."""
+"""Where the application's code uses its keys, listed by the setting that gets each key."""
 
 from __future__ import annotations
 

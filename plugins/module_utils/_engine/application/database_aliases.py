@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which aliases of Django's DATABASES lead to one PostgreSQL database.
+"""The aliases of Django's DATABASES that lead to the same PostgreSQL database.
 
 A database is named in many ways: HOST, PORT and NAME, a service of libpq, OPTIONS, the environment. What its server
 says is the same for all of them. Spellings are compared only if a server does not answer.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Django's errors of a database say, whichever driver the application has."""
+"""The meaning of Django's database errors, whichever driver the application has."""
 
 from __future__ import annotations
 

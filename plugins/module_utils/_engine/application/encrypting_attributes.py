@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which attributes of a model run code that looks like encryption, and which plain columns that code reads.
+"""Attributes of a model that run code that looks like encryption, and the plain columns that this code reads.
 
 The code is followed from the attribute's getter through functions of the application, by the names in it. Nothing is
 called. What is found is only read and compared: a wrong guess costs the reading of a few values.

@@ -1,7 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict whether a function of the application has read a token, or returned what it returns for an unreadable
-one.
+"""Decide whether a function of the application has read a token, or returned what it returns for an unreadable one.
 
 A function may raise, or return a fixed text, None, the token, a text made of the token, or the value of another token.
 The result does not decide it: a fixed text may be a true plaintext too. So the reader learns from tokens with known

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of an application under keys that may not be those of its data: it writes nothing, and it may check.
+"""The start of an application under keys that may not fit its data: it may check values, and must write nothing.
 
 An application may refuse to start if it does not read what is stored. Then it starts once more, in another process,
 which finds every table empty until it has started.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who uses a key in code: a static scan of the project and its installed applications, and a trace of its start.
+"""The users of a key in code: a static scan of the project and its installed applications, and a trace of its start.
 
 The scan finds ``settings.NAME``, ``getattr(settings, "NAME")``, imports of the name, ``os.environ["NAME"]`` and calls
 such as ``os.getenv("NAME")``, ``env("NAME")`` or ``config("NAME")``. It reads text and runs nothing. Places are shown

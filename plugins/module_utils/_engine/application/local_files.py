@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The beginnings of files of an application's models, as they are on disk: no code that decrypts them is between."""
+"""The beginnings of files of an application's models, read directly from the disk and not decrypted."""
 
 from __future__ import annotations
 

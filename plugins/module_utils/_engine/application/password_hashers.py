@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The password hashers that Django does not bring: what they make of a password, and whether they accept it.
+"""Password hashers that are not part of Django: the hash they make, and whether they accept a password.
 
 A key may go into what they make, as a pepper. Those of Django use none.
 """

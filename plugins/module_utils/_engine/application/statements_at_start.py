@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application does in its databases while it starts, and that it writes nothing there.
+"""The statements of an application in its databases while it starts: it must write nothing there.
 
 An application may replace what it cannot read by something new. Under keys that are not those of the data this destroys
 the data, so a process with such keys starts in transactions that cannot write. The database decides what a write is.

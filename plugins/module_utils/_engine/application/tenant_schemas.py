@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The schemas of tenants: in each of them, a table of the same name is that of a model."""
+"""The schemas of tenants: a table with the name of a model's table belongs to that model in each of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a scheme makes its keys out of settings. A source names settings, a derivation makes them into key bytes."""
+"""The derivation of keys: a source names settings, and a derivation turns them into the bytes of a key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of two implementations is faster here: it depends on the releases of Python, OpenSSL and ``cryptography``."""
+"""The choice of the faster of two implementations: it depends on the releases of Python, OpenSSL and
+``cryptography``."""
 
 from __future__ import annotations
 

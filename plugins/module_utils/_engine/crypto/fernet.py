@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fernet (https://github.com/fernet/spec) and the formats that have its frame, many tokens at a time.
+"""Fernet (https://github.com/fernet/spec) and the formats with the same structure, many tokens at a time.
 
 The library's own class spends most of its time in setting up each call (docs/design/concurrency.md). A release in which
 it does not is faster than ours: which one works is measured.

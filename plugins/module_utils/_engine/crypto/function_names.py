@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which functions of the application are a scheme, as the plan and the options describe them."""
+"""The names of the application's own functions that form a scheme, as the plan and the options describe them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens that only a loose decoder of base64 reads: ``base64.urlsafe_b64decode`` passes over each foreign sign."""
+"""Tokens that only a lenient base64 decoder reads: ``base64.urlsafe_b64decode`` ignores invalid characters."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a token is. Each format opens a token to its bytes and seals bytes to a token, and keeps a token's time."""
+"""The formats of tokens. Each opens a token to its bytes, seals bytes into a token, and keeps a token's time."""
 
 from __future__ import annotations
 

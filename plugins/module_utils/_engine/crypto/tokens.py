@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every format, wrapper and function shares: the inside of a token, and what opens and seals tokens."""
+"""The base classes of all ciphers, and the content of an opened token."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Formats without a MAC: a wrong key opens one value in some hundred thousand too, so that opening proves nothing.
+"""Formats without a MAC: a wrong key also opens about one value in several 100,000, so opening proves nothing.
 
 Under which keys such a value is comes from the journal (journal.py), not from the value.
 """

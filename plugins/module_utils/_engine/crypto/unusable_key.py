@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A key version whose values a scheme cannot use, and a sample of each type of values, by which that is found early."""
+"""Find a key version that a scheme cannot use early, on a sample of each type of values."""
 
 from __future__ import annotations
 

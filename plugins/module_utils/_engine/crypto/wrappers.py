@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is around a token, as ciphers around a cipher: several keys, a prefix, base64, ASCII armour, a search hash."""
+"""The parts around a token, each a cipher around a cipher: several keys, a prefix, base64, ASCII armor, a search
+hash."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Account for every column and every key: what is neither explained nor of a target stops, unless it is settled."""
+"""Check that every column and key is explained or part of a target. If not, the rotation stops, unless a person settled
+it."""
 
 from __future__ import annotations
 

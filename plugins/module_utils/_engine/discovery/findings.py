@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was found about an application: findings of the kinds in finding_kinds.py, and all that stop as one error."""
+"""Findings about an application, of the kinds in finding_kinds.py, and all that stop as one error."""
 
 from __future__ import annotations
 

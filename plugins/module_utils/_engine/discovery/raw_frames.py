@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fernet tokens as an application keeps them that leaves out their base64: as bytes, or in hex."""
+"""Fernet tokens that an application stores without base64: as bytes, or in hex."""
 
 from __future__ import annotations
 

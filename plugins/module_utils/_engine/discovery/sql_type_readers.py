@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of each SQL type, read so that they can be judged: as texts, bytes, or words in the server's text of them.
+"""Read the values of each SQL type as texts, as bytes, or as words of the server's text output.
 
 Short numbers and dates cannot be judged by their look. What the application reads of them is compared
 (model_readers.py). A number as long as ciphertext, and a list of numbers, may be bytes.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings of the surveys of all databases: targets that are missing, or that nothing proves."""
+"""Findings of the surveys of all databases: targets that are missing, or that no token proves."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the targets: the columns that hold tokens, in or out of models, each proved by a token that opens."""
+"""Find the targets: the columns that hold tokens, in models or not, each proved by a token that opens."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lease in the database: one run at a time from its first write to its end, whatever control node it is of.
+"""The lease in the database: one run at a time from its first write to its end, from any control node.
 
 A session's lock (locks.py) ends with each step; between two of them the lease says who is at work. It is one row
 in a table of our own, which is there only as long as somebody holds it.

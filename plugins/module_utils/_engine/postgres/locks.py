@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The locks of a run on a database: one run at a time, and of a run one step."""
+"""The locks of a run: only one run works on a database at a time, and only one step of it."""
 
 from __future__ import annotations
 

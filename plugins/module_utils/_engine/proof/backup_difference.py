@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was written since a backup: the rows in which the database in use and the restored copy differ, counted.
+"""Count the rows in which the database in use differs from the restored copy: what was written since the backup.
 
 Values of the targets are compared by what is inside, so that a rotation that came between changes nothing.
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Comparison of two censuses: changed plaintexts, and values that no key opens any more."""
+"""Compare two censuses: changed plaintexts, and values that no key opens anymore."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a census found in one column, as results and records have it."""
+"""The result of a census in one column, as results and records have it."""
 
 from __future__ import annotations
 

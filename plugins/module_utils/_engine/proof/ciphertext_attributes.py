@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an attribute is made of the ciphertext itself, as an ETag over a token is: a rotation changes what it reads.
+"""Find attributes made of the ciphertext itself, such as an ETag over a token: a rotation changes what they read.
 
 It is read of a few rows once more with other tokens of the same plaintexts, sealed under the same keys. No row is
 saved.

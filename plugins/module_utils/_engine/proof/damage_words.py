@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of values that another process wrote or damaged, for errors and reports."""
+"""The words about values that another process wrote or damaged, for errors and reports."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What code of a model does outside of the database while it is read, such as a request or a mail.
+"""Find what a model's code does outside of the database while it is read, such as a request or an e-mail.
 
 An audit hook (PEP 578) refuses it in advance, unless a person allows it. PostgreSQL's own library raises no such event,
 so the application's database stays readable.

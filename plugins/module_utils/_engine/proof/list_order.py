@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With which key of a list the application encrypts: a rotation puts the new one first.
+"""Find the key of a list with which the application encrypts: a rotation puts the new key first.
 
 With old ones kept behind it, an application that takes the last key would go on encrypting with one of those.
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the application itself reads, through its own models: every value that may depend on a key.
+"""Read every value that may depend on a key, through the application's own models.
 
 This process is the application, started under its .env file. What is read is kept as keyed digests. Which attributes
 are read is in model_readers.py.

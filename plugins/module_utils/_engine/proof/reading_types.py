@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application read, as results and records have it: counts and digests, never a value."""
+"""The types of what an application read, for results and records: counts and digests, never a value."""
 
 from __future__ import annotations
 

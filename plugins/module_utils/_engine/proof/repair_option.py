@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to type so that a rollback takes values from the backup."""
+"""Format the option with which a rollback takes values from the backup."""
 
 from __future__ import annotations
 

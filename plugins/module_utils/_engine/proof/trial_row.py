@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What attributes of one row read with other tokens in its encrypted columns, asked of any process of the application.
+"""Read a row's attributes with other tokens in its encrypted columns, in any process of the application.
 
 No row is saved, and no cache is written. The answer is digests.
 """

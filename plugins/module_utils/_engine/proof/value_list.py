@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a message lists values, each as table.column:key."""
+"""Format lists of values for messages, each value as table.column:key."""
 
 from __future__ import annotations
 

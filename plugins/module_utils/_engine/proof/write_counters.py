@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many rows the application may have written between two readings of it while it serves.
+"""Count the rows that the application may have written between two readings of it while it serves.
 
 PostgreSQL counts what is written to each table, and reports it some seconds late. An engine only updates rows with
 targets: there the counters say how many were added and removed, and the rows themselves say which were changed.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows prepared before the window, while the application serves.
+"""Rows prepared before the window, while the application serves requests.
 
 Each row's new tokens are sealed into a table of our own next to the data, with the old tokens that they replace. In the
 window, sets of rows that still have the old tokens are changed. A rollback restores the old tokens by sets, in rows

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a re-encryption did, for a result or a record."""
+"""The result of a re-encryption, for results and records."""
 
 from __future__ import annotations
 
