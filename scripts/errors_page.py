@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of all errors, from the catalogue: one entry for each code, under the address that its message ends with."""
+"""The page of all errors, from the catalog: one entry for each code, under the address that its message ends with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import collection_source
 
-CATALOGUE: dict[str, Any] = collection_source.module("_errors.by_code").CATALOGUE
+CATALOG: dict[str, Any] = collection_source.module("_errors.error_catalog").CATALOG
 spell_options = collection_source.module("_errors.option_names").spell_options
 
 HEAD = """\
@@ -39,7 +39,7 @@ def page() -> str:
     """The page as Markdown: a section for each domain, an entry for each code."""
     lines = [HEAD.rstrip()]
     section = ""
-    for code, error in CATALOGUE.items():
+    for code, error in CATALOG.items():
         if error.__module__ != section:
             section = error.__module__
             lines += ["", f"## {heading(section)}"]
@@ -61,7 +61,7 @@ def entry(error: Any) -> Iterator[str]:
 
 
 def shown(text: str) -> str:
-    """A text of the catalogue as Markdown, with a word in capitals for each field."""
+    """A text of the catalog as Markdown, with a word in capitals for each field."""
     parts = []
     for literal, field, spec, _conversion in string.Formatter().parse(text):
         parts.append(MARKDOWN.sub(r"\\\1", spell_options(literal)))

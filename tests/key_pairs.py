@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class KeyPair(NamedTuple):
-    """Both halves in ASCII armour."""
+    """Both halves in ASCII armor."""
 
     public: str
     private: str

@@ -83,7 +83,7 @@ class RecordEntry:
         self._record.append(self._event, "intent", **self._about, **more)
 
     def fail(self, exc: Exception) -> None:
-        """Record an error. The text of an error that is not in the catalogue could hold a value, and is left out."""
+        """Record an error. The text of an error that is not in the catalog could hold a value, and is left out."""
         error: object = {"code": UnexpectedError.code, "what": type(exc).__name__}
         if isinstance(exc, RotationError):
             error = exc.parts

@@ -55,7 +55,7 @@ class Outcome:
     text: str
 
     def error(self) -> str:
-        """The catalogue's code of the first error shown."""
+        """The catalog's code of the first error shown."""
         found = re.search(r"\bE_[A-Z_]+\b", self.text)
         return found[0] if found else ""
 

@@ -109,7 +109,7 @@ def test_another_question_has_another_walk(look: Look, made: list[Database], cha
     "statement",
     ["ALTER TABLE secrets ADD COLUMN c text", "ALTER TABLE secrets ALTER COLUMN b TYPE varchar(200)"],
 )
-def test_a_change_of_the_catalogue_has_another_walk(
+def test_a_change_of_the_catalog_has_another_walk(
     look: Look,
     made: list[Database],
     database: Database,

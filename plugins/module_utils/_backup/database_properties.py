@@ -17,7 +17,7 @@ from typing import TypedDict
 from .._engine.postgres import sql
 from .._engine.postgres.connection import Database
 
-# As JSON, since the catalogue has other columns from version to version: daticulocale became datlocale in 17.
+# As JSON, since the catalog has other columns from version to version: daticulocale became datlocale in 17.
 SQL = """
 SELECT d.datname::text, (to_jsonb(d) - 'datacl' || jsonb_build_object(
   'owner', pg_get_userbyid(d.datdba),

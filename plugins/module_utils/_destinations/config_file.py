@@ -83,7 +83,7 @@ class ConfigFile(Destination):
 
     @contextlib.contextmanager
     def _refusing(self, path: Sequence[str]) -> Iterator[None]:
-        """Turn the reason why a value is refused into an error of the catalogue."""
+        """Turn the reason why a value is refused into an error of the catalog."""
         try:
             yield
         except InvalidText as exc:

@@ -342,7 +342,7 @@ class FileChange(DestinationChange):
 
 
 def _run_file_act(path: str, act: Callable[..., object], *args: str) -> None:
-    """Run a file operation; convert OSError to a catalogue error about ``path``."""
+    """Run a file operation; convert OSError to a catalog error about ``path``."""
     try:
         act(*args)
     except OSError as exc:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turn an unexpected exception into an error of the catalogue."""
+"""Turn an unexpected exception into an error of the catalog."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .base import RotationError
 from .run import DiskFull, UnexpectedError
 
 
-def in_catalogue(exc: Exception) -> RotationError:
-    """Return the error of the catalogue that describes any exception."""
+def as_catalog_error(exc: Exception) -> RotationError:
+    """Return the error of the catalog that describes any exception."""
     if isinstance(exc, RotationError):
         return exc
     if isinstance(exc, ImportError):

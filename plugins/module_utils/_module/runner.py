@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one way in which a module ends: its result, or an error of the catalogue, and never key material."""
+"""The one way in which a module ends: its result, or an error of the catalog, and never key material."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors.unexpected import in_catalogue
+from .._errors.unexpected import as_catalog_error
 
 ModuleResult = dict[str, Any]  # which goes back to Ansible as JSON
 
@@ -18,7 +18,7 @@ ModuleResult = dict[str, Any]  # which goes back to Ansible as JSON
 def run(
     module: AnsibleModule, work: Callable[[AnsibleModule], ModuleResult], needs: Sequence[str] = ("cryptography",)
 ) -> None:
-    """Do the work and exit with its result, or with an error of the catalogue."""
+    """Do the work and exit with its result, or with an error of the catalog."""
     from .result_output import ResultOutput
 
     output = ResultOutput()  # before any code of the application runs
@@ -30,7 +30,7 @@ def run(
 
 
 def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]) -> ModuleResult:
-    """Do the work and return its result, or an error of the catalogue as a failed result.
+    """Do the work and return its result, or an error of the catalog as a failed result.
 
     ``needs`` are packages whose imports are guarded later. The Python of the host itself has none of them.
     """
@@ -39,7 +39,7 @@ def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]
             importlib.import_module(package)
         return work(task)
     except Exception as exc:
-        failure = in_catalogue(exc)
+        failure = as_catalog_error(exc)
     # Outside of any except block: Ansible would add the exception's own text to the result.
     return {"failed": True, **failure.as_result()}
 

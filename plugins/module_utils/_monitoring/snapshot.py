@@ -28,9 +28,9 @@ from .._engine.proof.value_classes import UNOPENED, UNOPENED_ALONE
 from .._engine.rewrite.throttle import Throttle
 from .._engine.rotation import Application
 from .._errors.base import RotationError
-from .._errors.by_code import build_error
 from .._errors.counts import counted
 from .._errors.env_file import EnvNotSwitched
+from .._errors.error_catalog import build_error
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption

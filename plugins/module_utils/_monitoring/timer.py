@@ -15,7 +15,7 @@ import sys
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorConfiguration, MonitorToken
-from .._errors.unexpected import in_catalogue
+from .._errors.unexpected import as_catalog_error
 from .._options.option_spec import Options
 
 # What the module gets from the control node, and a timer does not.
@@ -43,7 +43,7 @@ def main(path: str) -> int:
 
         taken = snapshot.take({**_configuration(path), **WITHOUT_STORE}, kept=True)
     except Exception as exc:  # noqa: BLE001  # its text could hold a value
-        failure = in_catalogue(exc)
+        failure = as_catalog_error(exc)
     if failure is not None:
         print(failure, file=sys.stderr)
         return 2

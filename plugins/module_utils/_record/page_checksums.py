@@ -86,11 +86,11 @@ def look(folder: str) -> PageChecksums | None:
     except FileNotFoundError:
         return None
     try:
-        armoured = _read(folder, SIGNATURE).decode("ascii", "replace")
+        armored = _read(folder, SIGNATURE).decode("ascii", "replace")
     except FileNotFoundError:
-        armoured = ""
+        armored = ""
     lines = filter(None, map(_LINE.fullmatch, text.decode("utf-8", "replace").splitlines()))
-    return PageChecksums(folder, {line[2]: line[1] for line in lines}, sshsig.signer(armoured, text, NAMESPACE))
+    return PageChecksums(folder, {line[2]: line[1] for line in lines}, sshsig.signer(armored, text, NAMESPACE))
 
 
 def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:

@@ -20,14 +20,14 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 class StoredRecord:
     """``signed`` is how many of its lines its signature covers, ``key`` the key that signed.
 
-    ``half`` is whether an incomplete line follows. ``armoured`` and ``signers`` are the files next to it, or None.
+    ``half`` is whether an incomplete line follows. ``armored`` and ``signers`` are the files next to it, or None.
     ``next_key`` is the public half of the key there for its next line.
     """
 
     record: Record
     lines: Sequence[RecordLine]
     half: bool
-    armoured: str | None
+    armored: str | None
     signers: str | None
     signed: int
     key: str | None
@@ -65,13 +65,13 @@ def look(folder: str, rotation_id: str) -> StoredRecord:
     raw = record.raw()
     end = raw.rfind(b"\n") + 1
     lines = chain.lines(raw[:end])
-    armoured = _read_next_to(record, SIGNATURE)
-    signed, key = _signature(armoured, lines) if armoured else (0, None)
+    armored = _read_next_to(record, SIGNATURE)
+    signed, key = _signature(armored, lines) if armored else (0, None)
     return StoredRecord(
         record=record,
         lines=lines,
         half=end < len(raw),
-        armoured=armoured,
+        armored=armored,
         signers=_read_next_to(record, SIGNERS),
         signed=signed,
         key=key,
@@ -95,14 +95,14 @@ def folders(folder: str) -> list[str]:
     return [name for name in found if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
 
 
-def _signature(armoured: str, lines: Sequence[RecordLine]) -> tuple[int, str | None]:
+def _signature(armored: str, lines: Sequence[RecordLine]) -> tuple[int, str | None]:
     """Return how many lines a signature covers, and its key. Later lines are signed at the end of their run."""
     so_far, digests = hashlib.sha512(), []
     for line in lines:
         so_far.update(line.raw)
         digests.append(so_far.digest())
     for number in range(len(lines), 0, -1):
-        if key := sshsig.signer_of(armoured, digests[number - 1], NAMESPACE):
+        if key := sshsig.signer_of(armored, digests[number - 1], NAMESPACE):
             return number, key
     return 0, None
 

@@ -48,7 +48,7 @@ def raw_public(key: str) -> str:
 
 
 def sign(key: str, message: bytes, namespace: str) -> str:
-    """The armoured signature of ``message``."""
+    """The armored signature of ``message``."""
     signing = private(key)
     raw = signing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     signature = _string(KIND) + _string(signing.sign(_signed(hashlib.sha512(message).digest(), namespace)))
@@ -57,15 +57,15 @@ def sign(key: str, message: bytes, namespace: str) -> str:
     return "\n".join([BEGIN, *textwrap.wrap(text, 70), END, ""])
 
 
-def signer(armoured: str, message: bytes, namespace: str) -> str | None:
-    """The public key under which ``armoured`` is a signature of ``message``; None if it is not."""
-    return signer_of(armoured, hashlib.sha512(message).digest(), namespace)
+def signer(armored: str, message: bytes, namespace: str) -> str | None:
+    """The public key under which ``armored`` is a signature of ``message``; None if it is not."""
+    return signer_of(armored, hashlib.sha512(message).digest(), namespace)
 
 
-def signer_of(armoured: str, digest: bytes, namespace: str) -> str | None:
+def signer_of(armored: str, digest: bytes, namespace: str) -> str | None:
     """Return the signer of a message whose SHA-512 is ``digest``."""
     try:
-        key, asked, _reserved, hashed, signature = _parts(armoured)
+        key, asked, _reserved, hashed, signature = _parts(armored)
         (kind, raw), (signed_as, value) = _strings(key), _strings(signature)
         if (kind, signed_as, hashed, asked) != (KIND, KIND, HASH, namespace.encode()):
             return None
@@ -75,9 +75,9 @@ def signer_of(armoured: str, digest: bytes, namespace: str) -> str | None:
     return _named(key)
 
 
-def key_in(armoured: str) -> str:
+def key_in(armored: str) -> str:
     """Return the public key, of any kind, that a signature names as its own. Raise ValueError."""
-    return _named(next(iter(_parts(armoured)), b""))
+    return _named(next(iter(_parts(armored)), b""))
 
 
 def fingerprint(public_key: str) -> str:
@@ -89,9 +89,9 @@ def fingerprint(public_key: str) -> str:
     return f"SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode('ascii').rstrip('=')}"
 
 
-def _parts(armoured: str) -> list[bytes]:
+def _parts(armored: str) -> list[bytes]:
     """Return the members of a signature: key, namespace, reserved, hash, signature. Raise ValueError."""
-    body = armoured.strip().removeprefix(BEGIN).removesuffix(END)
+    body = armored.strip().removeprefix(BEGIN).removesuffix(END)
     blob = base64.b64decode("".join(body.split()), validate=True)
     if not blob.startswith(MAGIC + (1).to_bytes(4, "big")):
         raise ValueError("no signature")

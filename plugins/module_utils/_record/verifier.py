@@ -285,7 +285,7 @@ def _same(one: Head, other: Head) -> bool:
 
 def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
     """``known`` is whether a head was kept of it: then it was signed too."""
-    if not record.armoured:
+    if not record.armored:
         if known and record.rotation_id != REFUSED:
             yield Problem("signature", "its signature is missing")
         return
@@ -335,7 +335,7 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
     runs = _runs(record.lines)
     began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)
     keyless = began and not runs[-1].versions and _began(record) < first
-    if began and not keyless and not record.armoured and runs[-1].is_failed:
+    if began and not keyless and not record.armored and runs[-1].is_failed:
         yield Problem("signature", "it says that its run has ended, but it is not signed")
 
 

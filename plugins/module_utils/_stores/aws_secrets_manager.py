@@ -218,7 +218,7 @@ class SecretsManager(ServerStore):
 
     def _ask(self, action: str, call: Callable[[Any], Answer]) -> Answer | None:
         """Return the answer of AWS, or None if there is no such thing. Turn a refusal into an error of the
-        catalogue."""
+        catalog."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._connected()
@@ -255,7 +255,7 @@ class SecretsManager(ServerStore):
         return client
 
     def _refused(self, code: str, action: str) -> RotationError:
-        """The error of the catalogue for an error code of AWS."""
+        """The error of the catalog for an error code of AWS."""
         if code == "ResourceExistsException":
             return StoreConflict(path=self.path)
         if code == "LimitExceededException":
@@ -271,7 +271,7 @@ class SecretsManager(ServerStore):
         return StoreRefused(server=self.path, place=f"{action} ({code})")
 
     def _failure(self, exc: Exception) -> RotationError:
-        """The error of the catalogue for one of botocore's own."""
+        """The error of the catalog for one of botocore's own."""
         if isinstance(exc, NoRegionError):
             return StoreNeeds(name="region", found="is not set")
         for kind, name in OPTION_OF.items():

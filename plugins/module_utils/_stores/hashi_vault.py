@@ -231,7 +231,7 @@ class HashiVault(ServerStore):
             raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
-        """Return the answer of the server, empty if it has none. Turn a refusal into an error of the catalogue."""
+        """Return the answer of the server, empty if it has none. Turn a refusal into an error of the catalog."""
         failure: RotationError | None = None
         try:
             self._client = self._client or self._login()
@@ -282,7 +282,7 @@ class HashiVault(ServerStore):
         return StoreLogin(server=self._server, method=method, options=wrong)
 
     def _failure(self, exc: Exception, place: str) -> RotationError:
-        """Return the error of the catalogue for an error of hvac or requests. Their texts are examined and never
+        """Return the error of the catalog for an error of hvac or requests. Their texts are examined and never
         shown."""
         said = " ".join(getattr(exc, "errors", None) or ()).lower()
         if isinstance(exc, requests.exceptions.SSLError):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ...module_utils._errors import discovery, env_file, keys, options, store
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.by_code import CATALOGUE
 from ...module_utils._errors.database import DatabaseLeased, DatabaseLocked
+from ...module_utils._errors.error_catalog import CATALOG
 from .item import STOP, ChecklistItem
 
 
@@ -39,7 +39,7 @@ DISCOVERED = _codes(
 )
 OF_THE_PLAN = _codes(discovery.PlanNotReady, discovery.PlanFile, discovery.PlanChanged)
 OF_KEYS = _codes(
-    *(error for error in CATALOGUE.values() if error.__module__ in (env_file.__name__, store.__name__)),
+    *(error for error in CATALOG.values() if error.__module__ in (env_file.__name__, store.__name__)),
     keys.KeysDiffer,
     keys.KeysLeft,
     keys.KeysBack,

@@ -227,7 +227,7 @@ class StepCallback(CallbackBase):
 
 
 def _error(result: Mapping[str, Any]) -> Iterator[str]:
-    """The parts of an error of the catalogue; for any other error its message and the output of its program."""
+    """The parts of an error of the catalog; for any other error its message and the output of its program."""
     error = result.get("error")
     if isinstance(error, Mapping) and error.get("code"):
         yield from _wrapped(f"{BELOW}{error['code']}  ", str(error.get("what", "")))

@@ -19,13 +19,13 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
 from ..._errors.base import RotationError
-from ..._errors.by_code import build_error
+from ..._errors.error_catalog import build_error
 from . import django_project
 from .statements_at_start import Access, StatementsAtStart
 
 
 class Failure(NamedTuple):
-    """An error of the catalogue."""
+    """An error of the catalog."""
 
     code: str
     where: dict[str, Any]

@@ -107,7 +107,7 @@ class Opener:
         self._reads = False  # whether it has read attributes
 
     def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
-        """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
+        """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalog."""
         if verb == "started":
             return "done", self._started
         if self._started and self._started.failure:

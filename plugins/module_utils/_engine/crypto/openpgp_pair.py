@@ -40,7 +40,7 @@ class EncryptionSubkey:
 
 
 def half_of(armored: bytes) -> EncryptionSubkey:
-    """The subkey that encrypts in a key in ASCII armour. Raises ValueError if pgcrypto could not use the key."""
+    """The subkey that encrypts in a key in ASCII armor. Raises ValueError if pgcrypto could not use the key."""
     found = list(packets(unarmored(armored) or b""))
     subkeys = [(tag, body) for tag, body in found if tag in (PRIVATE_SUBKEY, PUBLIC_SUBKEY) and body[:1] == b"\4"]
     bodies = [(tag, body) for tag, body in subkeys if len(body) > 5 and body[5] in NUMBERS]

@@ -82,7 +82,7 @@ def to_base64(raw: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Armor(SingleTokenCipher):
-    """The token as ASCII armour (RFC 4880 section 6.2), as django-pgcrypto and PostgreSQL's armor() write it."""
+    """The token as ASCII armor (RFC 4880 section 6.2), as django-pgcrypto and PostgreSQL's armor() write it."""
 
     inner: Cipher = field(repr=False)
 
@@ -106,7 +106,7 @@ _ARMORED = re.compile(
 
 
 def unarmored(text: bytes) -> bytes | None:
-    """The bytes in ASCII armour; None if it is not whole."""
+    """The bytes in ASCII armor; None if it is not whole."""
     found = _ARMORED.fullmatch(text)
     if found is None:
         return None

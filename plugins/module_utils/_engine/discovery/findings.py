@@ -159,7 +159,7 @@ SHOWN = 12  # findings in one error; the plan and the result have all of them
 
 
 class FindingsError(RotationError):
-    """All findings that stop, as one error: that of the catalogue if they have one code, otherwise E_FINDINGS."""
+    """All findings that stop, as one error: that of the catalog if they have one code, otherwise E_FINDINGS."""
 
     def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
         self.findings = list(found)

@@ -102,7 +102,7 @@ def test_the_values_are_not_among_the_arguments_of_the_result(set_keys):
     assert set_keys().result["invocation"]["module_args"]["values"] is None
 
 
-def test_a_refusal_is_an_error_of_the_catalogue_and_changes_nothing(set_keys, path):
+def test_a_refusal_is_an_error_of_the_catalog_and_changes_nothing(set_keys, path):
     path.write_text(TEXT.format(**OLD.values) + "SECRET_KEY=CANARY\n")
     before = path.read_text()
     ended = set_keys()

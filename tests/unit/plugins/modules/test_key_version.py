@@ -75,7 +75,7 @@ def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, 
     assert as_ordinary_user(asked).startswith(f"E_ENV_WRITE: {path} cannot be written")
 
 
-def test_an_env_file_that_is_missing_is_an_error_of_the_catalogue(read, env_file):
+def test_an_env_file_that_is_missing_is_an_error_of_the_catalog(read, env_file):
     os.unlink(env_file)
     ended = read(seal_to=Envelope().address)
     assert (ended.code, ended.error) == (1, "E_ENV_MISSING")

@@ -107,7 +107,7 @@ def test_an_error_at_any_system_call_is_reported_with_what_was_changed(path, mon
         except RotationError as exc:
             error = exc
         except OSError as exc:
-            pytest.fail(f"{made[-1]}: {exc} is no error of the catalogue")
+            pytest.fail(f"{made[-1]}: {exc} is no error of the catalog")
         else:
             break
         failed.append(made[-1])

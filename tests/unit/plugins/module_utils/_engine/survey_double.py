@@ -51,5 +51,5 @@ class Part:
             put_finding(self.findings, "unproved", column, tokens=1, field="", look=" as a whole", advice="")
 
     def rows(self, *asked, **more):
-        """Its catalogue names nothing, and no trigger."""
+        """Its catalog names nothing, and no trigger."""
         return []

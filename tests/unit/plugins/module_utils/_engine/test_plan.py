@@ -458,7 +458,7 @@ def test_a_target_is_no_such_notice(ring, target):
     assert not looked.findings.columns()
 
 
-class Catalogue:
+class Catalog:
     """Answers the questions of a plan in place of PostgreSQL; what it says yes to is told by a part of the question."""
 
     def __init__(self, *yes: str) -> None:
@@ -482,23 +482,23 @@ class Catalogue:
     ],
 )
 def test_what_the_catalog_says_is_a_finding(target, two_keys, part, kind):
-    database = Catalogue(part)
+    database = Catalog(part)
     (found,) = plan.catalog_findings(database, [target], two_keys)
     assert (found.column, found.kind.name) == ("profile.name", kind)
     assert set(database.asked) == {('"public"."profile"', "name")}
 
 
 def test_a_column_in_no_model_is_a_finding(target, two_keys):
-    (found,) = plan.catalog_findings(Catalogue(), [replace(target, model="profile")], two_keys)
+    (found,) = plan.catalog_findings(Catalog(), [replace(target, model="profile")], two_keys)
     assert found.kind.name == "no_model"
-    assert list(plan.catalog_findings(Catalogue(), [target], two_keys)) == []
+    assert list(plan.catalog_findings(Catalog(), [target], two_keys)) == []
 
 
 def test_a_format_without_authentication_is_a_finding(target, old_keys):
     described = {"ecb": {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}}
     keyring = Keyring(schemes.parse(described), {"current": old_keys}, nothing_set)
     column = replace(target, scheme="ecb", model="customer.Profile")
-    (found,) = plan.catalog_findings(Catalogue(), [column], keyring)
+    (found,) = plan.catalog_findings(Catalog(), [column], keyring)
     assert found.kind.name == "unauthenticated"
     assert "Stop every writer" in found.todo
 
@@ -507,6 +507,6 @@ def test_of_functions_it_is_unknown_whether_they_authenticate(target):
     own = schemes.parse({"own": {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}}})
     keyring = SimpleNamespace(schemes=own, names=set())
     column = replace(target, scheme="own", model="customer.Profile")
-    (found,) = plan.catalog_findings(Catalogue(), [column], keyring)
+    (found,) = plan.catalog_findings(Catalog(), [column], keyring)
     assert found.kind.name == "unknown_functions"
     assert "Stop every writer" in found.todo

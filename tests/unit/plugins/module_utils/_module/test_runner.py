@@ -50,7 +50,7 @@ def test_the_work_has_the_key_sets_and_the_result_has_none(outcome):
     assert "CANARY" not in ended.output
 
 
-def test_an_error_of_the_catalogue_is_the_result(outcome):
+def test_an_error_of_the_catalog_is_the_result(outcome):
     ended = outcome(raising(EnvMissing(path="/.env")))
     assert ended.code == 1
     assert ended.result["failed"] is True

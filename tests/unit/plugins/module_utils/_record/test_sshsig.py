@@ -27,16 +27,16 @@ def test_we_take_a_signature_of_openssh(tmp_path):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key"], cwd=tmp_path, check=True)
     (tmp_path / "message").write_bytes(MESSAGE)
     subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", "key", "-n", "test", "message"], cwd=tmp_path, check=True)
-    armoured = (tmp_path / "message.sig").read_text()
+    armored = (tmp_path / "message.sig").read_text()
     public = " ".join((tmp_path / "key.pub").read_text().split()[:2])
-    assert sshsig.signer(armoured, MESSAGE, "test") == public
+    assert sshsig.signer(armored, MESSAGE, "test") == public
 
 
 def test_whose_signature_it_is(key):
-    armoured = sshsig.sign(key, MESSAGE, "test")
-    assert sshsig.signer(armoured, MESSAGE, "test") == sshsig.public(key)
-    assert sshsig.signer(armoured, MESSAGE + b"x", "test") is None
-    assert sshsig.signer(armoured, MESSAGE, "another purpose") is None
+    armored = sshsig.sign(key, MESSAGE, "test")
+    assert sshsig.signer(armored, MESSAGE, "test") == sshsig.public(key)
+    assert sshsig.signer(armored, MESSAGE + b"x", "test") is None
+    assert sshsig.signer(armored, MESSAGE, "another purpose") is None
 
 
 @pytest.mark.parametrize(

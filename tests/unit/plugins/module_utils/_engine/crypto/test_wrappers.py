@@ -69,7 +69,7 @@ class Bare:
         return inside.plaintext
 
 
-def test_armour_is_taken_off_and_put_on():
+def test_armor_is_taken_off_and_put_on():
     raw = base64.b64decode("NnpSmG1kfq8HO4BladCpEw==")
     assert Armor(Bare()).open(ARMORED.encode()) == Opened(raw)
     plain = "-----BEGIN PGP MESSAGE-----\n\nNnpSmG1kfq8HO4BladCpEw==\n=+vzh\n-----END PGP MESSAGE-----"
@@ -81,7 +81,7 @@ def test_armour_is_taken_off_and_put_on():
     ("old", "new"),
     [("+vzh", "+vzi"), ("NnpS", "NnpT"), ("NnpS", "Nnp"), ("\n\n", "\n"), ("BEGIN", "Begin"), ("=+vzh\n", "")],
 )
-def test_damaged_armour_does_not_open(old, new):
+def test_damaged_armor_does_not_open(old, new):
     assert Armor(Bare()).open(ARMORED.replace(old, new).encode()) is None
 
 

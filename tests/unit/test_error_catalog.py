@@ -12,8 +12,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
     RotationError,
     address,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.by_code import CATALOGUE, build_error
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.error_catalog import CATALOG, build_error
 
 from .conftest import CHECKOUT
 from .plugin_sources import trees
@@ -31,9 +31,9 @@ DIALECT = re.compile(
 
 @functools.cache
 def used() -> set[str]:
-    """Every code whose class the plugins name outside the catalogue, or that stands there as a string."""
+    """Every code whose class the plugins name outside the catalog, or that stands there as a string."""
     found = set()
-    names = {error.__name__: code for code, error in CATALOGUE.items()}
+    names = {error.__name__: code for code, error in CATALOG.items()}
     for path, tree in trees().items():
         if path.parent.name == "_errors" and path.name != "unexpected.py":
             continue
@@ -51,21 +51,21 @@ def named(error: type[RotationError]) -> set[str]:
     return {field for text in texts for _, field, _, _ in string.Formatter().parse(text) if field}
 
 
-def test_every_code_that_is_used_is_in_the_catalogue():
-    assert used() - set(CATALOGUE) == set()
+def test_every_code_that_is_used_is_in_the_catalog():
+    assert used() - set(CATALOG) == set()
 
 
-def test_every_code_of_the_catalogue_is_used():
-    assert set(CATALOGUE) - used() - NOT_YET_USED == set()
+def test_every_code_of_the_catalog_is_used():
+    assert set(CATALOG) - used() - NOT_YET_USED == set()
 
 
 def test_every_code_has_its_entry_where_its_message_says():
     headings = re.findall(r"^### (\S+)$", (CHECKOUT / PAGE).read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings == list(CATALOGUE)
+    assert headings == list(CATALOG)
     assert [address(code) for code in headings] == [f"{PAGE}#{heading.lower()}" for heading in headings]
 
 
-def test_every_error_class_is_in_the_catalogue_under_a_code_of_its_own():
+def test_every_error_class_is_in_the_catalog_under_a_code_of_its_own():
     errors = [
         node.name
         for path, tree in trees().items()
@@ -73,17 +73,17 @@ def test_every_error_class_is_in_the_catalogue_under_a_code_of_its_own():
         for node in tree.body
         if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "RotationError" for base in node.bases)
     ]
-    assert sorted(error.__name__ for error in CATALOGUE.values()) == sorted(errors)
+    assert sorted(error.__name__ for error in CATALOG.values()) == sorted(errors)
 
 
-def test_every_code_in_roles_and_playbooks_is_in_the_catalogue():
+def test_every_code_in_roles_and_playbooks_is_in_the_catalog():
     files = [path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml")]
     assert files
-    assert {code for path in files for code in CODE.findall(path.read_text(encoding="utf-8"))} <= set(CATALOGUE)
+    assert {code for path in files for code in CODE.findall(path.read_text(encoding="utf-8"))} <= set(CATALOG)
 
 
 def test_the_fields_of_an_error_are_what_its_texts_name():
-    for code, error in CATALOGUE.items():
+    for code, error in CATALOG.items():
         assert set(error.__annotations__) == named(error), code
         assert not named(error) & {"code", "problem", "remedy", "changed", "where", "what", "todo", "args"}, code
 
@@ -94,11 +94,11 @@ PLURAL = re.compile(rf"(?<!\}} of )\{{\w+\}} (?:{COUNTED})\b")
 
 
 def test_a_count_says_its_noun_in_the_right_number():
-    assert [code for code, error in CATALOGUE.items() if PLURAL.search(f"{error.problem}. {error.remedy}")] == []
+    assert [code for code, error in CATALOG.items() if PLURAL.search(f"{error.problem}. {error.remedy}")] == []
 
 
 def test_an_error_is_in_plain_english():
-    assert [code for code, error in CATALOGUE.items() if DIALECT.search(f"{error.problem}. {error.remedy}")] == []
+    assert [code for code, error in CATALOG.items() if DIALECT.search(f"{error.problem}. {error.remedy}")] == []
 
 
 def test_an_error_is_built_from_its_code_with_its_fields():

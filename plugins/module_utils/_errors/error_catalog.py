@@ -28,7 +28,7 @@ from . import (  # noqa: F401  # each module has the errors of one domain
 )
 from .base import NOTHING_CHANGED, RotationError
 
-CATALOGUE: dict[str, type[RotationError]] = {
+CATALOG: dict[str, type[RotationError]] = {
     value.code: value
     for domain in tuple(globals().values())
     if isinstance(domain, ModuleType)
@@ -39,4 +39,4 @@ CATALOGUE: dict[str, type[RotationError]] = {
 
 def build_error(code: str, *, changed: str = NOTHING_CHANGED, **fields: Any) -> RotationError:
     """The error of a code, filled with its fields."""
-    return CATALOGUE[code](changed=changed, **fields)
+    return CATALOG[code](changed=changed, **fields)
