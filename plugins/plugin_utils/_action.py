@@ -193,7 +193,7 @@ class RotationAction(HostCaller, abc.ABC):
 
     @staticmethod
     def retell(result: TaskResult, changed: str) -> None:
-        """If the host's side failed without changing anything, replace that in its error by what was ``changed``
+        """Replace the claim in a failed result that nothing was changed by ``changed``, which says what was changed
         before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
@@ -207,7 +207,8 @@ class RotationAction(HostCaller, abc.ABC):
         return HostLost(changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
-        """If no host is left, the playbook ends here: close the record now, as its last step would."""
+        """Close the record now if no host is left. The playbook then ends here, without its last step, which would do
+        that."""
         from ._failed_runs import unreachable_hosts  # it loads all that reads a rotation, and is rarely needed
 
         args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}

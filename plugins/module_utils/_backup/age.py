@@ -67,7 +67,8 @@ def encrypted(plain: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]
 
 
 def encrypted_bytes(plain: bytes, recipients: Sequence[str]) -> bytes:
-    """The same for what is small. Raises E_AGE."""
+    """Return a small plaintext in encrypted form. Only an identity of one of the ``recipients`` opens it. Raise
+    E_AGE."""
     done = subprocess.run(_encrypt(recipients), input=plain, capture_output=True, check=False, env=clean_environment())
     if done.returncode:
         raise _failed(done.returncode, io.BytesIO(done.stderr))
@@ -106,7 +107,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
 
 
 class _Opens(Exception):
-    """A beginning was read: no more of it is needed."""
+    """The identity opens the stream: its beginning was decrypted, and nothing more needs to be read."""
 
 
 def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
@@ -121,7 +122,8 @@ def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
 
 
 def try_out(recipients: Sequence[str], identity: str) -> None:
-    """A kilobyte there and back. Raises E_AGE, E_BACKUP_IDENTITY."""
+    """Encrypt and decrypt a kilobyte, to check that the identity fits the recipients. Raise E_AGE or
+    E_BACKUP_IDENTITY."""
     trial = secrets.token_bytes(TRIAL_BYTES)
     with tempfile.TemporaryFile() as sealed:
         sealed.write(encrypted_bytes(trial, recipients))

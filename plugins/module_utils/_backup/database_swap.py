@@ -69,7 +69,8 @@ class DatabaseSwap:
             self._comment(self.copy, VERIFIED + sha256)
 
     def verified(self, sha256: str) -> bool:
-        """Whether there is a copy that is marked as complete and proved, from this very dump."""
+        """Return whether the copy exists, is marked as complete and proved, and comes from the dump with this
+        SHA-256."""
         copy = self.facts().get(self.copy)
         return copy is not None and copy["comment"] == VERIFIED + sha256
 
@@ -110,7 +111,10 @@ class DatabaseSwap:
             raise RestoreSwap(database=self.name, sqlstate=sqlstate, copy=self.copy) from None
 
     def left_shut(self, label: str) -> bool:
-        """Whether a restore whose sessions had this ``label`` has ended, and left the database closed to sessions."""
+        """Return whether a restore has ended and left the database closed to sessions.
+
+        ``label`` is the one that the sessions of the restore had.
+        """
         facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
         query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
         shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]

@@ -16,7 +16,7 @@ WRITTEN = "Already written, unless a power failure undoes it"
 
 
 class Delivery(enum.Enum):
-    """How the application gets the keys of a place."""
+    """The ways in which the keys of a place reach the application."""
 
     FILE = enum.auto()  # it reads the file
     ENVIRONMENT = enum.auto()  # what starts it puts them into the environment of its process

@@ -387,7 +387,7 @@ def refuse_unwritable(path: str) -> None:
 
 
 def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
-    """Whether a new file in the folder has this group, or can be given it (chown(2))."""
+    """Return whether a new file in the folder has this group, or can be assigned to it (chown(2))."""
     given = folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
     return gid in (given, os.getegid(), *os.getgroups())
 

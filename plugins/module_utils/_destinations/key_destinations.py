@@ -125,7 +125,7 @@ def files(keys: KeyEntries) -> dict[str, str]:
 
 
 def config_files(keys: KeyEntries) -> dict[str, str]:
-    """Those of ``files`` that are no key files."""
+    """Return those members of ``files`` that are configuration files, not key files."""
     return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
 
 

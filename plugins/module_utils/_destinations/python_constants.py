@@ -121,7 +121,7 @@ def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> 
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those that run when the module is imported: in branches and blocks, too."""
+    """Yield the statements that run when the module is imported, including those in branches and blocks."""
     for node in body:
         yield node
         for name in ("body", "orelse", "finalbody"):

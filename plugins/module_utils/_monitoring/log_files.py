@@ -48,7 +48,7 @@ class LogPlace(TypedDict):
 
 @dataclass
 class LogPosition:
-    """How far one file was read. ``source`` is the log that it is, or was before its rotation."""
+    """The position up to which one file was read. ``source`` is the log that it is, or was before its rotation."""
 
     path: str
     source: str
@@ -86,7 +86,7 @@ class Files:
         self.empty: list[str] = []  # globs that have no file
 
     def places(self) -> Sequence[LogPlace]:
-        """For the memory."""
+        """Return the positions that the next check continues from."""
         return [cast(LogPlace, asdict(place)) for place in self._places]
 
     def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:

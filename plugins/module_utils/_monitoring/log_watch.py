@@ -26,7 +26,7 @@ ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
 
 
 class LogMemory(TypedDict, total=False):
-    """How far each log was read: one check leaves it for the next."""
+    """The position in each log after a check. The next check continues there."""
 
     units: dict[str, str]
     totals: dict[str, dict[str, int]]

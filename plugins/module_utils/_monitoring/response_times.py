@@ -196,5 +196,5 @@ def compare(
 
 
 def milliseconds(seconds: float) -> str:
-    """For a person."""
+    """Return a duration in seconds as milliseconds, for a person."""
     return f"{seconds * 1000:.3g} ms"

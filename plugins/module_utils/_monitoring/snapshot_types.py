@@ -20,10 +20,10 @@ class RetirableVersion(TypedDict):
 
 
 class RotationFacts(TypedDict, total=False):
-    """What the key store and the records say about versions and dates, and what to type.
+    """The facts about versions and dates from the key store and the records, and the commands to type.
 
-    ``asked`` is the time of that. ``opening`` is what decryption took before the last rotation, with the time and
-    source of the measurement.
+    ``asked`` is when the store was read. ``opening`` is how long decryption took before the last rotation, with the
+    time and source of the measurement.
     """
 
     commands: Mapping[str, str]
@@ -70,7 +70,7 @@ class LogSnapshot(TypedDict, total=False):
 
 
 class RetireAnswer(RetirableVersion):
-    """Whether a version may be destroyed, and if not, why."""
+    """The answer to whether a version may be destroyed, with the reasons if it may not."""
 
     safe: bool
     reasons: Sequence[str]

@@ -29,7 +29,12 @@ SECONDS = 10.0  # for what systemd knows of a unit
 
 @dataclass
 class JournalReading:
-    """How far it was read, what was found, and why it was not read, or not to its end."""
+    """The result of reading a journal: the matches in ``found``, and the ``cursor`` at which the next reading
+    continues.
+
+    ``refused`` is why it could not be read; it is empty otherwise. ``cut_off`` is whether the time was too short to
+    read everything.
+    """
 
     cursor: str = ""
     found: Counter[str] = field(default_factory=Counter)

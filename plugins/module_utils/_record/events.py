@@ -51,11 +51,12 @@ INTENT, DONE, FAILED = "intent", "done", "failed"
 
 @dataclass(frozen=True)
 class Event:
-    """What every event has. ``raw`` is the line as stored, ``asked`` are the arguments of the step.
+    """An event of a record, with the members that all events have.
 
-    ``error`` is the error of a failed step. ``took`` is its seconds in a process that it shared with others.
-    ``changed`` and ``syslog`` (whether there was one) are None if the event does not say. ``follows`` and
-    ``follows_refused`` are heads of other records. ``unsigned_before`` counts the lines before it without a signature.
+    ``raw`` is the line as stored, ``asked`` are the arguments of the step. ``error`` is the error of a failed step.
+    ``took`` is its seconds in a process that it shared with others. ``changed`` and ``syslog`` (whether there was one)
+    are None if the event does not say. ``follows`` and ``follows_refused`` are heads of other records.
+    ``unsigned_before`` counts the lines before it without a signature.
     """
 
     name: str = ""
@@ -125,10 +126,10 @@ class Event:
 
 
 class SinceBefore(NamedTuple):
-    """How the rows differ from before the first write.
+    """The differences between the rows now and before the first write.
 
-    All are the ``same``, or None if they were not compared. The rest are the changed values by column, and the new ones
-    by table.
+    ``same`` is whether there are none; None if the rows were not compared. ``changed`` lists by column the rows whose
+    value changed, ``new`` lists the new rows by table.
     """
 
     same: bool | None
@@ -265,9 +266,10 @@ class ReencryptionEvent(CountingEvent):
 
 @dataclass(frozen=True)
 class PreparationEvent(Event):
-    """What was prepared while the application served, or its proof: the ``rows`` of this run and its ``seconds``.
+    """A preparation while the application serves, or its proof.
 
-    ``excluded`` has the tables that were not prepared, each with the reason.
+    The result has the ``rows`` of this run and its ``seconds``. ``excluded`` has the tables that were not prepared,
+    each with the reason.
     """
 
     preparation: PreparationResult = field(default_factory=_empty)
@@ -375,14 +377,14 @@ class ChecklistEvent(Event):
 
 @dataclass(frozen=True)
 class SnapshotEvent(Event):
-    """What monitoring found on one host."""
+    """The result of monitoring on one host."""
 
     snapshot: MonitoringSnapshot = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
 class ReadingEvent(Event):
-    """What the application read."""
+    """The data as the application itself reads it."""
 
     reading: RecordedReading = field(default_factory=_empty)
 

@@ -201,9 +201,10 @@ def _began(record: StoredRecord) -> str:
 
 
 class _Evidence(NamedTuple):
-    """What every record is compared with: the heads that others keep, the last head of all, and the trusted signers.
+    """The evidence that every record is compared with.
 
-    It also has the time at which the oldest signed record began.
+    ``kept`` are the heads that are kept elsewhere, ``last`` is the last head of all, and ``trusted`` are the trusted
+    signers. ``first`` is the time at which the oldest signed record began.
     """
 
     kept: Sequence[AnchoredHead]

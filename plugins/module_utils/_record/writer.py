@@ -216,7 +216,8 @@ def _origin() -> LineContent:
 
 @contextlib.contextmanager
 def _syslog() -> Iterator[socket.socket | None]:
-    """For one line to whoever collects the logs; None if there is no syslog, which the line of the record says."""
+    """Yield a socket of the syslog for one line. Yield None if there is no syslog; the line of the record then says
+    so."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.settimeout(1)
         try:

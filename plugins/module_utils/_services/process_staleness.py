@@ -29,11 +29,12 @@ CLOCKS = (
 
 @dataclass(frozen=True, repr=False)
 class _Environment:
-    """What a process was started with: the keys ``exported`` to it, and whether others may be ``hidden``.
+    """The environment that a process was started with: the keys ``exported`` to it, and whether others may be
+    ``hidden``.
 
-    ``replaced`` is the file that it sees in its version before the replacement. ``missing`` are keys that whatever
-    starts the process should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names the
-    credentials that it does not have.
+    ``replaced`` is a file that the process still sees in its version before the replacement. ``missing`` are keys that
+    whatever starts the process should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names
+    the credentials that it does not have.
     """
 
     exported: Mapping[str, str]
@@ -45,7 +46,7 @@ class _Environment:
 
     @property
     def keys(self) -> Mapping[str, str]:
-        """Those that were given to it."""
+        """Return all keys that the process received: those in its credentials and the exported ones."""
         return {**self.credentials, **self.exported}
 
 

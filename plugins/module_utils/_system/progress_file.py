@@ -19,7 +19,8 @@ EVERY_SECONDS = 1.0
 
 @final
 class StepNumbers(TypedDict):
-    """What the step is doing, how many bytes or rows are done, and about how many there are at ``most``."""
+    """The progress of a step: its activity, how many bytes or rows are ``done``, and about how many there are at
+    ``most``."""
 
     doing: str
     done: int | None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CheckResult(TypedDict, total=False):
-    """What any result may have: ``msg`` and ``error`` if it failed."""
+    """The members that every result may have: ``msg`` and ``error`` if it failed."""
 
     msg: str
     error: ErrorParts
@@ -63,7 +63,7 @@ class PlanResult(CheckResult, total=False):
 
 
 class CheckedDump(TypedDict, total=False):
-    """What pgBackRest backs up, if it makes the backup."""
+    """A backup that would be made. Only one that pgBackRest makes has the ``system_identifier`` of its cluster."""
 
     system_identifier: str
 
@@ -121,8 +121,10 @@ class FactsResult(CheckResult, total=False):
 
 
 class ChecklistResults(TypedDict, total=False):
-    """By the checklist's names. ``stops`` is what would be stopped, ``services`` what an earlier run left stopped. The
-    first host also has those of the backup."""
+    """The results of one host, by their names in the checklist. The first host also has those of the backup.
+
+    ``stops`` has the services that a rotation would stop, ``services`` those that an earlier run left stopped.
+    """
 
     keys: KeysResult
     env_file: FileResult

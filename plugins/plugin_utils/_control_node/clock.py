@@ -27,14 +27,14 @@ def skew(sent: float, began: float, ended: float, received: float) -> float:
 
 
 class ClockState(TypedDict, total=False):
-    """Whether the clock is synchronized, then by how much it is off too."""
+    """The state of the clock: whether it is synchronized, and its offset in milliseconds if it is."""
 
     synced: bool
     offset_ms: float
 
 
 def read_clock() -> ClockState | None:
-    """None if the system does not tell."""
+    """Return the state of this machine's clock, or None if the system does not report it."""
     buffer = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:
         state = ctypes.CDLL(None).adjtimex(buffer)

@@ -88,7 +88,7 @@ class DataState:
 
     @property
     def odd(self) -> bool:
-        """Whether the last census counted values that no version opens properly."""
+        """Return whether the last census counted values that no version opens properly."""
         return bool(self.values and self.values.odd)
 
     @property

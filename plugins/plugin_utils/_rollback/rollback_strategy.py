@@ -34,7 +34,7 @@ class RollbackStrategy(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """What was found before anything is done.
+    """The situation before a rollback, from which its strategy follows.
 
     ``values`` are the counts of the census by class, and ``files`` is the stage of the .env file by host. ``lost`` are
     the tables, by alias of the database, that the newest backup has and the database lacks.

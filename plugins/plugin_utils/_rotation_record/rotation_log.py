@@ -21,7 +21,10 @@ from .._task_types import Variables
 
 @dataclass(frozen=True)
 class Controller:
-    """What the services need from Ansible. ``pid`` is the process of ansible-playbook, which identifies the run."""
+    """The parts of Ansible that the records and notifications need.
+
+    ``pid`` is the process of ansible-playbook, which identifies the run.
+    """
 
     variables: Variables = field(repr=False)
     loader: DataLoader = field(repr=False)
