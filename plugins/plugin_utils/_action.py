@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's side that all modules of this collection share."""
+"""The common base of the action plugins of this collection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ SHARED = {**KEYS, **ROTATION}  # what most tasks have
 
 
 class RotationAction(HostCaller, abc.ABC):
-    """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
+    """The base of an action plugin, which works on the control node for a module.
+
+    It refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record.
+    """
 
     _VALID_ARGS: frozenset[str] = frozenset()
     spec: ClassVar[Spec] = {}  # of the task's arguments; empty if only the host's side validates them

@@ -75,7 +75,7 @@ class Part:
         self.action.failed(NotRun(because=because))
 
     def abandon(self, exc: RotationError) -> None:
-        """It ended with this error."""
+        """End this action with an error."""
         self.action.failed(exc)
         self.result = {"failed": True, **exc.as_result()}
 

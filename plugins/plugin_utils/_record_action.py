@@ -15,7 +15,10 @@ from ._task_types import TaskArguments, TaskResult
 
 
 class RecordAction(RotationAction):
-    """Its own call is not recorded, unless it says so: most of these write the record themselves."""
+    """The base of actions that work with records.
+
+    Most of them write the record themselves. So the call of such an action is recorded only if the action asks for it.
+    """
 
     recorded = False
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encrypt and decrypt streams with age (https://age-encryption.org/v1).
 
-Recipients are public. An identity opens what was encrypted to its recipient. It reaches age by a pipe alone: no file,
-argument or environment of the host has it.
+Recipients are public. An identity decrypts what was encrypted to its recipient. Age reads the identity from a pipe
+only: it is never in a file, an argument or an environment of the host.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def recipients_of(identity: str) -> list[str]:
 
 @contextlib.contextmanager
 def encrypted(plain: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
-    """``plain`` encrypted to all the recipients; any one of their identities opens it. Raises E_AGE."""
+    """Yield ``plain`` encrypted to all the recipients; any one of their identities decrypts it. Raise E_AGE."""
     with pipelines.output_of(Program(_encrypt(recipients), clean_environment(), plain), _failed) as sealed:
         yield sealed
 
@@ -85,9 +85,9 @@ def _failed(code: int, complaints: IO[bytes]) -> RotationError:
 
 @contextlib.contextmanager
 def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
-    """The plaintext of ``sealed``. What was read is authentic only once the block ended without an error.
+    """Yield the plaintext of ``sealed``. What was read is authentic only once the block ended without an error.
 
-    Raises E_BACKUP_IDENTITY.
+    Raise E_BACKUP_IDENTITY.
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database from a backup: created next to the one in use, and swapped with it in one step.
+"""Create a database from a backup next to the one in use, and swap the two in one step.
 
-It is never restored in place (docs/design/backup.md: every row doubled, all constraints gone). The server shows how far
-an earlier run got: whether there is a copy, a mark that it is verified, and a database set aside.
+A restore in place would double every row and lose all constraints (docs/design/backup.md). The server shows how far an
+earlier run got: whether there is a copy, a mark that it is verified, and a database set aside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The interface of all places where an application keeps its keys, and their switch as one."""
+"""The interface of all places in which an application keeps its keys, and the common switch of all of them."""
 
 from __future__ import annotations
 

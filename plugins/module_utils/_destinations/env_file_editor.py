@@ -248,7 +248,11 @@ def _read_any(path: str) -> str:
 
 
 def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:
-    """``text`` with each name set to its value in the quoting its line has, or in one that reads back right."""
+    """Return ``text`` with each name set to its value, in the line's own quoting or in one that the reader returns
+    unchanged.
+
+    Raise E_ENV_SYNTAX if there is no such quoting, and E_ENV_READER if the new text is read differently.
+    """
     found = assignments(text, list(values), path, dialect)
     for name, line in sorted(found.items(), key=lambda item: -item[1].start):
         text = text[: line.start] + _quoted(DIALECTS[dialect], values[name], line, path) + text[line.end :]

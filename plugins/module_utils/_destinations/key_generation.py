@@ -3,8 +3,8 @@
 """Generate values for a key set, and check values from elsewhere.
 
 Values use only characters that every .env reader returns unchanged (docs/design/env-files.md): ``[A-Za-z0-9_-]`` and
-Fernet's ``=``. Django's own alphabet has others, too. Such a value is drawn until the file's reader returns it
-unchanged.
+Fernet's ``=``. Django's own alphabet also has other characters. A value from it is drawn again until the file's reader
+returns it unchanged.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
 
 
 class GeneratedKey(TypedDict, total=False):
-    """A key and the source of its randomness; of one that was not supplied, its type and size too."""
+    """A key and the source of its randomness. A key that was not supplied also has its type and size."""
 
     name: str
     rng: str

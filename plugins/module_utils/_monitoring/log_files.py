@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Continue to read log files, each line once, even if a file was renamed, copied and truncated, or compressed.
+"""Read the new lines of log files, each line once, even if a file was renamed, copied and truncated, or compressed.
 
 A file is recognized by its device, inode and a digest of its first bytes. A copy is recognized by the digest alone.
 Names are not used for that, since each log rotation names files in its own way. The name only says which log a new file
@@ -36,7 +36,7 @@ MARK = re.compile(r"(?:[._-]\d[\dTZ._:+-]*|\.old)")
 
 
 class LogPlace(TypedDict):
-    """A ``LogPosition`` in the memory from look to look."""
+    """A ``LogPosition`` as it is stored between checks."""
 
     path: str
     source: str

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the lines that report failed decryption, from any source and of any length. Their text stays here."""
+"""Find the lines that report failed decryption, from any source and of any length. Their text is never returned."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Patterns:
 
 
 class Lines:
-    """Counts lines that come piece by piece: ``found`` by pattern. What ends with a newline ends a line."""
+    """A counter of matching lines that arrive in pieces: ``found`` counts by pattern. A newline ends a line."""
 
     def __init__(self, patterns: Patterns) -> None:
         self._patterns = patterns

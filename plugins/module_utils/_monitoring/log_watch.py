@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Count the lines that report failed decryption in log files and in the journal, each line once over all looks.
+"""Count the lines that report failed decryption in log files and in the journal, each line once over all checks.
 
-What comes out are counts, never a line's text. How far a log was read is remembered from look to look.
+Only counts are returned, never a line's text. The position in each log is stored between checks.
 """
 
 from __future__ import annotations

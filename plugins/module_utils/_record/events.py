@@ -284,15 +284,21 @@ class LoginsEvent(Event):
 
 @dataclass(frozen=True)
 class FallbacksEvent(Event):
-    """SECRET_KEY_FALLBACKS was changed. ``removed`` are the keys of the store that were taken out of it, each as the
-    ``key_id`` of its version and its ``name``."""
+    """A change of SECRET_KEY_FALLBACKS.
+
+    ``removed`` are the keys of the store that were taken out of it, each as the ``key_id`` of its version and its
+    ``name``.
+    """
 
     removed: Sequence[Mapping[str, str]] = ()
 
 
 class LeftValue(TypedDict, total=False):
-    """A ``value`` that a repair did not take from the backup, and why: whether a person ``named`` it, and whether it is
-    taken ``by_name``. The last two are missing in records of earlier versions."""
+    """A ``value`` that a repair did not take from the backup, with the ``reason``.
+
+    ``named`` is whether a person named it, ``by_name`` whether it can be taken by its name. Both are missing in records
+    of earlier versions.
+    """
 
     value: str
     reason: str
@@ -302,8 +308,10 @@ class LeftValue(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RepairEvent(Event):
-    """Values that were taken from a backup, how many by column, and each that was left. What was overwritten is
-    ``kept`` in this file."""
+    """The values that a repair took from a backup, counted by column, and each value that it left.
+
+    ``kept`` is the file with the overwritten values.
+    """
 
     repaired: Mapping[str, int] = field(default_factory=dict)
     left: Sequence[LeftValue] = ()
@@ -312,7 +320,7 @@ class RepairEvent(Event):
 
 @dataclass(frozen=True)
 class RestoreEvent(Event):
-    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``.
+    """A database that was ``restored`` from a backup, or the former databases that were ``dropped``.
 
     ``lost`` counts by table the rows that the backup does not have.
     """
@@ -336,7 +344,7 @@ class RestoreEvent(Event):
 
 @dataclass(frozen=True)
 class EnvFileEvent(Event):
-    """A write of the place of the keys on one host, which is ``path``."""
+    """A change of the keys in their place on one host. ``path`` is that place."""
 
     path: str = ""
     key_id: str = ""
@@ -357,15 +365,17 @@ class HealthEvent(Event):
 
 @dataclass(frozen=True)
 class BackupEvent(Event):
-    """``dumps`` describes one backup for each database."""
+    """The backups of all databases. ``dumps`` describes one for each database."""
 
     dumps: Sequence[DumpSummary] = ()
 
 
 @dataclass(frozen=True)
 class ChecklistEvent(Event):
-    """The answers of the checklist. ``plan_hash`` is the approved plan, ``plan_content`` the plan without its
-    findings."""
+    """The results of the checklist.
+
+    ``plan_hash`` is the approved plan, ``plan_content`` the plan without its findings.
+    """
 
     checks: Sequence[Any] = ()
     environment: str = ""

@@ -60,11 +60,11 @@ NOT_CHECKED = {
 
 @dataclass
 class VerifiedRecord:
-    """The result for one record. ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its
-    key.
+    """The result of verifying one record.
 
-    ``notes`` are not problems: what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the
-    control node that has it, if that is another one.
+    ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its key. ``notes`` are not problems:
+    what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the control node that has the
+    record, if that is another one.
     """
 
     rotation_id: str
@@ -285,7 +285,10 @@ def _same(one: Head, other: Head) -> bool:
 
 
 def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
-    """``known`` is whether a head was kept of it: then it was signed too."""
+    """Yield what is wrong with the signature of a record.
+
+    ``known`` is whether a head of the record was kept, which happens only when it is signed.
+    """
     if not record.armoured:
         if known and record.rotation_id != REFUSED:
             yield Problem("signature", "its signature is missing")

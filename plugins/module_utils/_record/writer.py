@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a rotation on the control node: one line of JSON per event, made durable before the act it is about.
+"""The record of a rotation on the control node: one line of JSON per event, made durable before the step takes effect.
 
 It holds names, counts, paths and key IDs; never a key, a plaintext or a value of a row. Its lines are a chain
 (``chain``), and each line's hash goes to syslog too. At the beginning and the end of a run, the whole is signed for

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which keys a process uses: exported variables and its start time override the .env file.
+"""Find out which keys a process uses: exported variables override the .env file, and only a later start reads it again.
 
 django-environ, python-dotenv and python-decouple do not change variables that are already set
 (docs/design/env-files.md).
@@ -29,12 +29,12 @@ CLOCKS = (
 
 @dataclass(frozen=True, repr=False)
 class _Environment:
-    """The environment that a process was started with: the keys ``exported`` to it, and whether others may be
-    ``hidden``.
+    """The environment that a process was started with.
 
-    ``replaced`` is a file that the process still sees in its version before the replacement. ``missing`` are keys that
-    whatever starts the process should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names
-    the credentials that it does not have.
+    ``exported`` are the keys in it, and ``hidden`` is whether it may have others. ``replaced`` is a file that the
+    process still sees in its version before the replacement. ``missing`` are keys that whatever starts the process
+    should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names the credentials that it
+    does not have.
     """
 
     exported: Mapping[str, str]

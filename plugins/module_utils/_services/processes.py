@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The processes of this machine as proc(5) shows them: of which unit, since when, and with which exported variables."""
+"""The processes of this machine as proc(5) shows them, with their units, start times and exported variables."""
 
 from __future__ import annotations
 

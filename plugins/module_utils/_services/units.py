@@ -31,8 +31,10 @@ SAYS_READY = {"notify", "notify-reload", "forking", "dbus"}
 
 
 class Service:
-    """A service that commands of an operator start and stop. Without ``status`` it counts as running until it is
-    stopped."""
+    """A service that commands of an operator start and stop.
+
+    Without ``status``, it counts as running until it is stopped.
+    """
 
     def __init__(self, name: str, start: Sequence[str], stop: Sequence[str], status: Sequence[str] = ()) -> None:
         self.name = name

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of a key set: its versions, and the stage of each. Every store keeps it, each in its own form.
 
-Stages are AWS Secrets Manager's words. States are those of NIST SP 800-57 part 1, section 7: pre-activation, active,
-deactivated, destroyed, destroyed compromised. The last is revision 4's word for what revision 5 records as an
-attribute.
+The stages are named as in AWS Secrets Manager. The states are those of NIST SP 800-57 part 1, section 7:
+pre-activation, active, deactivated, destroyed, destroyed compromised. The last is revision 4's word for what revision 5
+records as an attribute.
 """
 
 from __future__ import annotations
@@ -127,10 +127,10 @@ class HistoryDocument(_WholeDocument, total=False):
 
 
 class HostKeySets(TypedDict):
-    """The key sets for a host: the values and the key ID of each version by its stage, and the stage of all values
-    before.
+    """The key sets for a host: the values and the key ID of each version by its stage.
 
-    A version without a stage is ``older-`` with its key ID.
+    ``base`` is the stage that all values are under before a rotation. A version without a stage is ``older-`` with its
+    key ID.
     """
 
     key_sets: dict[str, dict[str, str]]

@@ -105,7 +105,7 @@ def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database)
 
 
 class _Kept:
-    """Values that are overwritten, as they were, one line of JSON each; durable before the write."""
+    """The file of overwritten values as they were, one line of JSON each. It is durable before the write."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -64,7 +64,10 @@ def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_
 
 
 def why_unread(params: TaskParams) -> str:
-    """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
+    """Return why no former key can be kept for the application; empty if the application reads the variable.
+
+    Its code shows whether it does.
+    """
     from .._destinations import env_file_editor
     from .._engine.application import django_project, key_uses
 

@@ -73,13 +73,13 @@ class BackupResult(ChangeResult, total=False):
 
 
 class CheckedDatabase(DatabaseFacts):
-    """``skew`` is how many seconds its clock is off that of the control node."""
+    """The facts of a database. ``skew`` is how many seconds its clock is off that of the control node."""
 
     skew: float
 
 
 class HostSpeed(SchemeSpeed):
-    """``read`` is how many seconds the application takes to read one row, by table."""
+    """The speed of a host. ``read`` is how many seconds the application takes to read one row, by table."""
 
     read: Mapping[str, float]
 
@@ -94,8 +94,10 @@ class LastingCacheFact(TypedDict):
 
 class HostFacts(TypedDict):
     """The facts of checklist_facts. ``skew`` is how many seconds the host's clock is off that of the control node.
-    ``unfenced`` says why other sessions can write, ``unprepared`` by table why it cannot be prepared (None: nothing is
-    to be)."""
+
+    ``unfenced`` says why other sessions can write. ``unprepared`` says by table why it cannot be prepared; it is None
+    if nothing is to be prepared.
+    """
 
     databases: Sequence[CheckedDatabase]
     sessions: Sequence[HeldSession]

@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This machine's clock: what the kernel says of it, for the record (PCI DSS 10.6, adjtimex(2)), and how far others are
-off it."""
+"""Read the state of this machine's clock for the record, and compare other clocks with it.
+
+See PCI DSS 10.6 and adjtimex(2).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sentences that people read besides the outcome of a run: on the screen, on the pages and in messages."""
+"""The sentences that people read in addition to the outcome of a run: on the screen, on the pages and in messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which later rotation of the same keys supersedes another, whose page then has nothing left to do."""
+"""Find the later rotation that supersedes another one of the same keys.
+
+The page of the older rotation then has nothing left to do.
+"""
 
 from __future__ import annotations
 

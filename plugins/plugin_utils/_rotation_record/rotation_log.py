@@ -46,7 +46,7 @@ class Controller:
 
 @dataclass(frozen=True)
 class RotationLog:
-    """``folder`` has the records. The store is opened at the first use, which may fail."""
+    """The records in ``folder``, with their store and lease. The store is opened at the first use, which may fail."""
 
     folder: str
     open_store: Callable[[], Store] = field(repr=False)
