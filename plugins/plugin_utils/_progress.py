@@ -93,9 +93,9 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
 
 
 def _columns() -> int:
-    """The width of the terminal that ansible-playbook, our parent, writes to; 0 for none before which a person sits.
+    """Return the width of the terminal that ansible-playbook, our parent, writes to. It is 0 if no person watches one.
 
-    This process has none itself.
+    This process has no terminal itself.
     """
     if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
         return 0

@@ -34,4 +34,4 @@ class RecordAction(RotationAction):
         return RotationLog(self._records(options), functools.partial(self.store, options), controller)
 
     def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
-        """A dry run ends with what the tasks before it would have done."""
+        """Say nothing more in a dry run: the tasks before this one have said what they would have done."""

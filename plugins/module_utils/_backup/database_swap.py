@@ -143,7 +143,7 @@ class DatabaseSwap:
         self._execute("COMMENT ON DATABASE {name} IS {comment}", name, comment=sql.Literal(comment))
 
     def _execute(self, statement: str, name: str, **parts: sql.Composable) -> None:
-        """A statement about the database ``name``."""
+        """Execute a statement about the database ``name``."""
         self._admin.execute(sql.SQL(statement).format(name=sql.Identifier(name), **parts), table=name)
 
     def _end_sessions(self, name: str, spare: int | None) -> None:

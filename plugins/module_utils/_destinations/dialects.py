@@ -168,7 +168,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def _statement(dialect: Dialect, text: str, place: int) -> re.Match[str]:
-    """The statement that begins there. One may be empty, so there always is one."""
+    """Return the statement that begins there. It may be empty, so there always is one."""
     return cast("re.Match[str]", dialect.statement.match(text, place))
 
 
@@ -188,7 +188,7 @@ def first_command(dialect: Dialect, text: str) -> int | None:
 
 
 def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[EnvLine]:
-    """Every statement of ``text`` that sets one of ``names``, and every one that looks so and does not."""
+    """Yield every statement of ``text`` that sets one of ``names``, and every one that only looks as if it did."""
     place = len(BOM) if text.startswith(BOM) else 0
     number, hidden = 1, False
     while place < len(text):

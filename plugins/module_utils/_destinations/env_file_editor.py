@@ -137,7 +137,7 @@ def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
 
 
 def _decoded(raw: bytes, path: str) -> str:
-    """The bytes as text. An error names line and column, never the byte: it may be one of a key."""
+    """Return the bytes as text. An error names line and column, never the byte: it may be part of a key."""
     if raw.count(b"\n") > MAX_LINES:
         raise EnvUnsafe(path=path, found=f"longer than {MAX_LINES} lines")
     found, place = "a byte that is not UTF-8", raw.find(b"\0")
@@ -428,7 +428,10 @@ def _flags(place: str) -> int:
 
 
 def _refuse_mount(path: str) -> None:
-    """A file that is itself a mount point cannot be replaced, and the one below it would stay as it is."""
+    """Raise E_ENV_BINDMOUNT if the file itself is a mount point.
+
+    It cannot be replaced, and the file below it would stay unchanged.
+    """
     place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     with contextlib.suppress(FileNotFoundError), open("/proc/self/mountinfo", "rb") as handle:
         for mount in handle:

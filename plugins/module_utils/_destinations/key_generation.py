@@ -145,7 +145,10 @@ def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
 
 
 def _generate_value(key: KeyEntry, dialect: str) -> str:
-    """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
+    """Return a new value of the key's type.
+
+    One in fifty values from Django's alphabet begins with $, which django-environ takes for the name of a variable.
+    """
     kind = _type(key)
     while True:
         value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))

@@ -25,6 +25,6 @@ class ResultOutput:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """While it is entered, print() writes the result; afterwards nothing can be added to it."""
+        """Let print() write the result while the block runs. Nothing can be added to the result afterwards."""
         with contextlib.redirect_stdout(self._private), self._private:
             yield

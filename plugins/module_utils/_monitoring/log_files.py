@@ -133,7 +133,7 @@ class Files:
                 self.unreadable[asked] = exc.strerror or "it cannot be found"
 
     def _refused(self, path: str, log: str, reason: Exception) -> None:
-        """One that cannot be read is reported, but for one that rotations have left long ago."""
+        """Report a file that cannot be read, unless log rotations have finished with it before the last check."""
         with contextlib.suppress(FileNotFoundError):
             if path == log or os.stat(path).st_mtime > self._looked:
                 self.unreadable[path] = getattr(reason, "strerror", None) or "it is damaged"
@@ -188,7 +188,7 @@ def open_log(path: str) -> BinaryIO:
 
 
 def _folders(asked: str) -> list[str]:
-    """The folder from which on a glob looks, and those in which its files would be."""
+    """Return the folder from which a glob searches, and those in which its files would be."""
     fixed = os.path.dirname(asked) or os.curdir
     folder = asked if os.path.basename(asked) == "**" else fixed
     while glob.has_magic(fixed):

@@ -26,7 +26,7 @@ class Patterns:
         return {pattern: found[pattern] for pattern in self._compiled}
 
     def first(self, text: bytes) -> str | None:
-        """The first pattern that the text has."""
+        """Return the first pattern that matches the text, or None."""
         return next((pattern for pattern, compiled in self._compiled.items() if compiled.search(text)), None)
 
 
@@ -39,7 +39,7 @@ class Lines:
         self.found: Counter[str] = Counter()
 
     def add(self, piece: bytes) -> None:
-        """One more piece, no longer than a line: as ``readline`` gives it."""
+        """Search one more piece. It is at most one line, as ``readline`` returns it."""
         if not self._told:
             pattern = self._patterns.first(self._tail + piece)
             self._told = pattern is not None
@@ -48,7 +48,8 @@ class Lines:
         self._told, self._tail = self._told and not ends, b"" if ends else piece[-OVERLAP:]
 
     def take(self, stream: BinaryIO, size: int) -> None:
-        """The next ``size`` bytes of the stream, which are whole lines but for the newline of the last."""
+        """Search the next ``size`` bytes of the stream. They are whole lines, except for the newline of the last
+        one."""
         while size > 0 and (piece := stream.readline(min(size, PIECE))):
             size -= len(piece)
             self.add(piece)

@@ -77,7 +77,7 @@ class Watched:
         return new
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """Counts by source and pattern over all looks: they only grow, as Prometheus wants of a counter."""
+        """Return counts by source and pattern over all checks. They only grow, as Prometheus requires of a counter."""
         return {source: dict(counts) for source, counts in self._totals.items()}
 
     def _count(self, new: dict[str, dict[str, int]], source: str, found: Counter[str]) -> None:

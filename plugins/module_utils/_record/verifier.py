@@ -388,7 +388,10 @@ def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, s
 
 
 def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> Iterator[Problem]:
-    """Runs that have signed the record since pages have sums say so in their first line."""
+    """Yield what is wrong with the pages of a record.
+
+    A run that keeps checksums of the pages says so in its first line.
+    """
     promised = any(event.pages == page_checksums.SUMS for event in _runs(record.lines[: record.signed]))
     ends = (number for number, line in enumerate(record.lines, 1) if _ends(line.event))
     lines, ended = record.record.raw().splitlines(keepends=True), max(ends, default=0)

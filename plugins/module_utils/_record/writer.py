@@ -230,6 +230,6 @@ def _syslog() -> Iterator[socket.socket | None]:
 
 
 def _tell(log: socket.socket, words: str) -> None:
-    """Ids, numbers and hashes alone."""
+    """Send a line to the syslog. It has only IDs, numbers and hashes."""
     with contextlib.suppress(OSError):
         log.send(f"<{PRIORITY}>key_rotation: record {words}".encode())

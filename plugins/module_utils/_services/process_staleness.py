@@ -214,7 +214,7 @@ def _kept_from_us(process: Process) -> RotationError:
 
 
 def _value(content: str) -> str:
-    """The key in a credential; one that is no key is like no other."""
+    """Return the key in a credential. Content that is not a key is returned unchanged, and so equals no key."""
     try:
         return key_files.parse(content, "")
     except RotationError:

@@ -62,7 +62,7 @@ class Version:
 
     @property
     def is_compromised(self) -> bool:
-        """While it is still in the store."""
+        """Return whether it is compromised and not yet destroyed."""
         return self.state == EXPOSED
 
     def enter(self, state: str) -> None:
@@ -342,7 +342,7 @@ class History:
         self.stage(self.base).enter(EXPOSED)
 
     def roll_back(self) -> None:
-        """The version before the last rotation is current again; that rotation's version is kept, without a stage."""
+        """Make the version before the last rotation current again. That rotation's version is kept without a stage."""
         if "pending" in self.stages:
             left = self.version(self.stages.pop("pending"))
         else:
@@ -354,7 +354,7 @@ class History:
         self.stage("current").enter("active")
 
     def close(self, rotation_id: str) -> None:
-        """The rotation is proved: nothing resumes it anymore."""
+        """Mark a rotation as completed, after its proof. Nothing resumes it anymore."""
         for version in self.versions:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED

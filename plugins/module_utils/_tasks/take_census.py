@@ -290,7 +290,7 @@ def _counted(params: TaskParams, application: Application, baseline: list[Census
 
 
 def _leave_out_proved(params: TaskParams, application: Application) -> None:
-    """After the start, only those columns are counted of which not every value was opened before it."""
+    """Leave out the columns of which every value was opened before the start."""
     columns = _columns(params)
     for survey in application.surveys:
         survey.found = [target for target in survey.found if target.name in columns]

@@ -117,7 +117,10 @@ def _problems_of(name: str, option: OptionSpec, host: HostSettings) -> Iterator[
 
 
 def _is_empty(name: str, option: OptionSpec, value: Any) -> bool:
-    """An empty string is a value of its own if the default is another, and so is an empty list or dictionary."""
+    """Return whether a value counts as not set.
+
+    An empty string, list or dictionary counts as set if the default is not empty.
+    """
     if value is None or (value == "" and option["type"] != "str"):
         return True
     return value in NOTHING and (name in REQUIRED or option.get("default") in NOTHING)

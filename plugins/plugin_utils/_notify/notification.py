@@ -207,7 +207,7 @@ def _names() -> set[str]:
 
 
 def _environment() -> jinja2.Environment:
-    """A member that is not there is a mistake, and not nothing."""
+    """Return the environment for templates. In it, a member that does not exist is an error, not an empty text."""
     return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
