@@ -81,8 +81,10 @@ class Part:
 
     @property
     def forks_first(self) -> bool:
-        """Return whether it forks processes of the application before Django starts: for a scheme that is functions of
-        the application, or for the application's own command."""
+        """Return whether it forks processes of the application before Django starts.
+
+        A scheme that uses functions of the application needs them, and so does the application's own command.
+        """
         if self._args.get("method") == "command":
             return True
         schemes = self._args.get("schemes")

@@ -128,8 +128,8 @@ class Event:
 class SinceBefore(NamedTuple):
     """The differences between the rows now and before the first write.
 
-    ``same`` is whether there are none; None if the rows were not compared. ``changed`` lists by column the rows whose
-    value changed, ``new`` lists the new rows by table.
+    ``same`` is whether all rows are unchanged; it is None if they were not compared. ``changed`` lists by column the
+    rows whose value changed, ``new`` lists the new rows by table.
     """
 
     same: bool | None

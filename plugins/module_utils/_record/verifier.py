@@ -89,7 +89,10 @@ class VerifiedRecord:
 
 @dataclass(frozen=True)
 class AnchoredHead:
-    """A head that was kept outside of its own line, and the place: the line of a record, or 0 if it is not in one."""
+    """A head that was kept outside of its own line. ``where`` is the place, in words for a person.
+
+    ``line`` is the line of a record that keeps it, or 0 if it is not in a record.
+    """
 
     head: Head
     where: str
@@ -333,8 +336,8 @@ def _drops(event: Event) -> bool:
 def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
     """Yield a problem if someone else created the record. A run that began and ended here has signed its record.
 
-    Two kinds of refused runs have not: those of a rotation that began on another control node, and those before the
-    ``first`` signed one, since the store has no key yet.
+    Two kinds of refused runs have no signature. Some belong to a rotation that began on another control node. Others
+    came before the ``first`` signed one, when the store had no key yet.
     """
     runs = _runs(record.lines)
     began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)

@@ -24,8 +24,8 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     """Put a key first in the list, or remove keys and put former ones back.
 
     ``removed`` in the result are the positions of the removed keys in the list. A fresh start of the application must
-    have an added key. If it does not, or does not start, the line gets its former value: a line that its settings
-    cannot read would keep it from starting under any keys.
+    have an added key. Otherwise the line gets its former value. A line that its settings cannot read would keep the
+    application from starting under any keys.
     """
     params = task.params
     result: ModuleResult = {"changed": False, "path": params["env_file"]}

@@ -96,8 +96,11 @@ def next_due(rotation: RotationState, others: Rotations) -> Due:
 
 
 def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationState]:
-    """The rotations whose pages this one changes: earlier ones of the same keys, and those that restored its backup,
-    since the drop of what they kept aside is in its record."""
+    """Yield the rotations whose pages this one changes.
+
+    They are earlier ones of the same keys, and those that restored its backup. The drop of the databases that they kept
+    aside is in its record.
+    """
     for one in others:
         earlier = _after(rotation, one) and _same_keys(one, rotation)
         if earlier or rotation.rotation_id in one.restores.backups:
