@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_health on the control node: record it."""
+"""application_health on the control node: record the step."""
 
 from __future__ import annotations
 

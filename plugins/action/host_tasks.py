@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""host_tasks on the control node: each module's own action prepares and evaluates it; the host is called once."""
+"""host_tasks on the control node: run several modules on a host in one call. Their own actions prepare and evaluate
+them."""
 
 from __future__ import annotations
 

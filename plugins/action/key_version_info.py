@@ -19,7 +19,7 @@ class ActionModule(KeyAction):
     spec = KEY_VERSION_INFO
 
     def is_recorded(self, args: TaskArguments) -> bool:
-        """Only the check of a host belongs to a rotation."""
+        """Return whether the step is recorded. Only the check of a host belongs to a rotation."""
         return bool(args.get("env_file")) and super().is_recorded(args)
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:

@@ -42,8 +42,11 @@ class ActionModule(RotationAction):
         return result
 
     def _ask_host(self, asked: TaskArguments) -> TaskResult:
-        """Return the host's result. An active run postpones the checks, but only this machine can tell whether its own
-        run died: then the host is asked again."""
+        """Return the host's result.
+
+        An active run postpones the checks. Only this machine knows whether its own run died; if it did, the host is
+        asked again.
+        """
         result = self.watched(self.module, asked)
         held = result.get("snapshot", {}).get("at_work")
         return self.watched(self.module, {**asked, "over": held}) if held and not alive(held) else result

@@ -31,8 +31,10 @@ class ActionModule(RotationAction):
         return {**super().asked(args), "backup_of": args["rotation_id"]}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        """A drop is a run of its own: it checks its record as every run does, and keeps the head that it replaces in
-        the store, which may be of a later rotation."""
+        """Check the record before a drop, which is a run of its own, as every run does.
+
+        Return the head that the drop replaces in the store. It may be of a later rotation.
+        """
         if args.get("state") == "dropped" and record.events():
             store = self.store(args)
             return {**refuse_changed(record, store), **follows(store)} if goes_on_here(record, store) else {}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""process_keys_info on the control node: the key ID that processes must have, and one error for all stale ones."""
+"""process_keys_info on the control node: send the expected key ID, and return one error for all stale processes."""
 
 from __future__ import annotations
 

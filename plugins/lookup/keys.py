@@ -75,7 +75,7 @@ from ..plugin_utils._task_types import TaskArguments, Variables
 
 
 def flattened(terms: list[Any]) -> list[Any]:
-    """The terms, those of lists among them one by one."""
+    """Return the terms, with the members of lists as terms of their own."""
     return [one for term in terms for one in (flattened(term) if isinstance(term, list) else [term])]
 
 

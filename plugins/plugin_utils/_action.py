@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's side that all modules of this collection share."""
+"""The common base of the action plugins of this collection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ SHARED = {**KEYS, **ROTATION}  # what most tasks have
 
 
 class RotationAction(HostCaller, abc.ABC):
-    """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
+    """The base of an action plugin, which works on the control node for a module.
+
+    It refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record.
+    """
 
     _VALID_ARGS: frozenset[str] = frozenset()
     spec: ClassVar[Spec] = {}  # of the task's arguments; empty if only the host's side validates them
@@ -193,7 +196,7 @@ class RotationAction(HostCaller, abc.ABC):
 
     @staticmethod
     def retell(result: TaskResult, changed: str) -> None:
-        """If the host's side failed without changing anything, replace that in its error by what was ``changed``
+        """Replace the claim in a failed result that nothing was changed by ``changed``, which says what was changed
         before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
@@ -207,7 +210,8 @@ class RotationAction(HostCaller, abc.ABC):
         return HostLost(changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
-        """If no host is left, the playbook ends here: close the record now, as its last step would."""
+        """Close the record now if no host is left. The playbook then ends here, without its last step, which would do
+        that."""
         from ._failed_runs import unreachable_hosts  # it loads all that reads a rotation, and is rarely needed
 
         args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run several actions that each call the host once in one process on it."""
+"""Run several actions in one process on the host. Alone, each would call the host once."""
 
 from __future__ import annotations
 

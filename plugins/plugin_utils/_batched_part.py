@@ -75,14 +75,16 @@ class Part:
         self.action.failed(NotRun(because=because))
 
     def abandon(self, exc: RotationError) -> None:
-        """It ended with this error."""
+        """End this action with an error."""
         self.action.failed(exc)
         self.result = {"failed": True, **exc.as_result()}
 
     @property
     def forks_first(self) -> bool:
-        """Return whether it forks processes of the application before Django starts: for a scheme that is functions of
-        the application, or for the application's own command."""
+        """Return whether it forks processes of the application before Django starts.
+
+        A scheme that uses functions of the application needs them, and so does the application's own command.
+        """
         if self._args.get("method") == "command":
             return True
         schemes = self._args.get("schemes")

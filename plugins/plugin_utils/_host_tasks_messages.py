@@ -48,7 +48,7 @@ class HostResults:
 
     @classmethod
     def of(cls, result: Mapping[str, Any], sent: float) -> HostResults:
-        """From the result of the module, which was called at ``sent``."""
+        """Read the result of the module, which was called at ``sent``."""
         clock = result["clock"]
         times = CallTimes(sent, clock["began"], clock["ended"], time.time())
         return cls(result["outcomes"], {name: result[name] for name in SAID if name in result}, times, clock["seconds"])

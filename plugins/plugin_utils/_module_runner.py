@@ -51,8 +51,11 @@ class HostCaller(ActionBase):
             return self.on_host(module, {**asked, "progress": path})
 
     def run_tasks(self, calls: Sequence[HostCall], *, all_of_them: bool = False) -> HostResults:
-        """Run modules in one process on the host, until one fails or ``all_of_them``. Their options, which hold keys,
-        go by pipe. It is one module for Ansible, which builds it once for a playbook."""
+        """Run modules in one process on the host, until one fails or ``all_of_them``.
+
+        Their options, which hold keys, are passed through a pipe. Ansible sees one module, which it builds once for a
+        playbook.
+        """
         with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
             self._connection.set_option("pipelining", True)
         if not self._connection.is_pipelining_enabled():

@@ -36,7 +36,7 @@ class PlanAction(HostAction, abc.ABC):
         return self.judge_plan(args, result["plan"])
 
     def list_rows(self, options: TaskArguments, result: TaskResult) -> None:
-        """They are listed next to the plan."""
+        """Do nothing: the rows are listed next to the plan."""
 
     @staticmethod
     def _listed(args: TaskArguments) -> KeyEntries:

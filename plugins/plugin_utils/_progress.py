@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show how far a module is while it runs: a line that moves on a terminal, a line now and then elsewhere."""
+"""Show the progress of a module while it runs: a moving line on a terminal, and a line from time to time elsewhere."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # what CI systems a
 
 
 class ProgressLine(contextlib.AbstractContextManager[None]):
-    """Reads the file of numbers on the host by a connection that is there, as the user who connects.
+    """A line with the progress of a module, from the progress file on the host.
 
-    With a ``host``, one of several at work at once, no line moves: each has its own, now and then.
+    The file is read over the existing connection, as the user who connects. With a ``host``, several hosts are at work
+    at once: no line moves, and each host prints a line from time to time.
     """
 
     def __init__(self, connection: Any, path: str, host: str = "") -> None:
@@ -43,7 +44,7 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
         self._shown = False
 
     def __enter__(self) -> None:
-        # Handlers run in the main thread alone, which does not wake where the other one is given the signal.
+        # Handlers run only in the main thread, which does not wake if the other thread receives the signal.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             self._thread.start()
@@ -92,9 +93,9 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
 
 
 def _columns() -> int:
-    """The width of the terminal that ansible-playbook, our parent, writes to; 0 for none before which a person sits.
+    """Return the width of the terminal that ansible-playbook, our parent, writes to. It is 0 if no person watches one.
 
-    This process has none itself.
+    This process has no terminal itself.
     """
     if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
         return 0

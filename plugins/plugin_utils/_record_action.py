@@ -15,7 +15,10 @@ from ._task_types import TaskArguments, TaskResult
 
 
 class RecordAction(RotationAction):
-    """Its own call is not recorded, unless it says so: most of these write the record themselves."""
+    """The base of actions that work with records.
+
+    Most of them write the record themselves. So the call of such an action is recorded only if the action asks for it.
+    """
 
     recorded = False
 
@@ -31,4 +34,4 @@ class RecordAction(RotationAction):
         return RotationLog(self._records(options), functools.partial(self.store, options), controller)
 
     def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
-        """A dry run ends with what the tasks before it would have done."""
+        """Say nothing more in a dry run: the tasks before this one have said what they would have done."""

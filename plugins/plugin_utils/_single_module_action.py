@@ -20,7 +20,7 @@ from ._task_types import TaskArguments, TaskResult
 
 @dataclass(frozen=True)
 class Answered:
-    """The result is known without asking the host."""
+    """A result that is known without asking the host."""
 
     result: TaskResult
 
@@ -30,7 +30,7 @@ class HostAction(RotationAction, abc.ABC):
 
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
     changes: ClassVar[bool] = True  # whether it may change something on the host
-    judged_here: bool = False  # whether ``judge`` may fail where the module did not
+    judged_here: bool = False  # whether ``judge`` may fail although the module did not
     listed: Sequence[Mapping[str, Any]] = ()  # all rows of the findings that the host returned
 
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:

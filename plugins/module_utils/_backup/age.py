@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encrypt and decrypt streams with age (https://age-encryption.org/v1).
 
-Recipients are public. An identity opens what was encrypted to its recipient. It reaches age by a pipe alone: no file,
-argument or environment of the host has it.
+Recipients are public. An identity decrypts what was encrypted to its recipient. Age reads the identity from a pipe
+only: it is never in a file, an argument or an environment of the host.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ def recipients_of(identity: str) -> list[str]:
 
 @contextlib.contextmanager
 def encrypted(plain: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
-    """``plain`` encrypted to all the recipients; any one of their identities opens it. Raises E_AGE."""
+    """Yield ``plain`` encrypted to all the recipients; any one of their identities decrypts it. Raise E_AGE."""
     with pipelines.output_of(Program(_encrypt(recipients), clean_environment(), plain), _failed) as sealed:
         yield sealed
 
 
 def encrypted_bytes(plain: bytes, recipients: Sequence[str]) -> bytes:
-    """The same for what is small. Raises E_AGE."""
+    """Return a small plaintext in encrypted form. Only an identity of one of the ``recipients`` opens it. Raise
+    E_AGE."""
     done = subprocess.run(_encrypt(recipients), input=plain, capture_output=True, check=False, env=clean_environment())
     if done.returncode:
         raise _failed(done.returncode, io.BytesIO(done.stderr))
@@ -84,9 +85,9 @@ def _failed(code: int, complaints: IO[bytes]) -> RotationError:
 
 @contextlib.contextmanager
 def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
-    """The plaintext of ``sealed``. What was read is authentic only once the block ended without an error.
+    """Yield the plaintext of ``sealed``. What was read is authentic only once the block ended without an error.
 
-    Raises E_BACKUP_IDENTITY.
+    Raise E_BACKUP_IDENTITY.
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
@@ -106,7 +107,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
 
 
 class _Opens(Exception):
-    """A beginning was read: no more of it is needed."""
+    """The identity opens the stream: its beginning was decrypted, and nothing more needs to be read."""
 
 
 def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
@@ -121,7 +122,8 @@ def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
 
 
 def try_out(recipients: Sequence[str], identity: str) -> None:
-    """A kilobyte there and back. Raises E_AGE, E_BACKUP_IDENTITY."""
+    """Encrypt and decrypt a kilobyte, to check that the identity fits the recipients. Raise E_AGE or
+    E_BACKUP_IDENTITY."""
     trial = secrets.token_bytes(TRIAL_BYTES)
     with tempfile.TemporaryFile() as sealed:
         sealed.write(encrypted_bytes(trial, recipients))

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The properties of a database itself, which a restore into a new one would lose.
 
-They are those that ``pg_restore --create`` would restore, under another name (docs/design/backup.md): encoding and
-locale, owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ...
-SET.
+``pg_restore --create`` restores them only under the old name (docs/design/backup.md). They are encoding and locale,
+owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ... SET.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database from a backup: created next to the one in use, and swapped with it in one step.
+"""Create a database from a backup next to the one in use, and swap the two in one step.
 
-It is never restored in place (docs/design/backup.md: every row doubled, all constraints gone). The server shows how far
-an earlier run got: whether there is a copy, a mark that it is verified, and a database set aside.
+A restore in place would double every row and lose all constraints (docs/design/backup.md). The server shows how far an
+earlier run got: whether there is a copy, a mark that it is verified, and a database set aside.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class DatabaseSwap:
             self._comment(self.copy, VERIFIED + sha256)
 
     def verified(self, sha256: str) -> bool:
-        """Whether there is a copy that is marked as complete and proved, from this very dump."""
+        """Return whether the copy exists, is marked as complete and proved, and comes from the dump with this
+        SHA-256."""
         copy = self.facts().get(self.copy)
         return copy is not None and copy["comment"] == VERIFIED + sha256
 
@@ -110,7 +111,10 @@ class DatabaseSwap:
             raise RestoreSwap(database=self.name, sqlstate=sqlstate, copy=self.copy) from None
 
     def left_shut(self, label: str) -> bool:
-        """Whether a restore whose sessions had this ``label`` has ended, and left the database closed to sessions."""
+        """Return whether a restore has ended and left the database closed to sessions.
+
+        ``label`` is the one that the sessions of the restore had.
+        """
         facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
         query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
         shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]
@@ -139,7 +143,7 @@ class DatabaseSwap:
         self._execute("COMMENT ON DATABASE {name} IS {comment}", name, comment=sql.Literal(comment))
 
     def _execute(self, statement: str, name: str, **parts: sql.Composable) -> None:
-        """A statement about the database ``name``."""
+        """Execute a statement about the database ``name``."""
         self._admin.execute(sql.SQL(statement).format(name=sql.Identifier(name), **parts), table=name)
 
     def _end_sessions(self, name: str, spare: int | None) -> None:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Back up one database for one rotation, describe the backup in a manifest, and open it again.
 
-pg_dump writes custom format, never plain, which is streamed through age into a private file without a shell. Both exit
-codes count. The file gets its name, and then its manifest, only when everything is on the disk (docs/design/backup.md).
-A large database has several such archives in a folder (dump_shards.py), with their SHA256SUMS.
+pg_dump writes its custom format, never plain SQL. The output is streamed through age into a private file without a
+shell, and both exit codes count. The file gets its name, and then its manifest, only when everything is on the disk
+(docs/design/backup.md). A large database has several such archives in a folder (dump_shards.py), with their SHA256SUMS.
 """
 
 from __future__ import annotations
@@ -349,10 +349,10 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
 
 @dataclass(frozen=True)
 class DumpOrder:
-    """The options of a dump: ``recipients`` of age, ``key_ids`` that its rows need, ``settings`` files to keep, by
-    their names.
+    """The options of a dump.
 
-    ``jobs`` is as in dump_shards.archives.
+    ``recipients`` are those of age, ``key_ids`` the versions that its rows need, ``settings`` the files to keep, by
+    their names. ``jobs`` is as in dump_shards.archives.
     """
 
     recipients: Sequence[str]

@@ -3,7 +3,8 @@
 """The archives in which a database is dumped: one, or several at once if it is large, all of one snapshot.
 
 pg_dump -j needs the directory format, which pg_dump itself writes unencrypted. So each of several archives is in custom
-format and goes through age by itself. ``pg_client.restore`` makes of them what one archive makes (pg_dump, --section).
+format and is encrypted by age separately. ``pg_client.restore`` restores them together as it restores one archive
+(pg_dump, --section).
 """
 
 from __future__ import annotations

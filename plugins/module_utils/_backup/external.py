@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backups that other programs make, for databases that outgrow pg_dump: pgBackRest, or the operator's own command.
 
-Both are of the whole cluster and are described by a manifest like that of a dump. Neither is restored here to prove it.
+Both back up the whole cluster and are described by a manifest like that of a dump. This collection does not restore
+them to prove them.
 """
 
 from __future__ import annotations

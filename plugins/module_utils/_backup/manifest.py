@@ -27,7 +27,7 @@ ManifestDocument = Mapping[str, Any]  # as JSON: from_document gives it types
 
 
 class SnapshotMoment(TypedDict):
-    """When the snapshot was taken (UTC), and its place in the WAL."""
+    """The time of the snapshot (UTC), and its position in the WAL."""
 
     time: str
     lsn: str | None
@@ -193,12 +193,12 @@ class Manifest:
 
     @property
     def is_dump(self) -> bool:
-        """Whether the backup is a dump, which this collection can restore."""
+        """Return whether the backup is a dump, which this collection can restore."""
         return self.engine == PG_DUMP
 
     @property
     def time(self) -> str:
-        """When its snapshot was taken."""
+        """Return the time of the snapshot (UTC)."""
         return self.snapshot["time"]
 
     @property

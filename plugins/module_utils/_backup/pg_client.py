@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL's client programs: find the right ones, and pass them a connection.
 
-There is no shell. The environment has the connection, and a file without a name has the password. PGDATABASE has the
-database, since it is not expanded as a connection string (docs/design/backup.md).
+No shell is involved. The connection is in the environment, and the password is in a file without a name. PGDATABASE has
+the database, since it is not expanded as a connection string (docs/design/backup.md).
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> str:
 
 @dataclass(frozen=True)
 class SnapshotDump:
-    """pg_dump of an exported snapshot. ``holders`` says who keeps others from its tables."""
+    """A dump of an exported snapshot by pg_dump. ``holders`` describes the sessions that lock its tables."""
 
     tools: Tools
     connection: Libpq

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The restore of one database of an application, from the manifest to the swap; and the questions before it."""
+"""Restore one database of an application, from the manifest to the swap, and report its effects beforehand."""
 
 from __future__ import annotations
 

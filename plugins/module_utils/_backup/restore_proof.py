@@ -69,7 +69,7 @@ class RestoreSource:
 
 
 def proved(described: Manifest, kind: str) -> bool:
-    """Whether a manifest has a proof of this kind or a better one."""
+    """Return whether a manifest has a proof of this kind or a better one."""
     return described.proof is not None and _better(described.proof["kind"], kind) == described.proof["kind"]
 
 
@@ -173,7 +173,8 @@ def _filled(
 
 
 def _embedded_helps(database: Database) -> bool:
-    """Whether a role without superuser rights made a copy on the server, and the embedded server is available."""
+    """Return whether a role without superuser rights made a copy on the server, and the embedded server is
+    available."""
     if not may_copy(database) or database.rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")[0][0]:
         return False
     with contextlib.suppress(RotationError):
@@ -190,7 +191,8 @@ def refuse_impossible(database: Database) -> None:
 
 
 def may_copy(database: Database) -> bool:
-    """Whether the role may create a database on its server, and create in it all that this database has."""
+    """Return whether the role may create a database on its server, and create everything in it that this database
+    has."""
     return bool(database.rows(MAY_COPY)[0][0])
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compare the keys of the .env file and the key files with those of the key store.
 
-A plan, which only reads, decides here as the next rotation will.
+A plan only reads. By these functions, it reaches the same decisions as the next rotation.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The formats of configuration files: each text as a tree of dictionaries, lists and texts.
+"""Parse configuration files: each text becomes a tree of dictionaries, lists and strings.
 
-A tree is there to be compared: everything that is no text is its type and its spelling.
+Trees are compared with each other. A value that is not a string is kept as its type and its spelling.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DEPTH = 100
 
 
 class OtherValue(NamedTuple):
-    """A value that is no text."""
+    """A value that is not a string, as its type and its spelling."""
 
     type: str
     spelling: str
 
 
 class InvalidText(Exception):
-    """The text is not valid in its format. ``line`` is the place, if the parser names one."""
+    """A text that is not valid in its format. ``line`` is the place, if the parser reports one."""
 
     def __init__(self, line: int | None = None) -> None:
         super().__init__()
@@ -41,13 +41,16 @@ class InvalidText(Exception):
 
 
 class NoParser(Exception):
-    """This Python has no parser for a format."""
+    """A format for which this Python has no parser."""
 
 
 @dataclass(frozen=True)
 class ConfigFormat:
-    """One format. ``parse`` raises InvalidText or NoParser, ``split`` makes the steps to a value of a path. ``find``
-    says between which two places of the text the parser has seen the value of these steps."""
+    """A format of configuration files.
+
+    ``parse`` raises InvalidText or NoParser. ``split`` turns a path into the steps to its value. ``find`` returns the
+    two places in the text between which the parser has seen the value of these steps.
+    """
 
     name: str
     suffixes: Sequence[str]

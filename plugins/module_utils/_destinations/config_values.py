@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read and replace one value of a configuration file by its path, without changing any other byte.
 
-No grammar is known here. A place in the text belongs to the value if a change there changes this value only, as the
-format's parser sees it. What was written is read back in the same way.
+This module knows no grammar. A place in the text belongs to the value if a change there changes only this value,
+according to the format's parser. A new value is verified by parsing the new text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from .config_formats import ConfigFormat, InvalidText, Steps, Tree
 
-MOST_PLACES = 200  # at which a value may stand; of a shorter one there are many more
+MOST_PLACES = 200  # in which a value may be; a shorter value has many more
 MOST_PARSED = 40_000_000  # characters in all, to try these places: about five seconds
 QUOTES = ("", '"', "'")
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The interface of all places where an application keeps its keys, and their switch as one."""
+"""The interface of all places in which an application keeps its keys, and the common switch of all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRITTEN = "Already written, unless a power failure undoes it"
 
 
 class Delivery(enum.Enum):
-    """How the application gets the keys of a place."""
+    """The ways in which the keys of a place reach the application."""
 
     FILE = enum.auto()  # it reads the file
     ENVIRONMENT = enum.auto()  # what starts it puts them into the environment of its process

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules by which readers of .env files interpret a line, as data: no single quoting suits all readers.
+"""The rules by which programs read .env files, as data: no single quoting suits all of them.
 
-A model knows only lines whose value the reader returns literally: nothing is cut, expanded or unescaped. Everything
+A dialect accepts only lines whose value the program reads literally: nothing is cut, expanded or unescaped. Everything
 else is refused and never guessed (measurements: docs/design/env-files.md).
 """
 
@@ -38,7 +38,7 @@ _ANY_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True)
 class Dialect:
-    """The rules of one reader."""
+    """The rules of one program that reads .env files."""
 
     reader: str
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
@@ -54,7 +54,10 @@ class Dialect:
 
 @dataclass(frozen=True)
 class EnvLine:
-    """One statement that sets ``name``, or only looks so to a person or an older version (``rest`` is None)."""
+    """A statement that sets ``name``.
+
+    If ``rest`` is None, it only looks like one to a person or to an older version of the reader.
+    """
 
     name: str
     number: int
@@ -63,7 +66,10 @@ class EnvLine:
 
 
 def _dotenv_like(assign: str) -> Pattern[str]:
-    """``assign`` are the characters that end a name: all others but blanks, quotes and # can be in one."""
+    """Return the pattern of a statement for a reader like python-dotenv.
+
+    ``assign`` are the characters that end a name. All others except blanks, quotes and # can be in one.
+    """
     lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
     # a quoted value may span lines
     value = rf"(?:'[^']+'|[^{assign}#\s'][^{assign}#\s]*){_BLANK}*[{assign}]{_BLANK}*{_QUOTED}"
@@ -162,14 +168,14 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def _statement(dialect: Dialect, text: str, place: int) -> re.Match[str]:
-    """The statement that begins there. One may be empty, so there always is one."""
+    """Return the statement that begins there. It may be empty, so there always is one."""
     return cast("re.Match[str]", dialect.statement.match(text, place))
 
 
 def first_command(dialect: Dialect, text: str) -> int | None:
     """Return the line of the first statement that does more than set one variable, if the reader would run it.
 
-    It is unknown what such a statement sets, hides or ends. What is before it is known, and so is where it begins.
+    It is unknown what such a statement sets, hides or ends. Everything before it is known.
     """
     place, number = 0, 1
     while dialect.only and place < len(text):
@@ -182,7 +188,7 @@ def first_command(dialect: Dialect, text: str) -> int | None:
 
 
 def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[EnvLine]:
-    """Every statement of ``text`` that sets one of ``names``, and every one that looks so and does not."""
+    """Yield every statement of ``text`` that sets one of ``names``, and every one that only looks as if it did."""
     place = len(BOM) if text.startswith(BOM) else 0
     number, hidden = 1, False
     while place < len(text):
@@ -200,7 +206,7 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[EnvLine
 
 
 def literal(dialect: Dialect, quote: str, value: str) -> str | None:
-    """``value`` as we write it in this quoting, or None if a reader might return another one."""
+    """Return ``value`` in this quoting as it is written to a file, or None if a reader might return another value."""
     written = f"{quote}{value}{quote}"
     found = dialect.styles[quote].match(written)
     if not found or found["value"] != value or found["tail"] or (quote != "'" and dialect.hash_cuts and "#" in value):

@@ -137,7 +137,7 @@ def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
 
 
 def _decoded(raw: bytes, path: str) -> str:
-    """The bytes as text. An error names line and column, never the byte: it may be one of a key."""
+    """Return the bytes as text. An error names line and column, never the byte: it may be part of a key."""
     if raw.count(b"\n") > MAX_LINES:
         raise EnvUnsafe(path=path, found=f"longer than {MAX_LINES} lines")
     found, place = "a byte that is not UTF-8", raw.find(b"\0")
@@ -248,7 +248,11 @@ def _read_any(path: str) -> str:
 
 
 def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:
-    """``text`` with each name set to its value in the quoting its line has, or in one that reads back right."""
+    """Return ``text`` with each name set to its value, in the line's own quoting or in one that the reader returns
+    unchanged.
+
+    Raise E_ENV_SYNTAX if there is no such quoting, and E_ENV_READER if the new text is read differently.
+    """
     found = assignments(text, list(values), path, dialect)
     for name, line in sorted(found.items(), key=lambda item: -item[1].start):
         text = text[: line.start] + _quoted(DIALECTS[dialect], values[name], line, path) + text[line.end :]
@@ -387,7 +391,7 @@ def refuse_unwritable(path: str) -> None:
 
 
 def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
-    """Whether a new file in the folder has this group, or can be given it (chown(2))."""
+    """Return whether a new file in the folder has this group, or can be assigned to it (chown(2))."""
     given = folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
     return gid in (given, os.getegid(), *os.getgroups())
 
@@ -424,7 +428,10 @@ def _flags(place: str) -> int:
 
 
 def _refuse_mount(path: str) -> None:
-    """A file that is itself a mount point cannot be replaced, and the one below it would stay as it is."""
+    """Raise E_ENV_BINDMOUNT if the file itself is a mount point.
+
+    It cannot be replaced, and the file below it would stay unchanged.
+    """
     place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     with contextlib.suppress(FileNotFoundError), open("/proc/self/mountinfo", "rb") as handle:
         for mount in handle:

@@ -125,7 +125,7 @@ def files(keys: KeyEntries) -> dict[str, str]:
 
 
 def config_files(keys: KeyEntries) -> dict[str, str]:
-    """Those of ``files`` that are no key files."""
+    """Return those members of ``files`` that are configuration files, not key files."""
     return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
 
 
@@ -179,7 +179,7 @@ def _of_units(keys: KeyEntries) -> tuple[list[KeyEntry], list[KeyEntry]]:
 
 
 def described(env_file: str | None, keys: KeyEntries) -> str:
-    """The places as a person calls them. Here nothing need be known of the host."""
+    """Return the places as a person calls them. This needs no knowledge of the host."""
     _, others = _of_units(keys)
     places = [place.place for place in _build(env_file, others, "dotenv")]
     units = [f"unit {unit}" for key in keys if key not in others for unit in units_of(destination_of(key))]

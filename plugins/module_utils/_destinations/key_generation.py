@@ -3,8 +3,8 @@
 """Generate values for a key set, and check values from elsewhere.
 
 Values use only characters that every .env reader returns unchanged (docs/design/env-files.md): ``[A-Za-z0-9_-]`` and
-Fernet's ``=``. Django's own alphabet has others, too. Such a value is drawn until the file's reader returns it
-unchanged.
+Fernet's ``=``. Django's own alphabet also has other characters. A value from it is drawn again until the file's reader
+returns it unchanged.
 """
 
 from __future__ import annotations
@@ -145,7 +145,10 @@ def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
 
 
 def _generate_value(key: KeyEntry, dialect: str) -> str:
-    """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
+    """Return a new value of the key's type.
+
+    One in fifty values from Django's alphabet begins with $, which django-environ takes for the name of a variable.
+    """
     kind = _type(key)
     while True:
         value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
@@ -161,7 +164,7 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
 
 
 class GeneratedKey(TypedDict, total=False):
-    """A key and the source of its randomness; of one that was not supplied, its type and size too."""
+    """A key and the source of its randomness. A key that was not supplied also has its type and size."""
 
     name: str
     rng: str

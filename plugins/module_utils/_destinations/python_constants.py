@@ -103,7 +103,7 @@ def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
 
 
 def _default(value: ast.expr) -> ast.expr:
-    """The default of a call that reads a variable of the environment; any other value as it is."""
+    """Return the default of a call that reads a variable of the environment, and any other value unchanged."""
     if not isinstance(value, ast.Call) or not _ENVIRONMENT.fullmatch(ast.unparse(value.func)):
         return value
     named = [keyword.value for keyword in value.keywords if keyword.arg == "default"]
@@ -121,7 +121,7 @@ def _refuse_later_change(module: ast.Module, statement: ast.stmt, name: str) -> 
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those that run when the module is imported: in branches and blocks, too."""
+    """Yield the statements that run when the module is imported, including those in branches and blocks."""
     for node in body:
         yield node
         for name in ("body", "orelse", "finalbody"):

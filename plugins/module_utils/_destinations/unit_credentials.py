@@ -162,7 +162,7 @@ def _expanded(path: str, unit: str) -> str:
 
 
 def _stored(path: str, source: CredentialSource) -> str:
-    """A path without a folder is that of the first store that has the file."""
+    """Return the path of a source. Without a folder, it is that of the first store that has the file."""
     if os.path.isabs(path):
         return path
     places = [os.path.join(store, path) for store in (ENCRYPTED_STORES if source.is_encrypted else STORES)]

@@ -3,7 +3,7 @@
 """The sources of a variable of systemd units: ``Environment=`` of the unit or a drop-in, or an ``EnvironmentFile=``.
 
 The last one that sets a variable counts, and a file takes precedence over ``Environment=`` (systemd.exec(5)). An
-unreadable file may be that one.
+unreadable file may be the one that counts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Setter:
 class UnitFiles:
     """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
 
-    An ``EnvironmentFile=`` may be a pattern. Its value here is whether it may be missing.
+    An ``EnvironmentFile=`` may be a pattern. The value of each one is whether it may be missing.
     """
 
     id: str
@@ -54,7 +54,7 @@ class UnitFiles:
 
     @classmethod
     def of(cls, shown: str) -> UnitFiles:
-        """From the lines PROPERTY=VALUE of one unit, of which a list has several."""
+        """Parse the lines PROPERTY=VALUE of one unit. A list has several lines."""
         lines = [line.partition("=") for line in shown.splitlines()]
         one = {name: value for name, _, value in lines}
         shown_files = (value.rpartition(" (") for name, _, value in lines if name == "EnvironmentFiles")

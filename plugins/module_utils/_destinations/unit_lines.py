@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lines of a systemd unit or drop-in, and their effects on variables and credentials.
 
-See systemd.syntax(7) and systemd.exec(5). systemd ignores a line that it does not understand and reads on. So does
-this.
+See systemd.syntax(7) and systemd.exec(5). systemd ignores a line that it does not understand and reads on, and so do
+these functions.
 """
 
 from __future__ import annotations

@@ -30,8 +30,11 @@ _Error = TypeVar("_Error", bound="FilledError")
 
 
 class ErrorParts(TypedDict, total=False):
-    """An error as results and records have it. ``changed_nothing`` is whether ``changed`` says so, ``alias`` is the
-    database that it is about, ``sqlstate`` the code with which PostgreSQL refused a statement."""
+    """An error as results and records have it.
+
+    ``changed_nothing`` is whether ``changed`` says that nothing was changed. ``alias`` is the database that the error
+    is about, ``sqlstate`` the code with which PostgreSQL refused a statement.
+    """
 
     code: str
     what: str

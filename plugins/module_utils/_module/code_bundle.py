@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send the files of module_utils to a host, where each file in use is compiled once.
+"""Send the files of module_utils to a host, and compile there each file in use only once.
 
 AnsiballZ would parse all of them in every playbook, and Python compiles each file of its zip twice.
 """
@@ -38,7 +38,7 @@ def install(packed: str) -> CompiledCode:
 
 
 class MemoryImporter(MetaPathFinder, Loader):
-    """Finds and loads the modules of PACKAGE, given the text of each file by its path."""
+    """An importer of the modules of PACKAGE, from the text of each file by its path."""
 
     def __init__(self, files: Mapping[str, str], compiled: CompiledCode) -> None:
         self._compiled = compiled

@@ -26,8 +26,10 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class CompiledCode:
-    """Compiled code by the path of its file. It is read from ``path`` if that file is intact and belongs to this
-    user."""
+    """Compiled code by the path of its source file.
+
+    It is read from ``path`` if that file is intact and belongs to this user.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path

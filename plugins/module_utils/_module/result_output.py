@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The standard output of a module's process: Ansible takes JSON in it for the result, whoever wrote it."""
+"""Protect the standard output of a module's process: Ansible takes any JSON in it for the result."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 
 class ResultOutput:
-    """Keeps the standard output for the result. What the application prints is dropped from now on: it may be a value.
+    """The standard output, reserved for the result.
 
-    Neither the programs that the application starts nor its forks have it: a daemon would keep Ansible waiting.
+    The output of the application is dropped from now on, because it may hold a value. The programs that the application
+    starts cannot write to the real output, and neither can its forks: a daemon would keep Ansible waiting.
     """
 
     def __init__(self) -> None:
@@ -24,6 +25,6 @@ class ResultOutput:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """While it is entered, print() writes the result; afterwards nothing can be added to it."""
+        """Let print() write the result while the block runs. Nothing can be added to the result afterwards."""
         with contextlib.redirect_stdout(self._private), self._private:
             yield

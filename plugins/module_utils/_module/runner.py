@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one way in which a module ends: its result, or an error of the catalog, and never key material."""
+"""End every module in the same way: with its result or an error of the catalog, and never with key material."""
 
 from __future__ import annotations
 

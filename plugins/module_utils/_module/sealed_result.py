@@ -40,7 +40,7 @@ class Envelope:
 
 
 def seal(address: str, secrets: dict[str, str]) -> str:
-    """``secrets`` so that only the owner of ``address`` reads them."""
+    """Encrypt ``secrets`` so that only the owner of ``address`` can read them."""
     private = X25519PrivateKey.generate()
     public = _public(private)
     shared = private.exchange(X25519PublicKey.from_public_bytes(base64.b64decode(address)))

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find out whether a run works on the databases of an application: what is seen during a run is not a finding.
+"""Find out whether a run works on the databases of an application. If so, nothing that is seen counts as a finding.
 
-The lease in the database says so (postgres/lease.py). A fork of this process asks, since an application can be started
-only once in a process, for a census. Also, its environment must not affect what is measured.
+The lease in the database shows the run (postgres/lease.py). A fork of this process reads it, since a process can start
+the application only once, which the census needs. The application's environment also must not affect what is measured.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on n
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """The state at one moment of a check: who holds a lease, whether that run continues, and the keys of the .env
-    file."""
+    """The state at one moment of a check.
+
+    It has the holder of a lease, whether that run continues or died, and the key ID of the .env file.
+    """
 
     at_work: lease.Holder | None = None
     died: lease.Holder | None = None

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Continue to read log files, each line once, even if a file was renamed, copied and truncated, or compressed.
+"""Read the new lines of log files, each line once, even if a file was renamed, copied and truncated, or compressed.
 
 A file is recognized by its device, inode and a digest of its first bytes. A copy is recognized by the digest alone.
 Names are not used for that, since each log rotation names files in its own way. The name only says which log a new file
@@ -36,7 +36,7 @@ MARK = re.compile(r"(?:[._-]\d[\dTZ._:+-]*|\.old)")
 
 
 class LogPlace(TypedDict):
-    """A ``LogPosition`` in the memory from look to look."""
+    """A ``LogPosition`` as it is stored between checks."""
 
     path: str
     source: str
@@ -48,7 +48,7 @@ class LogPlace(TypedDict):
 
 @dataclass
 class LogPosition:
-    """How far one file was read. ``source`` is the log that it is, or was before its rotation."""
+    """The position up to which one file was read. ``source`` is the log that it is, or was before its rotation."""
 
     path: str
     source: str
@@ -86,7 +86,7 @@ class Files:
         self.empty: list[str] = []  # globs that have no file
 
     def places(self) -> Sequence[LogPlace]:
-        """For the memory."""
+        """Return the positions that the next check continues from."""
         return [cast(LogPlace, asdict(place)) for place in self._places]
 
     def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:
@@ -133,7 +133,7 @@ class Files:
                 self.unreadable[asked] = exc.strerror or "it cannot be found"
 
     def _refused(self, path: str, log: str, reason: Exception) -> None:
-        """One that cannot be read is reported, but for one that rotations have left long ago."""
+        """Report a file that cannot be read, unless log rotations have finished with it before the last check."""
         with contextlib.suppress(FileNotFoundError):
             if path == log or os.stat(path).st_mtime > self._looked:
                 self.unreadable[path] = getattr(reason, "strerror", None) or "it is damaged"
@@ -188,7 +188,7 @@ def open_log(path: str) -> BinaryIO:
 
 
 def _folders(asked: str) -> list[str]:
-    """The folder from which on a glob looks, and those in which its files would be."""
+    """Return the folder from which a glob searches, and those in which its files would be."""
     fixed = os.path.dirname(asked) or os.curdir
     folder = asked if os.path.basename(asked) == "**" else fixed
     while glob.has_magic(fixed):

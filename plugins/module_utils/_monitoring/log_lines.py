@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the lines that report failed decryption, from any source and of any length. Their text stays here."""
+"""Find the lines that report failed decryption, from any source and of any length. Their text is never returned."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Patterns:
         return {pattern: found[pattern] for pattern in self._compiled}
 
     def first(self, text: bytes) -> str | None:
-        """The first pattern that the text has."""
+        """Return the first pattern that matches the text, or None."""
         return next((pattern for pattern, compiled in self._compiled.items() if compiled.search(text)), None)
 
 
 class Lines:
-    """Counts lines that come piece by piece: ``found`` by pattern. What ends with a newline ends a line."""
+    """A counter of matching lines that arrive in pieces: ``found`` counts by pattern. A newline ends a line."""
 
     def __init__(self, patterns: Patterns) -> None:
         self._patterns = patterns
@@ -39,7 +39,7 @@ class Lines:
         self.found: Counter[str] = Counter()
 
     def add(self, piece: bytes) -> None:
-        """One more piece, no longer than a line: as ``readline`` gives it."""
+        """Search one more piece. It is at most one line, as ``readline`` returns it."""
         if not self._told:
             pattern = self._patterns.first(self._tail + piece)
             self._told = pattern is not None
@@ -48,7 +48,8 @@ class Lines:
         self._told, self._tail = self._told and not ends, b"" if ends else piece[-OVERLAP:]
 
     def take(self, stream: BinaryIO, size: int) -> None:
-        """The next ``size`` bytes of the stream, which are whole lines but for the newline of the last."""
+        """Search the next ``size`` bytes of the stream. They are whole lines, except for the newline of the last
+        one."""
         while size > 0 and (piece := stream.readline(min(size, PIECE))):
             size -= len(piece)
             self.add(piece)

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Count the lines that report failed decryption in log files and in the journal, each line once over all looks.
+"""Count the lines that report failed decryption in log files and in the journal, each line once over all checks.
 
-What comes out are counts, never a line's text. How far a log was read is remembered from look to look.
+Only counts are returned, never a line's text. The position in each log is stored between checks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
 
 
 class LogMemory(TypedDict, total=False):
-    """How far each log was read: one check leaves it for the next."""
+    """The position in each log after a check. The next check continues there."""
 
     units: dict[str, str]
     totals: dict[str, dict[str, int]]
@@ -77,7 +77,7 @@ class Watched:
         return new
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """Counts by source and pattern over all looks: they only grow, as Prometheus wants of a counter."""
+        """Return counts by source and pattern over all checks. They only grow, as Prometheus requires of a counter."""
         return {source: dict(counts) for source, counts in self._totals.items()}
 
     def _count(self, new: dict[str, dict[str, int]], source: str, found: Counter[str]) -> None:

@@ -24,8 +24,10 @@ class LogWindow:
 
 
 class CountedErrors(TypedDict):
-    """``errors`` by log and pattern. ``problems`` has what could not be checked completely, ``notes`` what is worth
-    knowing."""
+    """The errors by log and pattern.
+
+    ``problems`` lists what could not be checked completely, ``notes`` what is worth knowing.
+    """
 
     errors: ErrorCounts
     problems: Sequence[str]

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What monitoring remembers on a host between checks: a folder of two small files, with counts, times and key IDs.
+"""The memory of monitoring on a host between checks: a folder with two small files of counts, times and key IDs.
 
-``baseline.json`` is how fast things were before. ``seen.json`` is how far the logs were read, who checked when, and
+``baseline.json`` has the earlier response times. ``seen.json`` has how far the logs were read, who checked when, and
 what the key store last reported about versions and dates.
 """
 

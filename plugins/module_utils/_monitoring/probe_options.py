@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of one look: those of the module monitoring_probe, or the configuration of the timer."""
+"""The options of one check: those of the module monitoring_probe, or the configuration of the timer."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare with a baseline how long the application takes to answer, and the engine to decrypt a value.
+"""Compare two times with a baseline: how long the application takes to answer, and the engine to decrypt a value.
 
 An answer is the median of several tries, since one slow answer among ten means nothing. A measure is slow if it exceeds
-its baseline by both a factor and a number of seconds. Either alone would report twice a tiny time.
+its baseline by both a factor and a number of seconds. A factor alone would report a tiny time that doubled.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ FLOOR_OF_ANSWERS = 0.05
 
 
 class SameHostOnly(urllib.request.HTTPRedirectHandler):
-    """Refuses redirects: they may lead to another host, or to a login page."""
+    """A handler that refuses redirects: they may lead to another host, or to a login page."""
 
     def redirect_request(self, *_asked: Any) -> None:
-        """None, whereupon the redirect is an answer like any other that is not good."""
+        """Follow no redirect. It then counts as an answer that is not good."""
 
 
 Baseline = Mapping[str, Sequence[Any]]  # by measurement: its seconds, time and source
@@ -61,7 +61,7 @@ class Measure(TypedDict):
 
 
 class ComparedMeasure(Measure):
-    """With its baseline, the ratio to it, and the ``limit``, the seconds above which it is slow."""
+    """A measurement with its baseline, the ratio to it, and the ``limit``, the seconds above which it is slow."""
 
     baseline: float | None
     baseline_taken: str | None
@@ -97,7 +97,7 @@ def of_url(check: HealthCheck, tries: int) -> Measure:
 
 
 def _error_of(opened: Callable[[], Any], patience: float) -> str:
-    """Why there is no good answer; empty if there is one."""
+    """Return why there is no good answer; empty if there is one."""
     try:
         health.read_whole(opened, MOST_BYTES, patience)
     except urllib.error.HTTPError as exc:
@@ -110,7 +110,7 @@ def _error_of(opened: Callable[[], Any], patience: float) -> str:
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    """With the certificates in that file, or with those of the system."""
+    """Return a TLS context that trusts the certificates in that file, or those of the system. Raise E_OPTION."""
     health.refuse_ca_file(ca_file)
     try:
         return ssl.create_default_context(cafile=ca_file)
@@ -196,5 +196,5 @@ def compare(
 
 
 def milliseconds(seconds: float) -> str:
-    """For a person."""
+    """Return a duration in seconds as milliseconds, for a person."""
     return f"{seconds * 1000:.3g} ms"

@@ -125,7 +125,8 @@ def _decryption(snapshot: MonitoringSnapshot) -> Iterator[str]:
 
 
 def percent(ratio: float) -> str:
-    """So many digits that one value among many still shows: never 100 % unless it is."""
+    """Format a ratio with enough digits that one value among many still shows: it is never 100 % unless all values
+    count."""
     missing = 100 * (1 - ratio)
     digits = max(2, math.ceil(round(-math.log10(missing), 6))) if missing > 0 else 2
     return f"{100 * ratio:.{digits}f} %"

@@ -20,10 +20,10 @@ class RetirableVersion(TypedDict):
 
 
 class RotationFacts(TypedDict, total=False):
-    """What the key store and the records say about versions and dates, and what to type.
+    """The facts about versions and dates from the key store and the records, and the commands to type.
 
-    ``asked`` is the time of that. ``opening`` is what decryption took before the last rotation, with the time and
-    source of the measurement.
+    ``asked`` is when the store was read. ``opening`` is how long decryption took before the last rotation, with the
+    time and source of the measurement.
     """
 
     commands: Mapping[str, str]
@@ -41,8 +41,9 @@ class RotationFacts(TypedDict, total=False):
 
 
 class CensusSnapshot(TypedDict):
-    """``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried.
+    """The census in a snapshot.
 
+    ``ratio`` is the share of values under the current keys, ``whole`` whether every value could be tried.
     ``kept_aside`` has by database the key IDs that a restore has kept.
     """
 
@@ -57,9 +58,9 @@ class CensusSnapshot(TypedDict):
 
 
 class LogSnapshot(TypedDict, total=False):
-    """Errors by log and pattern, and ``new`` ones since the last check by the same kind of caller.
+    """The errors by log and pattern, and the ``new`` ones since the last check by the same kind of caller.
 
-    ``told`` is when each log last had any.
+    ``told`` is when each log last had more errors than are tolerated.
     """
 
     since: str | None
@@ -70,7 +71,7 @@ class LogSnapshot(TypedDict, total=False):
 
 
 class RetireAnswer(RetirableVersion):
-    """Whether a version may be destroyed, and if not, why."""
+    """The answer to whether a version may be destroyed, with the reasons if it may not."""
 
     safe: bool
     reasons: Sequence[str]
@@ -78,7 +79,7 @@ class RetireAnswer(RetirableVersion):
 
 
 class MonitoringSnapshot(TypedDict, total=False):
-    """The result of one check. If it is ``put_off``, which says why, nothing is judged."""
+    """The result of one check. If ``put_off`` is set, it says why nothing is judged."""
 
     time: str
     kept: bool
@@ -103,7 +104,7 @@ class LastLook(TypedDict):
 
 
 class SeenBefore(TypedDict, total=False):
-    """``seen.json``."""
+    """The content of ``seen.json``, the memory of earlier checks."""
 
     logs: LogMemory
     rotation: RotationFacts

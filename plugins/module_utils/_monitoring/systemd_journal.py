@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Continue to read the journal of one systemd unit, entry by entry, in little memory and with a time limit.
+"""Read the new entries in the journal of one systemd unit, in little memory and with a time limit.
 
-journalctl's export format is used because a message may hold anything in it, even newlines and binary data. A field is
+journalctl's export format is used because a message may hold anything, even newlines and binary data. A field is
 ``NAME=text``. Or it is ``NAME`` in a line, its length in 8 bytes, its bytes and a newline. An empty line ends an entry.
 """
 
@@ -29,7 +29,11 @@ SECONDS = 10.0  # for what systemd knows of a unit
 
 @dataclass
 class JournalReading:
-    """How far it was read, what was found, and why it was not read, or not to its end."""
+    """The result of reading a journal: the matches in ``found``, and the ``cursor`` for the next reading.
+
+    ``refused`` is why it could not be read; it is empty otherwise. ``cut_off`` is whether the time was too short to
+    read everything.
+    """
 
     cursor: str = ""
     found: Counter[str] = field(default_factory=Counter)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the options of a module to a running application, for those who need no more of it than its databases."""
+"""Start an application from the options of a module, for callers that need only its databases."""
 
 from __future__ import annotations
 

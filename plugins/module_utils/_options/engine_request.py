@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the options of a module to the engine's request."""
+"""Build the engine's request from the options of a module."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Purpose:
-    """Why an application is opened. ``label`` names its sessions, ``runs_command`` is whether its own command will run.
+    """The purpose for which an application is opened.
 
-    ``run`` is the run whose lock to share, ``step`` its current step, ``leased`` whether to refuse another run's lease.
-    ``aliases`` are the databases to open; without it, all of them. ``every_key`` is whether the .env file must set all
-    keys, which a first look at an application does not require. ``traced`` is whether to note who reads the keys during
-    the start. ``tried`` is whether to test it under new values, which are thrown away.
+    ``label`` names its sessions, ``runs_command`` is whether its own command will run. ``run`` is the run whose lock to
+    share, ``step`` its current step, ``leased`` whether to refuse another run's lease. ``aliases`` are the databases to
+    open; if it is empty, all are opened. ``every_key`` is whether the .env file must set all keys, which a first look
+    at an application does not require. ``traced`` is whether to note who reads the keys during the start. ``tried`` is
+    whether to test it under new values, which are thrown away.
     """
 
     label: str

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The form of an argument spec, by which Ansible validates options, and of the validated options."""
+"""The types of an argument spec, by which Ansible validates options, and of the validated options."""
 
 from __future__ import annotations
 

@@ -138,7 +138,10 @@ def problems(record: Iterable[RecordLine]) -> Iterator[Problem]:
 
 
 def foreign(record: Iterable[RecordLine], rotation_id: str) -> Iterator[Problem]:
-    """Lines of another rotation's record: a signature of the whole stays right, wherever the whole was carried."""
+    """Yield a problem if the record has a line of another rotation's record.
+
+    The signature of a whole record stays valid even if all of it is moved to another rotation.
+    """
     for line in record:
         if line.members.get("rotation_id", rotation_id) != rotation_id:
             yield Problem("rewritten", f"line {line.number} belongs to another rotation")

@@ -51,11 +51,12 @@ INTENT, DONE, FAILED = "intent", "done", "failed"
 
 @dataclass(frozen=True)
 class Event:
-    """What every event has. ``raw`` is the line as stored, ``asked`` are the arguments of the step.
+    """An event of a record, with the members that all events have.
 
-    ``error`` is the error of a failed step. ``took`` is its seconds in a process that it shared with others.
-    ``changed`` and ``syslog`` (whether there was one) are None if the event does not say. ``follows`` and
-    ``follows_refused`` are heads of other records. ``unsigned_before`` counts the lines before it without a signature.
+    ``raw`` is the line as stored, ``asked`` are the arguments of the step. ``error`` is the error of a failed step.
+    ``took`` is its seconds in a process that it shared with others. ``changed`` and ``syslog`` (whether there was one)
+    are None if the event does not say. ``follows`` and ``follows_refused`` are heads of other records.
+    ``unsigned_before`` counts the lines before it without a signature.
     """
 
     name: str = ""
@@ -125,10 +126,10 @@ class Event:
 
 
 class SinceBefore(NamedTuple):
-    """How the rows differ from before the first write.
+    """The differences between the rows now and before the first write.
 
-    All are the ``same``, or None if they were not compared. The rest are the changed values by column, and the new ones
-    by table.
+    ``same`` is whether all rows are unchanged; it is None if they were not compared. ``changed`` lists by column the
+    rows whose value changed, ``new`` lists the new rows by table.
     """
 
     same: bool | None
@@ -265,9 +266,10 @@ class ReencryptionEvent(CountingEvent):
 
 @dataclass(frozen=True)
 class PreparationEvent(Event):
-    """What was prepared while the application served, or its proof: the ``rows`` of this run and its ``seconds``.
+    """A preparation while the application serves, or its proof.
 
-    ``excluded`` has the tables that were not prepared, each with the reason.
+    The result has the ``rows`` of this run and its ``seconds``. ``excluded`` has the tables that were not prepared,
+    each with the reason.
     """
 
     preparation: PreparationResult = field(default_factory=_empty)
@@ -282,15 +284,21 @@ class LoginsEvent(Event):
 
 @dataclass(frozen=True)
 class FallbacksEvent(Event):
-    """SECRET_KEY_FALLBACKS was changed. ``removed`` are the keys of the store that were taken out of it, each as the
-    ``key_id`` of its version and its ``name``."""
+    """A change of SECRET_KEY_FALLBACKS.
+
+    ``removed`` are the keys of the store that were taken out of it, each as the ``key_id`` of its version and its
+    ``name``.
+    """
 
     removed: Sequence[Mapping[str, str]] = ()
 
 
 class LeftValue(TypedDict, total=False):
-    """A ``value`` that a repair did not take from the backup, and why: whether a person ``named`` it, and whether it is
-    taken ``by_name``. The last two are missing in records of earlier versions."""
+    """A ``value`` that a repair did not take from the backup, with the ``reason``.
+
+    ``named`` is whether a person named it, ``by_name`` whether it can be taken by its name. Both are missing in records
+    of earlier versions.
+    """
 
     value: str
     reason: str
@@ -300,8 +308,10 @@ class LeftValue(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RepairEvent(Event):
-    """Values that were taken from a backup, how many by column, and each that was left. What was overwritten is
-    ``kept`` in this file."""
+    """The values that a repair took from a backup, counted by column, and each value that it left.
+
+    ``kept`` is the file with the overwritten values.
+    """
 
     repaired: Mapping[str, int] = field(default_factory=dict)
     left: Sequence[LeftValue] = ()
@@ -310,7 +320,7 @@ class RepairEvent(Event):
 
 @dataclass(frozen=True)
 class RestoreEvent(Event):
-    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``.
+    """A database that was ``restored`` from a backup, or the former databases that were ``dropped``.
 
     ``lost`` counts by table the rows that the backup does not have.
     """
@@ -334,7 +344,7 @@ class RestoreEvent(Event):
 
 @dataclass(frozen=True)
 class EnvFileEvent(Event):
-    """A write of the place of the keys on one host, which is ``path``."""
+    """A change of the keys in their place on one host. ``path`` is that place."""
 
     path: str = ""
     key_id: str = ""
@@ -355,15 +365,17 @@ class HealthEvent(Event):
 
 @dataclass(frozen=True)
 class BackupEvent(Event):
-    """``dumps`` describes one backup for each database."""
+    """The backups of all databases. ``dumps`` describes one for each database."""
 
     dumps: Sequence[DumpSummary] = ()
 
 
 @dataclass(frozen=True)
 class ChecklistEvent(Event):
-    """The answers of the checklist. ``plan_hash`` is the approved plan, ``plan_content`` the plan without its
-    findings."""
+    """The results of the checklist.
+
+    ``plan_hash`` is the approved plan, ``plan_content`` the plan without its findings.
+    """
 
     checks: Sequence[Any] = ()
     environment: str = ""
@@ -375,14 +387,14 @@ class ChecklistEvent(Event):
 
 @dataclass(frozen=True)
 class SnapshotEvent(Event):
-    """What monitoring found on one host."""
+    """The result of monitoring on one host."""
 
     snapshot: MonitoringSnapshot = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)
 class ReadingEvent(Event):
-    """What the application read."""
+    """The data as the application itself reads it."""
 
     reading: RecordedReading = field(default_factory=_empty)
 

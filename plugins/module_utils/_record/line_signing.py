@@ -3,12 +3,12 @@
 """A key for each line of a record, used once. It shows that lines were cut off even before a run has signed them.
 
 Each line names the public half of the key that signs the next one. Only the private half is next to the record, and
-each line replaces it. Whoever cuts lines off has the key of the line after the last, but no key that a remaining line
-names. They can neither show that key nor write another line in that place.
+each line replaces it. Whoever cuts off lines finds the key for the line after them. No remaining line names that key,
+so the cut shows, and no other line can be written in that place.
 
-The store's key is not used for that. Each step is a process of its own, and would have to ask the store for each line,
-even if the store is down. That key signs the whole record at the ends of a run and says who wrote it, which a key next
-to a record cannot.
+The store's key is not used for that. Each step is a process of its own, and would need the store for each line, even if
+the store is down. The store's key signs the whole record when a run begins and ends. It shows who wrote the record,
+which a key next to a record cannot.
 """
 
 from __future__ import annotations

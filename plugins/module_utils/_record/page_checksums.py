@@ -70,7 +70,7 @@ class PageChecksums:
             yield Problem("page", f"its page {name} {'was changed after it was written' if found else 'is missing'}")
 
     def strangers(self) -> Iterator[Problem]:
-        """Pages among ours that no run has written down. A rotation's own is reported with its record."""
+        """Yield the pages in the folder that no run has recorded. A rotation's own page is checked with its record."""
         for pattern in ("*.html", "*/*.html"):
             for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
                 name = os.path.relpath(path, self.folder)

@@ -18,10 +18,11 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """``signed`` is how many of its lines its signature covers, ``key`` the key that signed.
+    """A record as it is stored.
 
-    ``half`` is whether an incomplete line follows. ``armored`` and ``signers`` are the files next to it, or None.
-    ``next_key`` is the public half of the key there for its next line.
+    ``signed`` is how many of its lines its signature covers, ``key`` the key that signed. ``half`` is whether an
+    incomplete line follows. ``armored`` and ``signers`` are the files next to it, or None. ``next_key`` is the public
+    half of the key there for its next line.
     """
 
     record: Record

@@ -52,7 +52,7 @@ class Lease:
         return str(held["rotation_id"]) if held is not None and held["pid"] == pid and alive(held) else None
 
     def give_back(self) -> None:
-        """The run is at its end."""
+        """Release the lease at the end of a run."""
         if os.path.exists(self.path):
             os.unlink(self.path)
 

@@ -60,11 +60,11 @@ NOT_CHECKED = {
 
 @dataclass
 class VerifiedRecord:
-    """The result for one record. ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its
-    key.
+    """The result of verifying one record.
 
-    ``notes`` are not problems: what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the
-    control node that has it, if that is another one.
+    ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its key. ``notes`` are not problems:
+    what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the control node that has the
+    record, if that is another one.
     """
 
     rotation_id: str
@@ -89,7 +89,10 @@ class VerifiedRecord:
 
 @dataclass(frozen=True)
 class AnchoredHead:
-    """A head that was kept outside of its own line, and the place: the line of a record, or 0 if it is not in one."""
+    """A head that was kept outside of its own line. ``where`` is the place, in words for a person.
+
+    ``line`` is the line of a record that keeps it, or 0 if it is not in a record.
+    """
 
     head: Head
     where: str
@@ -201,9 +204,10 @@ def _began(record: StoredRecord) -> str:
 
 
 class _Evidence(NamedTuple):
-    """What every record is compared with: the heads that others keep, the last head of all, and the trusted signers.
+    """The evidence that every record is compared with.
 
-    It also has the time at which the oldest signed record began.
+    ``kept`` are the heads that are kept elsewhere, ``last`` is the last head of all, and ``trusted`` are the trusted
+    signers. ``first`` is the time at which the oldest signed record began.
     """
 
     kept: Sequence[AnchoredHead]
@@ -284,7 +288,10 @@ def _same(one: Head, other: Head) -> bool:
 
 
 def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
-    """``known`` is whether a head was kept of it: then it was signed too."""
+    """Yield what is wrong with the signature of a record.
+
+    ``known`` is whether a head of the record was kept, which happens only when it is signed.
+    """
     if not record.armored:
         if known and record.rotation_id != REFUSED:
             yield Problem("signature", "its signature is missing")
@@ -329,8 +336,8 @@ def _drops(event: Event) -> bool:
 def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
     """Yield a problem if someone else created the record. A run that began and ended here has signed its record.
 
-    Two kinds of refused runs have not: those of a rotation that began on another control node, and those before the
-    ``first`` signed one, since the store has no key yet.
+    Two kinds of refused runs have no signature. Some belong to a rotation that began on another control node. Others
+    came before the ``first`` signed one, when the store had no key yet.
     """
     runs = _runs(record.lines)
     began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)
@@ -384,7 +391,10 @@ def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, s
 
 
 def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> Iterator[Problem]:
-    """Runs that have signed the record since pages have sums say so in their first line."""
+    """Yield what is wrong with the pages of a record.
+
+    A run that keeps checksums of the pages says so in its first line.
+    """
     promised = any(event.pages == page_checksums.SUMS for event in _runs(record.lines[: record.signed]))
     ends = (number for number, line in enumerate(record.lines, 1) if _ends(line.event))
     lines, ended = record.record.raw().splitlines(keepends=True), max(ends, default=0)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a rotation on the control node: one line of JSON per event, made durable before the act it is about.
+"""The record of a rotation on the control node: one line of JSON per event, made durable before the step takes effect.
 
 It holds names, counts, paths and key IDs; never a key, a plaintext or a value of a row. Its lines are a chain
 (``chain``), and each line's hash goes to syslog too. At the beginning and the end of a run, the whole is signed for
@@ -216,7 +216,8 @@ def _origin() -> LineContent:
 
 @contextlib.contextmanager
 def _syslog() -> Iterator[socket.socket | None]:
-    """For one line to whoever collects the logs; None if there is no syslog, which the line of the record says."""
+    """Yield a socket of the syslog for one line. Yield None if there is no syslog; the line of the record then says
+    so."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.settimeout(1)
         try:
@@ -229,6 +230,6 @@ def _syslog() -> Iterator[socket.socket | None]:
 
 
 def _tell(log: socket.socket, words: str) -> None:
-    """Ids, numbers and hashes alone."""
+    """Send a line to the syslog. It has only IDs, numbers and hashes."""
     with contextlib.suppress(OSError):
         log.send(f"<{PRIORITY}>key_rotation: record {words}".encode())

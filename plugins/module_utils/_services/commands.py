@@ -117,7 +117,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
 
 
 class EndedCommand(NamedTuple):
-    """Its arguments and its output are its own."""
+    """A command that has ended, after so many seconds. Its arguments and its output are not kept."""
 
     program: str
     rc: int

@@ -132,7 +132,7 @@ def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: f
     from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
     from ansible.module_utils.urls import open_url
 
-    # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
+    # A redirect may lead to another host or a login page, which may answer even if this application does not.
     opened = functools.partial(
         open_url, url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
     )

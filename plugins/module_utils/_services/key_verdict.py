@@ -27,8 +27,11 @@ class ProcessKeys(TypedDict):
 
 @dataclass(frozen=True)
 class KeyVerdict:
-    """The ``key_id`` is empty if it is not known. ``older`` is whether it started before the keys were changed,
-    ``hidden`` whether it shows no environment, ``exported`` the keys that are in that. A pod has no ``pid``."""
+    """The verdict on the keys of one process or pod.
+
+    ``key_id`` is empty if it is not known. ``older`` is whether the process started before the keys were changed.
+    ``hidden`` is whether its environment cannot be read, ``exported`` are the keys in it. A pod has no ``pid``.
+    """
 
     name: str
     unit: str

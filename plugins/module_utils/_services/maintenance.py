@@ -34,10 +34,10 @@ BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
 
 @dataclass(frozen=True)
 class StoppedServices:
-    """The names of the stopped services in the order of stopping, and whether they are stopped.
+    """The ``names`` of the stopped services in the order of stopping, and whether they are still stopped (``down``).
 
-    It also has the time since a manual stop is in effect, empty without one. The rest is the last rotation, and what
-    was running when it began, even after a manual stop.
+    ``held`` is the time since which a manual stop is in effect; it is empty without one. ``rotation_id`` is the last
+    rotation, ``began`` what was running when it began, even after a manual stop.
     """
 
     rotation_id: str = ""
@@ -171,7 +171,7 @@ class Maintenance:
     def _bring_down_late(
         self, progress: StopProgress, known: StoppedServices, memory: StoppedServices, failures: list[RotationError]
     ) -> None:
-        """Also stop what a start that was in progress has started and noted."""
+        """Wait until a start in progress has ended, then stop what it started, and note that too."""
         late = self._stop_late(memory, failures)
         names = {*known.names, *late}
         self._note_down(replace(known, names=[name for name in self.services if name in names]), failures)

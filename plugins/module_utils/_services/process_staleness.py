@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which keys a process uses: exported variables and its start time override the .env file.
+"""Find out which keys a process uses: exported variables override the .env file, and only a later start reads it again.
 
 django-environ, python-dotenv and python-decouple do not change variables that are already set
 (docs/design/env-files.md).
@@ -29,11 +29,12 @@ CLOCKS = (
 
 @dataclass(frozen=True, repr=False)
 class _Environment:
-    """What a process was started with: the keys ``exported`` to it, and whether others may be ``hidden``.
+    """The environment that a process was started with.
 
-    ``replaced`` is the file that it sees in its version before the replacement. ``missing`` are keys that whatever
-    starts the process should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names the
-    credentials that it does not have.
+    ``exported`` are the keys in it, and ``hidden`` is whether it may have others. ``replaced`` is a file that the
+    process still sees in its version before the replacement. ``missing`` are keys that whatever starts the process
+    should have exported. ``credentials`` has the keys in its credentials, ``lacking`` names the credentials that it
+    does not have.
     """
 
     exported: Mapping[str, str]
@@ -45,7 +46,7 @@ class _Environment:
 
     @property
     def keys(self) -> Mapping[str, str]:
-        """Those that were given to it."""
+        """Return all keys that the process received: those in its credentials and the exported ones."""
         return {**self.credentials, **self.exported}
 
 
@@ -213,7 +214,7 @@ def _kept_from_us(process: Process) -> RotationError:
 
 
 def _value(content: str) -> str:
-    """The key in a credential; one that is no key is like no other."""
+    """Return the key in a credential. Content that is not a key is returned unchanged, and so equals no key."""
     try:
         return key_files.parse(content, "")
     except RotationError:

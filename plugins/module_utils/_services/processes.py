@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The processes of this machine as proc(5) shows them: of which unit, since when, and with which exported variables."""
+"""The processes of this machine as proc(5) shows them, with their units, start times and exported variables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class Process:
 
     @property
     def services(self) -> list[str]:
-        """Those of its units that are services, the outermost first; that of a user's own manager comes before his."""
+        """Return the units of the process that are services, the outermost first.
+
+        A user's service manager comes before the services of that user.
+        """
         return [unit for unit in self.units if unit.endswith(".service")]
 
     @property
@@ -101,9 +104,10 @@ def _stat(pid: int) -> tuple[str, list[bytes]]:
 
 
 def _laid_out(pid: int, name: str) -> bytes | None:
-    """That file of a process, ``cmdline`` or ``environ``; None if it is still in the middle of an exec.
+    """Return the contents of the file ``cmdline`` or ``environ`` of a process.
 
-    The new program's memory is there before its contents are (begin_new_exec in fs/exec.c, create_elf_tables).
+    Return None if the process is still in the middle of an exec. The new program's memory is there before its contents
+    are (begin_new_exec in fs/exec.c, create_elf_tables).
     """
     until, settled = time.monotonic() + EXEC, False
     while time.monotonic() < until:
@@ -238,7 +242,10 @@ def with_holders(sessions: Iterable[DatabaseSession]) -> list[HeldSession]:
 
 
 def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:
-    """By the local address and port of each TCP connection of this host, the pid of a process that has it open."""
+    """Return the pid of the process that has each TCP connection of this host open, by its local address and port.
+
+    Only the processes ``there`` are searched.
+    """
     places: dict[str, tuple[str, int]] = {}
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError), open(os.path.join(PROC, "net", table), encoding="ascii") as handle:

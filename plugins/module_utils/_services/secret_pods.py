@@ -3,8 +3,8 @@
 """The pods of Kubernetes that use a Secret, and which keys each has.
 
 A container keeps the value that the Secret had when it was created. A pod has the new keys only if it is younger than
-the last change of the keys. The clock of the API server decides, which has both times to the second. If one of the
-times is unknown, the pod counts as having the previous keys.
+the last change of the keys. Both times are from the clock of the API server, to the second. If one of the times is
+unknown, the pod counts as having the previous keys.
 """
 
 from __future__ import annotations

@@ -31,8 +31,10 @@ SAYS_READY = {"notify", "notify-reload", "forking", "dbus"}
 
 
 class Service:
-    """A service that commands of an operator start and stop. Without ``status`` it counts as running until it is
-    stopped."""
+    """A service that commands of an operator start and stop.
+
+    Without ``status``, it counts as running until it is stopped.
+    """
 
     def __init__(self, name: str, start: Sequence[str], stop: Sequence[str], status: Sequence[str] = ()) -> None:
         self.name = name
@@ -74,7 +76,10 @@ class Service:
         return 0
 
     def settles_in(self, seconds: float) -> float:
-        """After how many seconds up it counts as well, ``seconds`` being for one of which nothing more is known."""
+        """Return for how many seconds a service must run until its start counts as successful.
+
+        ``seconds`` is the value if nothing more is known about the service.
+        """
         return seconds if self.status else 0
 
     def refresh(self) -> None:
@@ -147,7 +152,7 @@ class Unit(Service):
         return self._property("ActiveState") in UP
 
     def is_well(self) -> bool:
-        """A unit of Type=oneshot is well when it has done its work."""
+        """Return whether it runs as it should. A unit of Type=oneshot is also well when it has done its work."""
         if self._property("ActiveState") in UP - {"activating", "deactivating"}:
             return True
         return self._property("Type") == "oneshot" and self._property("Result") == "success"
@@ -158,7 +163,7 @@ class Unit(Service):
 
     @property
     def is_at_work(self) -> bool:
-        """A unit of Type=oneshot is activating as long as it works."""
+        """Return whether it is a job at work. A unit of Type=oneshot is activating as long as it works."""
         return self._property("ActiveState") == "activating" and self._property("Type") == "oneshot"
 
     @property
@@ -167,7 +172,10 @@ class Unit(Service):
         return int(shown) if shown.isdigit() else 0
 
     def settles_in(self, seconds: float) -> float:
-        """A timer or socket, and a job, are well at once."""
+        """Return for how many seconds a unit must run until its start counts as successful.
+
+        A timer, a socket or a job succeeds at once.
+        """
         kind = self._property("Type") if self.unit.endswith(".service") else "oneshot"
         return 0 if kind == "oneshot" else min(seconds, READY) if kind in SAYS_READY else seconds
 

@@ -51,7 +51,7 @@ class Workload(Service):
         return not _wanted(self._read())
 
     def settles_in(self, seconds: float) -> float:
-        """A pod says itself that it is ready."""
+        """Return 0: a pod itself reports when it is ready."""
         return 0
 
     def refuse_unfit(self, names: Sequence[str]) -> None:

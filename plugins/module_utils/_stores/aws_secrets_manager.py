@@ -96,7 +96,10 @@ def _open_session(profile: str | None, region: str | None) -> Any:
 
 
 class SecretsManager(ServerStore):
-    """``options`` are those of the doc fragment key_store. The secret must be there: its maker sets its KMS key."""
+    """A key store in AWS Secrets Manager. ``options`` are those of the doc fragment key_store.
+
+    The secret must exist already: whoever creates it chooses its KMS key.
+    """
 
     def __init__(self, options: Options, folder: str) -> None:
         self._secret = needed(options, "path")
@@ -122,7 +125,10 @@ class SecretsManager(ServerStore):
         return None if found is None else self._content(found)
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        """Also raise E_STORE_FULL if there is no room left for the labels that this version will need."""
+        """Write the values as in the base class.
+
+        Raise also E_STORE_FULL if there is no room left for the labels that this version will need.
+        """
         label = f"{OURS}{rotation_id}"
         there = {label for labels in self._described()["VersionIdsToStages"].values() for label in labels}
         if len(there | {label, HISTORY, *LABELS.values()}) > MOST_LABELS:

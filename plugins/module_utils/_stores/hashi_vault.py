@@ -95,7 +95,10 @@ FILES = ("ca_cert", "client_cert", "client_key")
 
 
 class HashiVault(ServerStore):
-    """``options`` are those of the doc fragment key_store. Logs in at the first request."""
+    """A key store in HashiCorp Vault or OpenBao. ``options`` are those of the doc fragment key_store.
+
+    It logs in at the first request.
+    """
 
     def __init__(self, options: Options, folder: str) -> None:
         self._server = address(needed(options, "url"), "url")

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of a key set: its versions, and the stage of each. Every store keeps it, each in its own form.
 
-Stages are AWS Secrets Manager's words. States are those of NIST SP 800-57 part 1, section 7: pre-activation, active,
-deactivated, destroyed, destroyed compromised. The last is revision 4's word for what revision 5 records as an
-attribute.
+The stages are named as in AWS Secrets Manager. The states are those of NIST SP 800-57 part 1, section 7:
+pre-activation, active, deactivated, destroyed, destroyed compromised. The last is revision 4's word for what revision 5
+records as an attribute.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Version:
 
     @property
     def is_compromised(self) -> bool:
-        """While it is still in the store."""
+        """Return whether it is compromised and not yet destroyed."""
         return self.state == EXPOSED
 
     def enter(self, state: str) -> None:
@@ -127,10 +127,10 @@ class HistoryDocument(_WholeDocument, total=False):
 
 
 class HostKeySets(TypedDict):
-    """The key sets for a host: the values and the key ID of each version by its stage, and the stage of all values
-    before.
+    """The key sets for a host: the values and the key ID of each version by its stage.
 
-    A version without a stage is ``older-`` with its key ID.
+    ``base`` is the stage that all values are under before a rotation. A version without a stage is ``older-`` with its
+    key ID.
     """
 
     key_sets: dict[str, dict[str, str]]
@@ -342,7 +342,7 @@ class History:
         self.stage(self.base).enter(EXPOSED)
 
     def roll_back(self) -> None:
-        """The version before the last rotation is current again; that rotation's version is kept, without a stage."""
+        """Make the version before the last rotation current again. That rotation's version is kept without a stage."""
         if "pending" in self.stages:
             left = self.version(self.stages.pop("pending"))
         else:
@@ -354,7 +354,7 @@ class History:
         self.stage("current").enter("active")
 
     def close(self, rotation_id: str) -> None:
-        """The rotation is proved: nothing resumes it anymore."""
+        """Mark a rotation as completed, after its proof. Nothing resumes it anymore."""
         for version in self.versions:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED

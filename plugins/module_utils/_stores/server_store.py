@@ -44,7 +44,7 @@ UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, tha
 
 
 class ServerStore(Store):
-    """What the servers have in common. A subclass reads and writes one index and one set of values."""
+    """The common part of all stores on a server. A subclass reads and writes one index and one set of values."""
 
     @abc.abstractmethod
     def read_index(self) -> tuple[object, Any]:

@@ -37,7 +37,7 @@ class Vault(Protocol):
 class VaultFile(Store):
     """A key store in one Vault file, 0600, replaced in one step and read back after every write.
 
-    Where ``path`` is a symbolic link, the file is the one that it leads to.
+    If ``path`` is a symbolic link, the file that it points to is replaced.
     """
 
     def __init__(self, path: str, vault: Vault) -> None:
@@ -62,14 +62,14 @@ class VaultFile(Store):
         return History.from_document(self.path, document)
 
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
-        """None: values and history are one file, so neither is ever there without the other."""
+        """Return None: values and history are in one file, so neither is ever there without the other."""
         return None
 
     def _catch_up(self, history: History) -> None:
-        """Nothing is ever left: the file is all that shows the history."""
+        """Do nothing: only the file shows the history, so nothing can differ from it."""
 
     def destroy_values(self, rotation_id: str) -> None:
-        """Nothing is left to do: the file was replaced by one without them."""
+        """Do nothing: the file was already replaced by one without the values."""
 
     def anchor(self) -> str | None:
         return self.load().record.get("head")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replace a file in one step, so that no reader and no crash ever meets half of one."""
+"""Replace a file in one step, so that neither a reader nor a crash ever sees half of one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs in a row without a shell, of which every exit code counts."""
+"""Run programs in a pipeline without a shell. The exit code of each one counts."""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ EVERY_SECONDS = 1.0
 
 @final
 class StepNumbers(TypedDict):
-    """What the step is doing, how many bytes or rows are done, and about how many there are at ``most``."""
+    """The progress of a step: what it is doing, and how many bytes or rows are ``done``.
+
+    ``most`` is about how many there are at most, or None if that is unknown.
+    """
 
     doing: str
     done: int | None
@@ -29,7 +32,10 @@ class StepNumbers(TypedDict):
 
 
 class RewritePace(TypedDict):
-    """``seconds_left`` is None while nothing is known of the rate, and while something is waited for."""
+    """The speed of a re-encryption.
+
+    ``seconds_left`` is None while the speed is unknown, and while the re-encryption waits for something.
+    """
 
     values_per_second: int
     seconds_left: int | None
@@ -62,7 +68,10 @@ Numbers = Union[StepNumbers, RewriteNumbers]
 
 
 class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
-    """``path`` is None if no one watches. A file that cannot be written never stops the work."""
+    """The file with the progress of a step. ``path`` is None if no one watches.
+
+    A file that cannot be written never stops the work.
+    """
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several pieces of work at once, which all stop when one has failed."""
+"""Run several tasks in parallel, and stop all of them if one fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Cancellation:
-    """Tells parallel tasks to stop. Calls that were registered, such as the kill of a process, are made once."""
+    """A request to parallel tasks to stop. Registered calls, such as the kill of a process, are made once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -44,7 +44,7 @@ def add_days(time: str, days: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """Format a duration in seconds for a person: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
     whole = round(seconds)
     if seconds < 9.95:  # anything longer is rounded to 10.0
         return f"{seconds:.1f} s"
@@ -56,5 +56,5 @@ def format_duration(seconds: float) -> str:
 
 
 def format_estimate(seconds: float) -> str:
-    """``80 s``, ``12 minutes``: a duration that is known roughly."""
+    """Format a duration in seconds that is known only roughly: ``80 s``, ``12 minutes``."""
     return f"{seconds:.0f} s" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.0f} minutes"

@@ -22,7 +22,7 @@ def name_of(uid: int) -> str:
 
 
 def group_name_of(gid: int) -> str:
-    """The name of the group, or the number where the system knows none."""
+    """Return the name of the group, or the number if the system has no name for it."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

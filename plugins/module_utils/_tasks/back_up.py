@@ -166,7 +166,11 @@ def _refuse_clear(params: TaskParams) -> None:
 
 
 def _recipients(params: TaskParams) -> list[str]:
-    """To whom the backup is encrypted; that they and the identity belong together is tried out."""
+    """Return the recipients that the backup is encrypted to, after a test that the identity decrypts for them.
+
+    The list is empty for a permitted unencrypted backup. Raise E_PROOF_NONE, E_BACKUP_UNENCRYPTED, E_BACKUP_IDENTITY,
+    E_AGE, E_AGE_MISSING or E_OPTION.
+    """
     from .._backup import age
 
     recipients, identity = list(params["recipients"]), params["identity"]

@@ -73,7 +73,7 @@ def databases_of(params: TaskParams, label: str, *, settings_only: bool = False)
 
 
 def _delete(path: str, task: HostTask) -> None:
-    """A file that cannot be removed has no value in it, and does not keep the lease from being released."""
+    """Delete a file of row digests. If it cannot be deleted, warn only, so that the lease is still released."""
     try:
         Path(path).unlink(missing_ok=True)
     except OSError as exc:

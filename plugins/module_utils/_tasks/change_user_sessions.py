@@ -43,8 +43,11 @@ def change_user_sessions(task: HostTask) -> ModuleResult:
 
 
 def why_not_resigned(params: TaskParams, key_sets: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> str:
-    """Why the sessions of the application cannot be signed again; empty if they can. ``names`` are the keys of which
-    the application makes SECRET_KEY, ``key_sets`` their values of every stage: a resumed run has passed the switch."""
+    """Return why the sessions of the application cannot be signed again; empty if they can.
+
+    ``names`` are the keys of which the application makes SECRET_KEY. ``key_sets`` has their values of every stage,
+    since a resumed run may already have passed the switch.
+    """
     from .._engine.application import user_sessions
     from .._engine.postgres.connection import Database
 

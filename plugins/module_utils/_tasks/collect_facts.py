@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collect what the checklist asks of a host."""
+"""Collect the facts that the checklist needs from a host."""
 
 from __future__ import annotations
 

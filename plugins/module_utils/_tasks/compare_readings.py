@@ -45,9 +45,9 @@ def compare_readings(task: HostTask) -> ModuleResult:
 
 @dataclass(frozen=True)
 class TakenReading:
-    """What was read, and which attributes were left out.
+    """The application's own reading, and the attributes that were left out.
 
-    It also counts by table, and by reason, the values that may be read differently than before.
+    ``meanwhile`` counts by table, and by reason, the values that may be read differently than before.
     """
 
     reading: RecordedReading
@@ -105,14 +105,16 @@ def _judge(params: TaskParams, application: Application, taken: TakenReading) ->
 
 
 def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
-    """By table, how many values may be read in another way: others wrote them, or they were encrypted twice before."""
+    """Return by table how many values may be read differently: others wrote them, or they were encrypted twice
+    before."""
     known = [params["meanwhile"], params["unwrapped"]]
     tables = [name for each in known for name in each]
     return {name: {what: count for each in known for what, count in each.get(name, {}).items()} for name in tables}
 
 
 def _written_meanwhile(params: TaskParams, parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, int]:
-    """By table, how many rows may have been written since the baseline, which was read while the application served."""
+    """Return by table how many rows may have been written since the baseline, which was read while the application
+    served."""
     from .._engine.proof import write_counters
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say which keys the processes of an application hold."""
+"""Find out which keys the processes of an application have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AskedProcesses(NamedTuple):
-    """A ``unit``, ``pid`` or ``pattern`` that the processes are asked for by."""
+    """A ``unit``, ``pid`` or ``pattern`` that selects processes."""
 
     kind: str
     name: str

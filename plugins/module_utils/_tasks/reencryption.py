@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examined:
-    """The census before the first write, and what is refused by it. ``prepared`` if most of it was taken before, and
-    ``traced`` whether the file of row digests has all rows: only then can the rest of the proof wait."""
+    """The census before the first write, and the ``refusal`` that follows from it.
+
+    ``prepared`` is set if most of it was taken earlier. ``traced`` is whether the file of row digests has all rows. The
+    rest of the proof can wait only if both are true.
+    """
 
     results: list[CensusResult]
     refusal: RotationError | None = None
@@ -38,8 +41,10 @@ class Examined:
 
 @dataclass
 class Reencryption:
-    """One re-encryption by any method: where progress goes, the census before it, other writers, this host's share,
-    and what was done."""
+    """One re-encryption by any method.
+
+    It has its progress, the census before it, other writers, this host's share, and its results.
+    """
 
     params: TaskParams
     application: Application

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def repair_values(task: HostTask) -> ModuleResult:
-    """For each database with such values, restore a copy of its backup, repair the values, and drop the copy."""
+    """Repair the values that nothing decrypts, from the backup of their database.
+
+    The backup is restored into a copy of the database, which is dropped afterwards.
+    """
     from .._engine import repair as work
     from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
@@ -60,7 +63,7 @@ def repair_values(task: HostTask) -> ModuleResult:
 
 
 def _missing(application: Application, values: Iterable[str]) -> list[work.Left]:
-    """Those that a person named and that were not found, each with the reason."""
+    """Return the values that a person named and that were not found, each with the reason."""
     from .._engine import repair as work
 
     targets = {target.name for target in application.targets}
@@ -102,7 +105,7 @@ def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database)
 
 
 class _Kept:
-    """Values that are overwritten, as they were, one line of JSON each; durable before the write."""
+    """The file of overwritten values as they were, one line of JSON each. It is durable before the write."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SecondLook:
-    """Reads every value once more, when one of those who need it asks first."""
+    """A second reading of every value, which takes place when its result is first needed."""
 
     def __init__(self, application: Application, rows: Comparison, stage: str, tables: set[str]) -> None:
         self._application, self._rows, self._stage, self._tables = application, rows, stage, tables

@@ -97,8 +97,10 @@ def _finish(run: Reencryption, after: Sequence[CensusResult], failed: str = "") 
 
 
 class CensusNote:
-    """The census before the command, on this host, next to the file of the ``row_digests``: counts and digests, no
-    values. ``key_id`` is the version to which the command goes."""
+    """The census before the command, in a file on this host. ``key_id`` is the version that the command encrypts to.
+
+    The file is next to the one of the ``row_digests``. It has counts and digests, and no values.
+    """
 
     def __init__(self, row_digests: str | None, key_id: str) -> None:
         self._path = f"{row_digests}.command.json" if row_digests else ""

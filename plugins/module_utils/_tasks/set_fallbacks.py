@@ -24,8 +24,8 @@ def set_fallbacks(task: HostTask) -> ModuleResult:
     """Put a key first in the list, or remove keys and put former ones back.
 
     ``removed`` in the result are the positions of the removed keys in the list. A fresh start of the application must
-    have an added key. If it does not, or does not start, the line gets its former value: a line that its settings
-    cannot read would keep it from starting under any keys.
+    have an added key. Otherwise the line gets its former value. A line that its settings cannot read would keep the
+    application from starting under any keys.
     """
     params = task.params
     result: ModuleResult = {"changed": False, "path": params["env_file"]}
@@ -64,7 +64,10 @@ def _change_line(params: TaskParams, wanted: Mapping[str, Sequence[str]], *, is_
 
 
 def why_unread(params: TaskParams) -> str:
-    """Why no key can be kept for the application; empty if it reads the variable, as its code says."""
+    """Return why no former key can be kept for the application; empty if the application reads the variable.
+
+    Its code shows whether it does.
+    """
     from .._destinations import env_file_editor
     from .._engine.application import django_project, key_uses
 

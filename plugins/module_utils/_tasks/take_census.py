@@ -290,7 +290,7 @@ def _counted(params: TaskParams, application: Application, baseline: list[Census
 
 
 def _leave_out_proved(params: TaskParams, application: Application) -> None:
-    """After the start, only those columns are counted of which not every value was opened before it."""
+    """Leave out the columns of which every value was opened before the start."""
     columns = _columns(params)
     for survey in application.surveys:
         survey.found = [target for target in survey.found if target.name in columns]
@@ -304,7 +304,7 @@ def _proved_before(params: TaskParams, baseline: list[CensusResult]) -> list[Cen
 
 
 def _columns(params: TaskParams) -> set[str]:
-    """Those that were prepared."""
+    """Return the columns that had values to open again after the preparation."""
     return {f"{column['table']}.{column['column']}" for column in params["reopened"]}
 
 
@@ -391,8 +391,10 @@ def _connected_since_before(params: TaskParams, application: Application) -> lis
 
 
 def _unwrapped(baseline: list[CensusResult]) -> dict[str, dict[str, int]]:
-    """By table, the values that were encrypted twice and are one token now: the application reads them in another way
-    than before."""
+    """Return by table how many values were encrypted twice and are one token now.
+
+    The application reads them in another way than before.
+    """
     from .._engine.discovery.layer_classes import NESTED
 
     found: dict[str, dict[str, int]] = {}
@@ -454,7 +456,7 @@ def _name_written(params: TaskParams, compared: Compared, look: SecondLook | Non
 
 
 def _select_written(tallies: Sequence[Tally], looks: Looks) -> dict[str, list[str]]:
-    """By column, as table.column, the rows of which another process changed the value."""
+    """Return by column, as table.column, the rows of which another process changed the value."""
     return _by_column(tallies, looks, lambda look, column: look.theirs(column))
 
 
@@ -469,7 +471,7 @@ def _by_column(
 
 
 def _added(looks: Looks) -> dict[str, list[str]]:
-    """By table, the rows that are new."""
+    """Return the new rows by table."""
     return {table: look.new for table, look in looks.items() if look.new}
 
 

@@ -10,7 +10,7 @@ from .host_task import HostTask, ModuleResult
 
 
 def take_snapshot(task: HostTask) -> ModuleResult:
-    """One look. That something is wrong is for the control node to say."""
+    """Measure once. Only the control node decides whether something is wrong."""
     from .._monitoring import snapshot
 
     taken = snapshot.take(task.params, kept=not task.check_mode)

@@ -46,8 +46,11 @@ def census(seen: Observations) -> ChecklistItem:
 
 
 def _go_on(item: ChecklistItem) -> ChecklistItem:
-    """Turn the item into a warning: the application already has the new keys, and stopping here would leave it unable
-    to read values under the old ones. Re-encryption refuses the values too, and the run is rolled back."""
+    """Turn the item into a warning, since the application already has the new keys.
+
+    If the run stopped here, the application could not read values under the old keys. Re-encryption refuses the values
+    too, and the run is rolled back.
+    """
     todo = (
         "The .env file has the new keys, but some values may be under the old ones. This run continues until it can "
         f"roll back, so that the application can read all other values. {item.todo}"

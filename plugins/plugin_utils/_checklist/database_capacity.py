@@ -51,8 +51,11 @@ def _dumping(seen: Observations) -> int:
 
 
 def disk(seen: Observations) -> ChecklistItem:
-    """Check the free disk space of the database: for the WAL and a second version of each row until VACUUM, and before
-    that for the copy that proves the backup."""
+    """Check the free disk space of the database.
+
+    The copy that proves the backup needs space first. Later, the WAL and a second version of each row need it until
+    VACUUM.
+    """
     folder = str(seen.options["database_dir"])
     if not seen.facts:
         return unseen("disk")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CheckResult(TypedDict, total=False):
-    """What any result may have: ``msg`` and ``error`` if it failed."""
+    """The members that every result may have: ``msg`` and ``error`` if it failed."""
 
     msg: str
     error: ErrorParts
@@ -63,7 +63,7 @@ class PlanResult(CheckResult, total=False):
 
 
 class CheckedDump(TypedDict, total=False):
-    """What pgBackRest backs up, if it makes the backup."""
+    """A backup that would be made. Only one that pgBackRest makes has the ``system_identifier`` of its cluster."""
 
     system_identifier: str
 
@@ -73,13 +73,13 @@ class BackupResult(ChangeResult, total=False):
 
 
 class CheckedDatabase(DatabaseFacts):
-    """``skew`` is how many seconds its clock is off that of the control node."""
+    """The facts of a database. ``skew`` is how many seconds its clock is off that of the control node."""
 
     skew: float
 
 
 class HostSpeed(SchemeSpeed):
-    """``read`` is how many seconds the application takes to read one row, by table."""
+    """The speed of a host. ``read`` is how many seconds the application takes to read one row, by table."""
 
     read: Mapping[str, float]
 
@@ -94,8 +94,10 @@ class LastingCacheFact(TypedDict):
 
 class HostFacts(TypedDict):
     """The facts of checklist_facts. ``skew`` is how many seconds the host's clock is off that of the control node.
-    ``unfenced`` says why other sessions can write, ``unprepared`` by table why it cannot be prepared (None: nothing is
-    to be)."""
+
+    ``unfenced`` says why other sessions can write. ``unprepared`` says by table why it cannot be prepared; it is None
+    if nothing is to be prepared.
+    """
 
     databases: Sequence[CheckedDatabase]
     sessions: Sequence[HeldSession]
@@ -121,8 +123,10 @@ class FactsResult(CheckResult, total=False):
 
 
 class ChecklistResults(TypedDict, total=False):
-    """By the checklist's names. ``stops`` is what would be stopped, ``services`` what an earlier run left stopped. The
-    first host also has those of the backup."""
+    """The results of one host, by their names in the checklist. The first host also has those of the backup.
+
+    ``stops`` has the services that a rotation would stop, ``services`` those that an earlier run left stopped.
+    """
 
     keys: KeysResult
     env_file: FileResult

@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This machine's clock: what the kernel says of it, for the record (PCI DSS 10.6, adjtimex(2)), and how far others are
-off it."""
+"""Read the state of this machine's clock for the record, and compare other clocks with it.
+
+See PCI DSS 10.6 and adjtimex(2).
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,14 @@ def skew(sent: float, began: float, ended: float, received: float) -> float:
 
 
 class ClockState(TypedDict, total=False):
-    """Whether the clock is synchronized, then by how much it is off too."""
+    """The state of the clock: whether it is synchronized, and its offset in milliseconds if it is."""
 
     synced: bool
     offset_ms: float
 
 
 def read_clock() -> ClockState | None:
-    """None if the system does not tell."""
+    """Return the state of this machine's clock, or None if the system does not report it."""
     buffer = ctypes.create_string_buffer(ROOM)  # with modes 0 nothing is set
     try:
         state = ctypes.CDLL(None).adjtimex(buffer)

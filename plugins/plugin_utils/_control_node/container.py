@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether ansible-runner runs this in a container, and which folders are deleted with it.
+"""Find out whether ansible-runner runs this in a container, and which folders are deleted with it.
 
-ansible-runner mounts its private folder at /runner: the caller's own, except for AWX, which deletes it after a job.
+ansible-runner mounts its private folder at /runner. This is the caller's own folder, except for AWX, which deletes it
+after a job.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build what monitoring runs on a host without Ansible: this collection's module_utils as one file (Python's
+"""Build the monitoring program for hosts without Ansible: module_utils of this collection in one file (Python's
 zipapp)."""
 
 from __future__ import annotations

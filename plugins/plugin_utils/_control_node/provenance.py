@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which version of the code ran, for the record: versions, and one hash over all of this collection's code."""
+"""Identify the code that a run used, for the record: versions, and one hash over all of this collection's code."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operator's variables against the argument spec of the role key_rotation: every problem at once, never a value."""
+"""Check the operator's variables against the argument spec of the role key_rotation.
+
+All problems are reported at once, without any value.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ class SettingProblem:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """The variables of one host as they are written, and how to evaluate them. Only ``own`` ones know their place."""
+    """The variables of one host as they are written, and the function that evaluates them.
+
+    Only the place of the host's ``own`` variables is known.
+    """
 
     variables: Variables
     own: Iterable[str]
@@ -111,7 +117,10 @@ def _problems_of(name: str, option: OptionSpec, host: HostSettings) -> Iterator[
 
 
 def _is_empty(name: str, option: OptionSpec, value: Any) -> bool:
-    """An empty string is a value of its own if the default is another, and so is an empty list or dictionary."""
+    """Return whether a value counts as not set.
+
+    An empty string, list or dictionary counts as set if the default is not empty.
+    """
     if value is None or (value == "" and option["type"] != "str"):
         return True
     return value in NOTHING and (name in REQUIRED or option.get("default") in NOTHING)

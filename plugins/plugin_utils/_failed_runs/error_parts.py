@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parts of an error in the result of a failed task, and the web address at the end of its message.
 
-Ansible prints the message of a failed task, and then its whole result. Not to print the same texts twice, the error in
-the result has no text that the message has. A rescue finds the whole error under WHOLE, which Ansible does not print.
+Ansible prints the message of a failed task, and then its whole result. To avoid repetition, the error in the result has
+no text that the message has. A rescue finds the whole error under WHOLE, which Ansible does not print.
 """
 
 from __future__ import annotations

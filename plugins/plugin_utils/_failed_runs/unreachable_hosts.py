@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether all hosts of a run are unreachable. Ansible then ends the run without the last steps."""
+"""Find out whether all hosts of a run are unreachable. Ansible then ends the run without the last steps."""
 
 from __future__ import annotations
 

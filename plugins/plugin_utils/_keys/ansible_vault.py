@@ -33,9 +33,9 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
 class AnsibleVault:
-    """Encrypt and decrypt with the vault secrets that Ansible was started with.
+    """Encryption and decryption with the vault secrets that Ansible was started with.
 
-    Without any, the secret is a password file of our own, which is created at the first write.
+    If there are none, the secret is a password file of our own, which is created at the first write.
     """
 
     def __init__(self, loader: DataLoader, password_file: str | None, vault_id: str | None) -> None:

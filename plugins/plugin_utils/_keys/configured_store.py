@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open the key store that the operator configured. This file has the options of each type, and finds where they are
-set."""
+"""Open the key store that the operator configured.
+
+This file has the options of each type of store, and finds where they are set.
+"""
 
 from __future__ import annotations
 

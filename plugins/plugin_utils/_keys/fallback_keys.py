@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which keys of the store SECRET_KEY_FALLBACKS of a host gets, and which must leave it."""
+"""Choose which keys of the store are added to a host's SECRET_KEY_FALLBACKS, and which are removed from it."""
 
 from __future__ import annotations
 

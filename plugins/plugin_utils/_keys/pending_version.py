@@ -40,7 +40,9 @@ def supplied_values(request: VersionRequest, loader: DataLoader) -> dict[str, st
 @dataclass(frozen=True)
 class NewVersion:
     """A requested version. ``supplied`` are the operator's own values, ``record`` has the approvals that were used.
-    ``in_use`` are the keys of a host, which a real run would have adopted into an empty store by now."""
+
+    ``in_use`` are the keys of a host, which a real run would have adopted into an empty store by now.
+    """
 
     request: VersionRequest
     supplied: Mapping[str, str] = field(repr=False)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell people how a rotation goes: by e-mail, a webhook of Slack's form, or any HTTP hook.
+"""Notify people about a rotation: by e-mail, a webhook in Slack's format, or any HTTP hook.
 
-A failed notification never stops a rotation: it is a warning, and goes into the record. The text is made of the record
-alone. The recipient is named by kind and host only: the rest of a webhook's address is a secret.
+A failed notification never stops a rotation: it is a warning, and goes into the record. The text is made from the
+record alone. The recipient is named by kind and host only: the rest of a webhook's address is a secret.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ Channels = Sequence[Channel]
 
 
 class EmptyMessage(Exception):
-    """A template has made nothing of what there is to tell."""
+    """A template that produced no text."""
 
 
 class NotSent(Exception):
-    """The server cannot be asked at all. The message shows no secret."""
+    """A message that could not be sent to the server at all. The text of this error shows no secret."""
 
 
 class PartlyRefused(Exception):
@@ -207,12 +207,15 @@ def _names() -> set[str]:
 
 
 def _environment() -> jinja2.Environment:
-    """A member that is not there is a mistake, and not nothing."""
+    """Return the environment for templates. In it, a member that does not exist is an error, not an empty text."""
     return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
 class Notification(TypedDict, total=False):
-    """Whom a channel notified, or could not: ``found`` is why not, ``reached`` how many of all were."""
+    """The result of notifying one channel.
+
+    ``found`` is why the notification failed, ``reached`` how many of the recipients were reached.
+    """
 
     channel: str
     about: str
@@ -222,9 +225,9 @@ class Notification(TypedDict, total=False):
 
 
 def tell(channels: Channels, moment: str, rotation: RotationState) -> Iterator[Notification]:
-    """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
+    """Notify every channel that is configured for ``moment``. Yield for the record who was notified and what failed.
 
-    A rotation that failed and was taken back in one run has failed too, and says so only once.
+    A rotation that failed and was rolled back in one run counts as both, and is announced once.
     """
     failed = moment == ROLLED_BACK and rotation.last_run.failed_task
     wanted = {moment, FAILED} if failed else {moment}
@@ -360,7 +363,7 @@ def _email(channel: Channel, moment: str, rotation: RotationState, text: str) ->
             server.starttls(context=trusted)
         if channel.get("user"):
             server.login(str(channel["user"]), _secret(channel, "password"))
-        refused = server.send_message(message)  # which raises by itself where all are
+        refused = server.send_message(message)  # raises an error itself if all are refused
     everybody = [address for _, address in email.utils.getaddresses([message["To"]])]
     reached = [address for address in everybody if address not in refused]
     if refused:

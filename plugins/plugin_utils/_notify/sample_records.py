@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records that hold as little as there may be, and something of everything, to try a template on before there is
-anything to tell."""
+"""Sample records on which a template is tried before there is a real rotation to report.
+
+Some of them hold as little as possible, others hold something of everything.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,7 @@ EVENTS: Mapping[str, Sequence[LineContent]] = {
 
 
 class SampleRecord(Record):
-    """It is kept nowhere."""
+    """A record that is not stored anywhere."""
 
     def __init__(self, moment: str, *, whole: bool) -> None:
         super().__init__("/nowhere", "rehearsal")

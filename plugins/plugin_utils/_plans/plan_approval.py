@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a plan: a small text that another person than the operator signs with ``ssh-keygen -Y sign``.
+"""The approval of a plan: a small text that a person other than the operator signs with ``ssh-keygen -Y sign``.
 
 Next to ``PLAN`` are ``PLAN.approval`` and its signature ``PLAN.approval.sig``. The text names the plan's hash, the
 environment, the person and the time, so an approval for staging is not valid for production. A file of allowed signers
@@ -153,7 +153,7 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
     except OSError as exc:
         raise _unread(f"{path}.sig", exc) from None
     try:
-        sshsig.key_in(signature)  # ssh-keygen takes no notice of what stands behind a signature, such as a second one
+        sshsig.key_in(signature)  # ssh-keygen ignores what follows a signature, such as a second one
     except ValueError:
         raise ApprovalFormat(path=f"{path}.sig") from None
     try:
@@ -222,5 +222,5 @@ def _may_be(name: str, other: str) -> bool:
 
 
 def _person(name: str) -> str:
-    """``ada`` and ``Ada@example.org`` are one person."""
+    """Return a name in the form in which ``ada`` and ``Ada@example.org`` are one person."""
     return name.split("@", 1)[0].casefold()

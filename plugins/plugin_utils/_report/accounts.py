@@ -34,7 +34,8 @@ class Accounts:
 
 
 def _person(name: str, accounts: set[str], logins: set[str]) -> str:
-    """``alice (as root, login bob)``: the stated name, then the accounts that the system recorded."""
+    """Format a person as ``alice (as root, login bob)``: the stated name, then the accounts that the system
+    recorded."""
     parts = [f"as {', '.join(sorted(accounts))}"] if accounts else []
     parts += [f"login {', '.join(sorted(logins))}"] if logins else []
     return f"{name} ({', '.join(parts)})" if parts else name

@@ -113,7 +113,8 @@ def _left_alone(found: Values) -> str:
 
 
 def places(state: DataState) -> Iterator[str]:
-    """Which version each host has in its .env file or other place of its keys. Hosts that agree share one sentence."""
+    """Yield which version each host has in its .env file or other place of its keys. Hosts that agree share one
+    sentence."""
     groups: dict[Host, list[str]] = {}
     for name, host in sorted(state.hosts.items()):
         groups.setdefault(host, []).append(name)

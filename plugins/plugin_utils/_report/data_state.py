@@ -50,8 +50,10 @@ class Values:
 
 @dataclass(frozen=True)
 class Host:
-    """The key ID of the version that a host has, empty if unknown. ``reached``: the last run could reach the host.
-    ``place`` is where its keys are stored, empty until they are written."""
+    """The keys of a host: ``key_id`` is its version, empty if unknown, and ``place`` is where they are stored.
+
+    ``reached`` is whether the last run could reach the host. ``place`` is empty until the keys are written.
+    """
 
     key_id: str = ""
     reached: bool = True
@@ -88,7 +90,7 @@ class DataState:
 
     @property
     def odd(self) -> bool:
-        """Whether the last census counted values that no version opens properly."""
+        """Return whether the last census counted values that no version opens properly."""
         return bool(self.values and self.values.odd)
 
     @property

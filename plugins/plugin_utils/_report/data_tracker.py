@@ -52,7 +52,7 @@ DIFFERENCES = (
 
 @dataclass
 class DataTracker:
-    """What the events so far say about the data.
+    """The state of the data so far, updated by each event of a record.
 
     ``open`` counts the writes that began since the last census, ``writes`` all of them; those that changed nothing do
     not count. ``nested`` is the highest number of values that a census counted as encrypted twice. ``plain`` counts by

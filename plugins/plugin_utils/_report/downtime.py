@@ -64,8 +64,11 @@ class Outage:
 
 @dataclass
 class Downtime:
-    """The outages of the newest run. ``intents`` are the steps that are under way, by host and name. ``died`` is the
-    re-encryption in which the previous run died."""
+    """The outages of the newest run.
+
+    ``intents`` are the steps that are under way, by host and name. ``died`` is the re-encryption in which the previous
+    run died.
+    """
 
     outages: list[Outage] = field(default_factory=list)
     intents: dict[tuple[str, str], Event] = field(default_factory=dict)

@@ -24,8 +24,11 @@ class Count:
 
 @dataclass(frozen=True)
 class ColumnHistory:
-    """``after`` is None if no proof followed the re-encryption. ``unopened`` counts the values that no version opens
-    properly, ``meanwhile`` the rows of the table that another process wrote."""
+    """The values of a column before and after a re-encryption.
+
+    ``after`` is None if no proof followed the re-encryption. ``unopened`` counts the values that no version opens
+    properly, ``meanwhile`` the rows of the table that another process wrote.
+    """
 
     table: str
     column: str
@@ -48,8 +51,11 @@ class ColumnHistory:
 
 @dataclass
 class ColumnCensus:
-    """``first`` is the first count of the values, ``proof`` the census that proved the last re-encryption, each with
-    its key IDs by stage. ``last`` is the newest census of the newest run."""
+    """The counts of all columns over a rotation.
+
+    ``first`` is the first count of the values, ``proof`` the census that proved the last re-encryption, each with its
+    key IDs by stage. ``last`` is the newest census of the newest run.
+    """
 
     first: CountingEvent | None = None
     first_stages: Mapping[str, str] = field(default_factory=dict)

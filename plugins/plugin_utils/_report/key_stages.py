@@ -12,8 +12,10 @@ from ...module_utils._record.events import Event, StagesEvent
 
 @dataclass
 class KeyStages:
-    """``stages`` has the key ID of each stage, ``new`` is the version that this rotation created, and ``promoted``
-    whether that was ever current."""
+    """The stages of a rotation's versions. ``stages`` has the key ID of each stage.
+
+    ``new`` is the version that this rotation created, and ``promoted`` is whether that was ever current.
+    """
 
     new: str | None = None
     stages: Mapping[str, str] = field(default_factory=dict)

@@ -26,7 +26,10 @@ class ReportObservation:
 
 @dataclass
 class ReportObservations:
-    """``before`` is the first reading, which later ones are compared with, and ``reading`` the newest."""
+    """The observations of a rotation. ``before`` is the first reading, which later ones are compared with.
+
+    ``reading`` is the newest one.
+    """
 
     shown: list[ReportObservation] = field(default_factory=list)
     before: RecordedReading | None = None

@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Count the writes since values, .env files and store last agreed. If there is any, values may be under both key
-sets."""
+"""Count the writes since values, .env files and store last agreed.
+
+If there is such a write, values may be under both key sets, or may not match the .env files.
+"""
 
 from __future__ import annotations
 

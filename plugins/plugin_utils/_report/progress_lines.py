@@ -11,7 +11,8 @@ from ...module_utils._system.progress_file import ColumnNumbers, Numbers, Rewrit
 
 
 def moving(numbers: Numbers) -> str:
-    """The progress of a long step in one line; for a re-encryption its total, then the target that is under way."""
+    """Return the progress of a long step in one line. A re-encryption shows its total, then the target that is under
+    way."""
     if "doing" in numbers:
         return f"  {_step(numbers)}"
     in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
@@ -20,7 +21,8 @@ def moving(numbers: Numbers) -> str:
 
 
 def progress(numbers: Numbers) -> Iterator[str]:
-    """The same; for a re-encryption with a line for each target that is under way."""
+    """Yield the progress of a long step. A re-encryption has a line for each target that is under way, then its
+    total."""
     if "doing" in numbers:
         yield f"  {_step(numbers)}"
         return

@@ -51,7 +51,7 @@ def followed(folder: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RefusedRun:
-    """``people`` tried the ``playbook``, and the error or the ``failed_task`` refused it."""
+    """A run that was refused. ``people`` tried the ``playbook``, and the error or the ``failed_task`` refused it."""
 
     time: datetime.datetime | None
     people: Sequence[str]

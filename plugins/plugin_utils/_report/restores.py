@@ -14,8 +14,10 @@ from ...module_utils._record.events import CensusEvent, Event, RestoreEvent
 
 @dataclass(frozen=True)
 class Aside:
-    """The database ``name`` is kept ``since`` the backup of the rotation ``backup`` replaced it. It is ``untold`` if
-    its run was killed right after that, so that only a census shows it."""
+    """A former database that is kept ``since`` a backup of the rotation ``backup`` replaced it.
+
+    It is ``untold`` if its run was killed right after that, so that only a census shows it.
+    """
 
     name: str
     alias: str
@@ -34,8 +36,11 @@ class Aside:
 
 @dataclass
 class Restores:
-    """``kept`` are the databases that restores kept, ``begun`` those that unfinished restores keep, both by alias: two
-    servers may have databases of the same name. ``sought`` are the names that drops looked for."""
+    """The databases that restores keep aside.
+
+    ``kept`` are those of completed restores, ``begun`` those of unfinished ones. Both are by alias, since two servers
+    may have databases of the same name. ``sought`` are the names that drops looked for.
+    """
 
     rotation_id: str
     kept: dict[tuple[str, str], Aside] = field(default_factory=dict)

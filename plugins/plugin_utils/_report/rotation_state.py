@@ -3,7 +3,7 @@
 """The state of one rotation, which every view reads: box, page, log, ticket, calendar, messages.
 
 ``apply`` takes the events of its record one by one; all facts of a view come from there. It skips events that it does
-not know, so that a record of another version, or one that ends in the middle, shows as much as it holds.
+not know. So even a record of another version, or one that ends in the middle, shows as much as it holds.
 """
 
 from __future__ import annotations

@@ -49,8 +49,10 @@ ROLLED_BACK = ("rolled_back", "discarded")  # states of key_version
 
 @dataclass
 class Run:
-    """``first`` began the run, ``last`` is its newest event, and ``end`` the newest one that says how it ended.
-    ``after`` holds the events after the end, perhaps of another day, such as the drop of a former database."""
+    """One run: ``first`` began it, ``last`` is its newest event, and ``end`` the newest one that says how it ended.
+
+    ``after`` holds the events after the end, perhaps of another day, such as the drop of a former database.
+    """
 
     direction: str = ""
     first: Event = field(default_factory=Event)
@@ -144,7 +146,8 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """``done``, ``failed`` or ``open``. A run that another one rolls back has no end of its own: it failed."""
+        """Return ``done``, ``failed`` or ``open``. A run that another one rolls back has no end of its own: it
+        failed."""
         if self.end.is_done or self.end.is_failed:
             return self.end.phase
         return "failed" if self.stopped and self.end.is_intent else "open"

@@ -40,8 +40,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the box shows. ``page`` is the path of the report, ``variables`` are those of the host that shows the box,
-    ``store`` is where the keys are kept."""
+    """The end of a run, as the summary box shows it.
+
+    ``page`` is the path of the report, ``variables`` are those of the host that shows the box, ``store`` is where the
+    keys are kept.
+    """
 
     state: RotationState
     variables: Variables

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The status of a rotation, derived from its runs, with the error that stopped it and the run that was approved."""
+"""The status of a rotation by its runs, the error that stopped it, and the run that was approved."""
 
 from __future__ import annotations
 

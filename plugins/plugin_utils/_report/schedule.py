@@ -35,8 +35,11 @@ class Due:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``retire`` is the first day on which the previous version can be retired, ``not_to_retire`` an announced day that
-    no longer applies, and ``retired`` the run that retired it. ``changed`` is when any of these last changed."""
+    """The dates that follow from a rotation. ``retire`` is the first day on which the previous version can be retired.
+
+    ``not_to_retire`` is an announced day that no longer applies, and ``retired`` the run that retired it. ``changed``
+    is when any of these last changed.
+    """
 
     next: Due
     cryptoperiod_days: int = 0

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sentences that people read besides the outcome of a run: on the screen, on the pages and in messages."""
+"""The sentences that people read in addition to the outcome of a run: on the screen, on the pages and in messages."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def logins(counts: Mapping[str, int]) -> str:
 
 
 def logins_left(counts: Mapping[str, int]) -> Iterator[str]:
-    """If sessions were not signed again. It is not known whose they are."""
+    """Yield a sentence if sessions were not signed again. It is not known whose they are."""
     if left := {name: count for name, count in counts.items() if name in ENDED_LOGINS}:
         yield f"Sessions that end with the former key: {logins(left)}."
 
@@ -84,14 +84,14 @@ def reading(reading: RecordedReading | None) -> Iterator[str]:
 
 
 def kept_by(result: StepResult) -> Iterator[str]:
-    """If versions without a stage still have a value of one that was destroyed."""
+    """Yield a sentence if versions without a stage still have a value of a version that was destroyed."""
     if holders := result.get("kept_by"):
         about = f"The list of {', '.join(holders)}, which has no stage, keeps a value of {result['key_id']}"
         yield f"{about}: destroy that too."
 
 
 def unopened(left: UnopenedValues | None) -> Iterator[str]:
-    """If a census accepted values that no key opens. ``left`` has their count and rows."""
+    """Yield a sentence if a census accepted values that no key opens. ``left`` has their count and rows."""
     if left:
         is_left = "value is unencrypted or opens under no known key, and stays unchanged"
         are_left = "values are unencrypted or open under no known key, and stay unchanged"
@@ -106,7 +106,7 @@ def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
 
 
 def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
-    """If sessions from before the switch were still connected at the proof."""
+    """Yield a sentence if sessions from before the switch were still connected at the proof."""
     if left:
         listed = join_first(list(map(format_session, left)), SHOWN, "; ")
         yield fill(
@@ -120,7 +120,10 @@ def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
 
 
 def nested(counts: Mapping[str, int]) -> Iterator[str]:
-    """If values were encrypted twice before a re-encryption, which wrote each as one token. ``counts`` is by column."""
+    """Yield a sentence if values were encrypted twice before a re-encryption, which wrote each as one token.
+
+    ``counts`` has their numbers by column.
+    """
     if counts:
         where = ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()))
         yield fill(
@@ -132,7 +135,7 @@ def nested(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def stale(counts: Mapping[str, int]) -> Iterator[str]:
-    """For each search column with digests that could not be explained."""
+    """Yield a sentence for each search column that has digests without an explanation."""
     for column, count in sorted(counts.items()):
         yield fill(
             "{count:digest|digests} in {column} {count:was/were} left unchanged: {count:it does/they do} not match "
@@ -144,8 +147,10 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """For each table in which other processes wrote during a run. ``rows`` lists the rows whose values they changed, by
-    column."""
+    """Yield a sentence for each table in which other processes wrote during a run.
+
+    ``rows`` lists by column the rows whose values they changed.
+    """
     for table, counts in sorted(tables.items()):
         by_kind = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield fill(
@@ -165,7 +170,10 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequen
 
 
 def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """If something stopped a re-encryption after the switch: the rows that another process had written, by table."""
+    """Yield the rows that another process had written, if something stopped a re-encryption after the switch.
+
+    ``rows`` lists them by table.
+    """
     if named := [f"{table}:{row}" for table, written in sorted(rows.items()) for row in written]:
         yield (
             f"Rows that another process changed: {format_values(named)}. Check their "
@@ -174,7 +182,10 @@ def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def since_before(found: SinceBefore) -> Iterator[str]:
-    """If rows had changed since the first write when a rollback began, or when an interrupted rotation was refused."""
+    """Yield the rows that others changed since the rotation first counted them.
+
+    This is for a rollback, and for an interrupted rotation that was refused.
+    """
     values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in found[1:])
     if values or new:
         repair = (
@@ -188,7 +199,7 @@ def since_before(found: SinceBefore) -> Iterator[str]:
 
 
 def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
-    """For each column with more values in plain text than at the previous count."""
+    """Yield a sentence for each column with more values in plain text than at the previous count."""
     for column, count in counts.items():
         yield (
             f"{column} has {counted(count, 'more value')} in plain text than the last rotation counted. If they were "
@@ -198,7 +209,7 @@ def more_plain(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def written(reading: RecordedReading | None) -> Iterator[str]:
-    """If values that another process changed are no longer read as values, by what they are read as."""
+    """Yield the values that another process changed and the application cannot read, by what it reads instead."""
     by_way: dict[str, list[str]] = {}
     for value, reads in (reading or {}).get("written") or ():
         by_way.setdefault(str(reads), []).append(str(value))
@@ -212,7 +223,7 @@ def written(reading: RecordedReading | None) -> Iterator[str]:
 
 
 def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
-    """If the fence refused sessions of a connection pooler, and none of them tried again."""
+    """Yield a sentence if the fence refused sessions of a connection pooler and none of them tried again."""
     if sessions:
         yield (
             f"The write fence refused statements of {counted(len(sessions), 'session')} behind a pooler, and no "
@@ -222,7 +233,7 @@ def behind_pooler(sessions: Sequence[str]) -> Iterator[str]:
 
 
 def left_behind(why: str) -> Iterator[str]:
-    """If the test record could not be removed."""
+    """Yield a sentence if the test record could not be removed."""
     if why:
         yield (
             f"The test record is still there: {why}. Run the command remove of key_rotation_test_record by hand in the "
@@ -231,7 +242,8 @@ def left_behind(why: str) -> Iterator[str]:
 
 
 def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
-    """For each control node without a syslog: no log then backs up what the folder and the store show."""
+    """Yield a sentence for each control node without a syslog. There, no log confirms what the folder and the store
+    show."""
     for host, count in sorted(missed.items()):
         yield (
             f"There was no syslog on {host}: the hashes of {count:,} of {total:,} lines of the record are in no "

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which services are down on each host, and why."""
+"""The services that are down on each host, and the reasons."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ class HostStop:
 
 @dataclass
 class Services:
-    """``stops`` has by host the services that are still stopped, ``ended`` why the last start or health check failed.
-    ``were_stopped``: services were down during the newest run, and no earlier run that it resumes had started any;
-    otherwise users may have written in between."""
+    """The stopped services of all hosts. ``stops`` has by host those that are still stopped.
+
+    ``ended`` is why the last start or health check failed. ``were_stopped`` is whether services were down during the
+    newest run, and no earlier run that it resumes had started any. Otherwise, users may have written in between.
+    """
 
     stops: dict[str, HostStop] = field(default_factory=dict)
     were_stopped: bool = False

@@ -119,7 +119,7 @@ def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
 
 
 def reading(reading: RecordedReading | None, before: RecordedReading) -> Iterator[str]:
-    """What the application itself reads, and how long decryption takes, compared with ``before``."""
+    """Yield what the application itself read, and how long decryption takes compared with ``before``."""
     if reading:
         yield from read_by_application(reading)
         yield from opening(reading, before)

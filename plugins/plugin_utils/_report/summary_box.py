@@ -144,7 +144,8 @@ def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
-    """The same for a restore whose run was killed right after the swap, while the former database is kept aside."""
+    """Yield the rows about a restore that was killed right after the swap, if the former database is still kept
+    aside."""
     restores = ending.state.restores
     for aside in restores.untold:
         if aside.name in restores.seen:

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which later rotation of the same keys supersedes another, whose page then has nothing left to do."""
+"""Find the later rotation that supersedes another one of the same keys.
+
+The page of the older rotation then has nothing left to do.
+"""
 
 from __future__ import annotations
 
@@ -93,8 +96,11 @@ def next_due(rotation: RotationState, others: Rotations) -> Due:
 
 
 def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationState]:
-    """The rotations whose pages this one changes: earlier ones of the same keys, and those that restored its backup,
-    since the drop of what they kept aside is in its record."""
+    """Yield the rotations whose pages this one changes.
+
+    They are earlier ones of the same keys, and those that restored its backup. The drop of the databases that they kept
+    aside is in its record.
+    """
     for one in others:
         earlier = _after(rotation, one) and _same_keys(one, rotation)
         if earlier or rotation.rotation_id in one.restores.backups:

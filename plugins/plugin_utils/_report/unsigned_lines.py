@@ -23,8 +23,10 @@ REFUSED_EARLY = "the run was refused before the store had a key that signs recor
 
 @dataclass(frozen=True)
 class Unsigned:
-    """The lines from ``first`` to ``last``. ``found`` is when a later run signed them. ``expected``: no key could sign
-    them, since the first run was refused before the store had a version."""
+    """The unsigned lines from ``first`` to ``last``. ``found`` is when a later run signed them.
+
+    ``expected`` is whether no key could sign them, since the first run was refused before the store had a version.
+    """
 
     first: int
     last: int

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The warnings besides the failure itself, collected from the events of a record."""
+"""The warnings in addition to the failure itself, collected from the events of a record."""
 
 from __future__ import annotations
 
@@ -40,8 +40,11 @@ class Note:
 
 @dataclass
 class Warnings:
-    """``run`` is the number of the current run. ``stale`` counts the unexplained digests of the newest re-encryption,
-    forwards or backwards: each direction counts the same ones."""
+    """The warnings of all runs of a rotation. ``run`` is the number of the current run.
+
+    ``stale`` counts the unexplained digests of the newest re-encryption, forwards or backwards: each direction counts
+    the same ones.
+    """
 
     run: int = 0
     notes: list[Note] = field(default_factory=list)

@@ -23,7 +23,7 @@ class LookFailed(Exception):
     """A check of the hosts failed, and the choice depends on its result."""
 
     def __init__(self, look: CensusOutcome | BackupOutcome, advice: str = "") -> None:
-        """``look`` is the failed result. ``advice`` is what to do first."""
+        """Keep the failed result ``look``. ``advice`` is what to do before its error's own advice."""
         super().__init__()
         msg, error = str(look.get("msg")), look.get("error")
         if error and advice:
@@ -34,8 +34,11 @@ class LookFailed(Exception):
 
 @dataclass(frozen=True)
 class RollbackLook:
-    """The options of rollback_strategy_info. ``census`` and ``backup`` are results of other modules, perhaps failures.
-    ``files`` has the stage of each host's .env file."""
+    """The options of rollback_strategy_info.
+
+    ``census`` and ``backup`` are results of other modules, perhaps failures. ``files`` has the stage of each host's
+    .env file.
+    """
 
     census: CensusOutcome
     files: Mapping[str, str]

@@ -20,8 +20,10 @@ display = Display()
 
 @dataclass(frozen=True)
 class RollbackLoss:
-    """A census with the values ``needing`` the keys that a rollback removes. ``rollback`` is the command to type
-    again."""
+    """A census with the values that need the keys which a rollback removes.
+
+    ``rollback`` is the command to type again.
+    """
 
     census: TaskResult
     rollback: str

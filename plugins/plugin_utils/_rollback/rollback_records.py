@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 
 def lost_tables(backup: BackupOutcome, events: Sequence[Event]) -> Mapping[str, Sequence[str]]:
-    """By alias, the tables that the backup has and the database lacks. If the backup does not tell, those in which the
-    record counted values."""
+    """Return by alias the tables that the database lost.
+
+    These are the tables that the backup has and the database lacks. If the backup does not list its tables, they are
+    the missing tables in which the record counted values.
+    """
     gone = counted_once(backup.get("gone") or {}, with_values(events))
     return {**gone, **backup.get("missing", {})}
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rollback is possible, decided by what was found and never by assumptions (docs/design/engine.md)."""
+"""Decide which rollback is possible, from what was found and never from assumptions (docs/design/engine.md)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RollbackStrategy(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """What was found before anything is done.
+    """The situation before a rollback, from which its strategy follows.
 
     ``values`` are the counts of the census by class, and ``files`` is the stage of the .env file by host. ``lost`` are
     the tables, by alias of the database, that the newest backup has and the database lacks.

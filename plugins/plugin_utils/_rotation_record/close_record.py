@@ -136,8 +136,10 @@ def _refuse_unrepaired(state: RotationState) -> None:
 
 
 def _refuse_unreadable(state: RotationState) -> None:
-    """Raise the error of each class of values that the last proof accepted although no key decrypts them, such as
-    E_UNREADABLE and E_PLAINTEXT: that is no success."""
+    """Raise an error for each class of values that the last proof accepted although no key decrypts them.
+
+    Examples are E_UNREADABLE and E_PLAINTEXT. Such a run is not a success.
+    """
     left = state.census.last.unopened
     if not left:
         return

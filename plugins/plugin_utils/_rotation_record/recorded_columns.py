@@ -12,8 +12,11 @@ from .._report.data_state import count_plain
 
 
 def recorded_columns(history: History, records: str) -> list[str]:
-    """The columns, each as table.column. Empty if no rotation created a version, or if ``records`` has no record of it:
-    then no column is known to be outside of the rotation."""
+    """Return the columns, each as table.column.
+
+    The list is empty if no rotation created a version, or if ``records`` has no record of it. Then no column is known
+    to be outside of the rotation.
+    """
     return sorted(recorded_plain(history, records))
 
 

@@ -17,7 +17,7 @@ NEW, RESUMED = "new", "resumed"
 
 
 class RotationChoice(NamedTuple):
-    """``how`` is NEW, RESUMED or COMPLETED."""
+    """The rotation of a run. ``how`` is NEW, RESUMED or COMPLETED."""
 
     rotation_id: str
     how: str

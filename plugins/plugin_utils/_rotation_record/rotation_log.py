@@ -21,7 +21,10 @@ from .._task_types import Variables
 
 @dataclass(frozen=True)
 class Controller:
-    """What the services need from Ansible. ``pid`` is the process of ansible-playbook, which identifies the run."""
+    """The parts of Ansible that the records and notifications need.
+
+    ``pid`` is the process of ansible-playbook, which identifies the run.
+    """
 
     variables: Variables = field(repr=False)
     loader: DataLoader = field(repr=False)
@@ -43,7 +46,7 @@ class Controller:
 
 @dataclass(frozen=True)
 class RotationLog:
-    """``folder`` has the records. The store is opened at the first use, which may fail."""
+    """The records in ``folder``, with their store and lease. The store is opened at the first use, which may fail."""
 
     folder: str
     open_store: Callable[[], Store] = field(repr=False)

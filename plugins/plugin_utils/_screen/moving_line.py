@@ -26,7 +26,10 @@ def attended() -> bool:
 
 
 class MovingLine:
-    """Draws what ``text`` returns, in a thread, until it is closed. Print other output inside ``out_of_the_way``."""
+    """A line that shows what ``text`` returns. A thread draws it until it is closed.
+
+    Print other output inside ``out_of_the_way``.
+    """
 
     def __init__(self, text: Callable[[], str]) -> None:
         self._text = text

@@ -33,7 +33,10 @@ NOT_SHOWN = "The playbook failed without a message."
 
 
 class StepCallback(CallbackBase):
-    """Every line that Ansible prints passes through ``_display_line``, so that none collides with the moving line."""
+    """The stdout callback, which collects the output of each step.
+
+    Every line that Ansible prints passes through ``_display_line``, so that none collides with the moving line.
+    """
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -54,7 +57,7 @@ class StepCallback(CallbackBase):
         self._print = self._display.display
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """From here on, the tasks' own lines pass through this callback."""
+        """Let the tasks' own lines pass through this callback from now on."""
         lines.by_steps = True
         self._display.display = self._display_line
         self._line = MovingLine(self._moving) if attended() else None

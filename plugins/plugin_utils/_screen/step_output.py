@@ -18,8 +18,11 @@ SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All 
 
 @dataclass
 class StepOutput:
-    """``said`` has what each host reported, by task. ``failed`` are the hosts on which a task failed. ``ended`` has by
-    host the message with which the playbook itself failed."""
+    """The output of one step. ``said`` has what each host reported, by task.
+
+    ``failed`` are the hosts on which a task failed. ``ended`` has by host the message with which the playbook itself
+    failed.
+    """
 
     title: str
     begun: float = field(default_factory=time.monotonic)
