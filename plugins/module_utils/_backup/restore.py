@@ -36,45 +36,13 @@ from .._errors.restore import (
 )
 from .._options.engine_request import Purpose, request_of
 from .._options.option_spec import Options
+from .._result_types.restore_types import BackupFacts, LostRows, RestoredDatabase
 from . import dump, manifest, pg_client
 from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
-from .manifest import Manifest, SnapshotMoment
+from .manifest import Manifest
 
 NO_VALUES = (NoTargets.code, OtherKeys.code)  # by which a look ends that has found nothing wrong, and no value
-
-
-class RestoredDatabase(TypedDict, total=False):
-    """The result for the restored database.
-
-    ``aside`` is the database that it replaced, if there was one. Before the swap there is the ``copy``.
-    """
-
-    database: str
-    alias: str
-    aside: str | None
-    copy: str
-    under: Mapping[str, int]
-
-
-class BackupFacts(TypedDict, total=False):
-    """The facts of a backup for a person; empty without a backup."""
-
-    rotation_id: str
-    snapshot: SnapshotMoment
-    path: str
-    size: int
-    sha256: str | None
-    key_ids: Sequence[str]
-
-
-class LostRows(TypedDict):
-    """The numbers of rows of a ``table`` that differ from the backup. None if they are unknown."""
-
-    table: str
-    added: int | None
-    changed: int | None
-    deleted: int | None
 
 
 class RestoreResult(TypedDict):

@@ -16,7 +16,7 @@ from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
-    from .snapshot_types import MonitoringSnapshot, RotationFacts
+    from .._result_types.monitoring_types import MonitoringSnapshot, RotationFacts
 
 # The command that fixes a finding or is typed after the fix. For all others, it is that of monitor.
 NEXT = {

@@ -16,7 +16,8 @@ from ...module_utils._system.timestamps import format_estimate, parse_with_offse
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import KeptBackup, Proof
+    from ...module_utils._backup.manifest import KeptBackup
+    from ...module_utils._result_types.backup_types import Proof
 
 PREPARING_RATIO = 1.0  # seconds of rest per second of work while the application serves, as in the role rotation
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one spare

@@ -10,7 +10,7 @@ from ...module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from .._task_types import Variables
 
 if TYPE_CHECKING:
-    from ...module_utils._monitoring.snapshot_types import MonitoringSnapshot
+    from ...module_utils._result_types.monitoring_types import MonitoringSnapshot
 
 REACHED = "__monitoring_reached"  # registered first, by the hosts on which monitoring began
 LOOK = "__monitoring_look"
