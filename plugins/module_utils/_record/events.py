@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SinceFirstWrite,
         UnopenedValues,
     )
+    from .._result_types.approval_types import Authorization, RecordedApproval
     from .._result_types.backup_types import DumpSummary
     from .._result_types.key_types import GeneratedKey, VersionDescription
     from .._result_types.monitoring_types import MonitoringSnapshot
@@ -150,9 +151,9 @@ class RunEvent(Event):
 
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
-    approval: Any = None
-    require_approval: Any = None
+    authorization: Authorization | str | None = None
+    approval: RecordedApproval | None = None
+    require_approval: bool | None = None
     resumed: bool = False
     strategy: str = ""
     found: str = ""
@@ -161,7 +162,7 @@ class RunEvent(Event):
     seen: SeenBeforeRollback | None = None
     failed_task: str = ""
     versions: Sequence[VersionDescription] = ()
-    former_signers: Sequence[Any] = ()
+    former_signers: Sequence[str] = ()
     cryptoperiod_days: int = 0
     hold_days: int | None = None
     environment: str = ""
@@ -435,7 +436,7 @@ class AttemptEvent(Event):
 
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
+    authorization: Authorization | str | None = None
     playbook: str = ""
     failed_task: str = ""
 

@@ -117,3 +117,11 @@ class MonitoringSnapshot(TypedDict, total=False):
     findings: list[dict[str, str]]
     warnings: Sequence[str]
     retire: Sequence[RetireAnswer]
+
+
+class MonitoredHost(TypedDict):
+    """The snapshot of a host, if it has one, whether it was ``reached``, and all its findings."""
+
+    snapshot: MonitoringSnapshot | None
+    reached: bool
+    findings: list[dict[str, str]]

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from ..._errors.base import RotationError
 from ..._errors.error_catalog import build_error
@@ -28,7 +28,7 @@ class Failure(NamedTuple):
     """An error of the catalog."""
 
     code: str
-    where: dict[str, Any]
+    where: Mapping[str, object]
 
     @classmethod
     def of(cls, error: RotationError | None) -> Failure | None:
