@@ -280,15 +280,26 @@ def test_every_folder_says_what_it_is_for_and_what_it_imports(kind):
         assert said.endswith(f" {importers} {format_imports(folder)}"), folder
 
 
-def test_no_two_files_or_classes_have_one_name():
+def types_of(path: Path) -> Iterator[str]:
+    """The classes of a file, and its other names of types, such as Row in ``Row = tuple[str, ...]``."""
+    body = trees()[path].body
+    for node in [*body, *(each for one in body if isinstance(one, (ast.If, ast.Try)) for each in one.body)]:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from (name for name in names if re.fullmatch(r"[A-Z]+[a-z][A-Za-z]*", name))
+
+
+def test_no_two_files_or_types_have_one_name():
     """A module and its action plugin have one name, and the errors of a domain have that of the domain."""
     sources = [path for path in FILES if path.name != "__init__.py" and path.parts[-2] not in ("modules", "action")]
     modules = {path.name for path in (PLUGINS / "modules").glob("*.py")}
     names = Counter(path.name for path in sources if path.parts[-2] != "_errors")
     assert {name for name, count in names.items() if count > 1} == set()
     assert modules & set(names) == set()
-    classes = Counter(node.name for path in sources for node in trees()[path].body if isinstance(node, ast.ClassDef))
-    assert {name for name, count in classes.items() if count > 1} == set()
+    types = Counter(name for path in sources for name in types_of(path))
+    assert {name for name, count in types.items() if count > 1} == set()
 
 
 def test_all_other_packages_are_the_standard_library_or_known():
