@@ -34,7 +34,7 @@ SETTINGS = {
 # Tables whose rows pg_dump dumps (relkind r; p are those whose rows are in partitions): no views, no rows on other
 # servers, none that CREATE EXTENSION brings.
 TABLES = r"""
-SELECT n.nspname::text, c.relname::text, format('%%I.%%I', n.nspname, c.relname),
+SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
