@@ -98,10 +98,13 @@ class ApprovalEvidence:
 
         Raise FileNotFoundError if there is no ``ssh-keygen``.
         """
+        if not isinstance(found, Mapping):
+            return None
         try:
-            evidence = cls.recorded(found) if isinstance(found, Mapping) else None
-            accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
-            return evidence if evidence and accepted and evidence.as_recorded().items() <= found.items() else None
+            evidence = cls.recorded(found)
+            if evidence is None or not evidence.accepted(evidence.approval.moment):
+                return None
+            return evidence if evidence.as_recorded().items() <= found.items() else None
         except ValueError:
             return None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
@@ -17,6 +18,9 @@ from .._task_types import TaskResult
 from . import checklist
 from .item import STOP, ChecklistItem, of_result, worst
 from .root_causes import DISCOVERED
+
+if TYPE_CHECKING:
+    from .host_results import CheckResult
 
 BACKUP = "postgresql_backup"
 # By module, the display name of the check, and the key that a successful result has.
@@ -100,7 +104,7 @@ def _items(hosts: Sequence[CheckResults]) -> Iterator[ChecklistItem]:
     errors: list[str] = []
     for module, (name, needs) in CHECKS.items():
         if results := _results_of(module, hosts):
-            item = worst(name, [of_result(name, result, needs) for result in results], "")
+            item = worst(name, [of_result(name, cast("CheckResult", result), needs) for result in results], "")
             if item.status == STOP and (item.seen in errors or (errors and item.code in DISCOVERED)):
                 continue
             errors += [item.seen] if item.status == STOP else []

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import NamedTuple, NoReturn
 
-from ..._errors.base import RotationError
+from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.error_catalog import build_error
 from . import django_project
 from .statements_at_start import Access, StatementsAtStart
@@ -35,7 +35,7 @@ class Failure(NamedTuple):
         return None if error is None else cls(error.code, error.where)
 
     def as_error(self) -> RotationError:
-        return build_error(self.code, **self.where)
+        return build_error(self.code, changed=NOTHING_CHANGED, **self.where)
 
     @property
     def place(self) -> str:
