@@ -602,8 +602,8 @@ def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, pro
     time.sleep(1)  # the snapshot of the next is newer
     later = backup_dump.Backup(make.one.folder, "r2")
     made = later.dump(make.tools, make.database, backup_dump.DumpOrder(make.recipients, KEY_IDS, {}))
-    params = {"alias": "default", "rotation_id": None, "backup_dir": make.one.folder, "admin": None, "direct": {}}
-    work = restore.Restoration(params)
+    options = restore.RestoreOptions("default", make.one.folder, build_request=None)
+    work = restore.Restoration(options)
     assert work.described().rotation_id == "r1"
     later.describe(replace(made, proof={"kind": "none"}))
     assert work.described().rotation_id == "r2"
@@ -613,10 +613,10 @@ def test_a_restore_whose_copy_is_not_the_snapshot_leaves_no_copy(make, identity)
     described = make()
     described.tables["public.secrets"]["hash"] = "1"
     make.one.describe(described)
-    of = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "identity": identity}
-    given = {"admin": None, "direct": {}, "key_set_ids": {"current": KEY_IDS[0]}, "pg_bindir": None}
+    given = {"rotation_id": "r1", "identity": identity, "key_ids": KEY_IDS[:1]}
+    options = restore.RestoreOptions("default", make.one.folder, build_request=None, **given)
     with pytest.raises(RotationError, match="E_CONTENTS"):
-        restore.Restoration({**of, **given}).prepared(dry=False)
+        restore.Restoration(options).prepared(dry=False)
     assert make.database.rows("SELECT 1 FROM pg_database WHERE datname ~ '^key_rotation_.*_r1$'") == []
 
 

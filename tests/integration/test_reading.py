@@ -990,11 +990,11 @@ def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_afte
         token = fernet("legacy" if number < 30 else "old-secret").encrypt(b"%d" % number).decode()
         app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
     survey = target_survey.find(app.database, "auto", (), keyring)
-    assert [each.name for each in survey.fixed] == ["secrets.nick"]
+    assert [each.name for each in survey.evidence.fixed] == ["secrets.nick"]
     scope = model_reading.ReadingScope(DIGEST, wanted=lambda name: name.endswith("nickname"))
 
     def read() -> dict[str, Any]:
-        return model_reading.of_application([*survey.found, *survey.fixed], keyring, scope).as_result()
+        return model_reading.of_application([*survey.found, *survey.evidence.fixed], keyring, scope).as_result()
 
     before = read()
     assert [(one["name"], one["read"], one["failed"]) for one in before["readings"]] == [

@@ -36,6 +36,7 @@ from .._errors.backup import (
     BackupSpace,
 )
 from .._errors.base import RotationError
+from .._result_types.backup_types import DumpSummary
 from .._system import atomic_file, container_layer, task_group, users
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
@@ -43,7 +44,7 @@ from .._system.task_group import Cancellation
 from .._system.timestamps import now
 from . import age, database_properties, dump_shards, pg_client
 from . import manifest as manifests
-from .manifest import ArchiveFiles, DumpedData, DumpedServer, DumpSummary, KeptSettings, Manifest
+from .manifest import ArchiveFiles, DumpedData, DumpedServer, KeptSettings, Manifest
 from .pg_client import SnapshotDump, Tools
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it

@@ -30,11 +30,12 @@ from .._engine.proof.census import Census
 from .._engine.proof.census_tally import Tally
 from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
+from .._result_types.backup_types import Proof
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
 from . import database_properties, pg_client
 from .dump import Backup
-from .manifest import Manifest, Proof
+from .manifest import Manifest
 from .pg_client import Tools
 
 KINDS = ("none", "sample", "full")  # each proves more than the previous one

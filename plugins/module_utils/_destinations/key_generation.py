@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from .._engine.crypto import openpgp_pair
 from .._engine.crypto.key_entry import KeyEntries, KeyEntry
@@ -23,6 +23,9 @@ from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
 from . import destination_options, dialects, key_destinations, key_files
+
+if TYPE_CHECKING:
+    from .._result_types.key_types import GeneratedKey
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -161,15 +164,6 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
     if key.get("destination"):
         return destination_options.can_carry(key["destination"], value)
     return dialects.can_carry(dialect, value)
-
-
-class GeneratedKey(TypedDict, total=False):
-    """A key and the source of its randomness. A key that was not supplied also has its type and size."""
-
-    name: str
-    rng: str
-    type: str
-    bits: int
 
 
 def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:

@@ -201,7 +201,7 @@ def find_kept(application: Application, expected: str = "") -> list[Finding]:
     return [
         finding
         for database, survey in application.databases
-        for finding in kept_columns.findings(database, survey.fixed, keyring, settled, expected)
+        for finding in kept_columns.findings(database, survey.evidence.fixed, keyring, settled, expected)
     ]
 
 

@@ -25,7 +25,7 @@ from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
 from .proof.page_tokens import ColumnPage, look, stays_plain
-from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
+from .proof.table_pages import PageRequest, PageRows, RowText, TargetGroup, by_table, pages
 from .rewrite.update_statement import Change, compare_and_set
 
 TRIES = 20
@@ -101,7 +101,7 @@ class RepairScope:
     leave_alone: Collection[str] = ()
     named: Collection[str] = frozenset()
 
-    def values(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+    def values(self, members: Sequence[Target], page: PageRows) -> Iterator[tuple[int, RowText]]:
         """Yield the column (by its place in ``members``) and the row key of each value in a page that is to be
         repaired."""
         yield from self._unreadable(members, page)
@@ -110,7 +110,7 @@ class RepairScope:
                 if f"{target.name}:{row_name(row_key)}" in self.named:
                     yield place, row_key
 
-    def _unreadable(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+    def _unreadable(self, members: Sequence[Target], page: PageRows) -> Iterator[tuple[int, RowText]]:
         """Yield those that open under no key, or that do not open completely."""
         for place, target in enumerate(members):
             scheme = self.keyring.schemes[target.scheme]

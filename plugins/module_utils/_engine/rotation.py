@@ -80,7 +80,7 @@ class Application:
     @property
     def read(self) -> list[Target]:
         """Return the encrypted columns of all databases, including those under keys that are not rotated."""
-        return [*self.targets, *(column for survey in self.surveys for column in survey.fixed)]
+        return [*self.targets, *(column for survey in self.surveys for column in survey.evidence.fixed)]
 
     def watch_concurrent_writes(self) -> ConcurrentWrites:
         """Start to note, before a census, which rows other processes write."""

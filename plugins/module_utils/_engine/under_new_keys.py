@@ -26,6 +26,27 @@ def findings(application: Application) -> list[Finding]:
     return [*start_findings(application), *made_of_keys(application), *keyless_digests(application)]
 
 
+def refuse_unrotatable(
+    application: Application, ignored: Collection[str], *, has_base: bool, are_supplied: bool
+) -> None:
+    """Raise the errors that would stop a rotation under new keys.
+
+    ``has_base`` is whether this process has the keys of the .env file. If the application does not start with values
+    that no one supplied, this says nothing about values that a person has.
+    """
+    from . import application_findings
+
+    found = [*start_findings(application), *application_findings.find_refused_updates(application)]
+    # After the switch, this process has the new keys and cannot read values under the previous ones.
+    found += attributes_of_keys(application, ignored) if has_base else []
+    if are_supplied:
+        found += made_of_keys(application)
+        found = [each for each in found if each.kind.name != "new_keys_refused"]
+    else:
+        refuse_unfit(application, "pending" if "pending" in application.keyring.stages else TRIAL)
+    refuse(found)
+
+
 def refuse_unfit(application: Application, destination: str = TRIAL) -> None:
     """Raise what would otherwise stop the rotation just before its first write, when the application is already
     down."""

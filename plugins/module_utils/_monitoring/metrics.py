@@ -13,9 +13,9 @@ from .._engine.rewrite import metrics_text
 from .._engine.rewrite.metrics_text import Sample
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
+from .._result_types.monitoring_types import MonitoringSnapshot
 from .._system import atomic_file
 from .._system.timestamps import seconds_since_1970
-from .snapshot_types import MonitoringSnapshot
 
 # name: (type, help)
 METRICS = metrics_text.named(

@@ -36,24 +36,25 @@ from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._errors.values import PlaintextValues, UnreadableValues, ValuesEncryptedTwice, ValuesNotCurrent
 from .._options.engine_request import Purpose, refuse_other_source, request_of
+from .._result_types.monitoring_types import (
+    CensusSnapshot,
+    ErrorCounts,
+    LogSnapshot,
+    Measure,
+    MonitoringSnapshot,
+    RetirableVersion,
+    RetireAnswer,
+    RotationFacts,
+)
 from .._services import health
 from .._services.health import HealthCheck
 from .._system import container_layer
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
-from .log_watch import ErrorCounts, Watched
-from .probe_memory import ProbeMemory
-from .response_times import Baseline, Measure
-from .snapshot_types import (
-    CensusSnapshot,
-    LogSnapshot,
-    MonitoringSnapshot,
-    RetirableVersion,
-    RetireAnswer,
-    RotationFacts,
-    SeenBefore,
-)
+from .log_watch import Watched
+from .probe_memory import ProbeMemory, SeenBefore
+from .response_times import Baseline
 
 if TYPE_CHECKING:
     from .._options.option_spec import Options

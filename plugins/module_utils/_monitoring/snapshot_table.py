@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
@@ -16,7 +16,7 @@ from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
-    from .snapshot_types import MonitoringSnapshot, RotationFacts
+    from .._result_types.monitoring_types import MonitoredHost, MonitoringSnapshot, RotationFacts
 
 # The command that fixes a finding or is typed after the fix. For all others, it is that of monitor.
 NEXT = {
@@ -63,7 +63,7 @@ def _count(count: int) -> str:
     return counted(count, "finding") if count else "all is well"
 
 
-def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def table(looks: Mapping[str, MonitoredHost]) -> Iterator[str]:
     """Several hosts, a line for each. A look has a ``snapshot`` or None, ``reached`` and ``findings``."""
     if len(looks) < 2:
         return
@@ -76,7 +76,7 @@ def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"  WRONG on {host}: {finding['code']}: {finding['what']}"
 
 
-def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(host: str, look: MonitoredHost) -> tuple[str, ...]:
     snapshot = look["snapshot"]
     if snapshot is None:
         return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"

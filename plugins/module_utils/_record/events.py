@@ -17,9 +17,6 @@ from .._errors.base import ErrorParts
 from .._errors.run import NotRun
 
 if TYPE_CHECKING:
-    from .._backup.manifest import DumpSummary
-    from .._backup.restore import BackupFacts, LostRows, RestoredDatabase
-    from .._destinations.key_generation import GeneratedKey
     from .._engine.postgres.database_session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import RecordedReading
@@ -32,8 +29,11 @@ if TYPE_CHECKING:
         SinceFirstWrite,
         UnopenedValues,
     )
-    from .._monitoring.snapshot_types import MonitoringSnapshot
-    from .._stores.history import VersionDescription
+    from .._result_types.approval_types import Authorization, RecordedApproval
+    from .._result_types.backup_types import DumpSummary
+    from .._result_types.key_types import GeneratedKey, VersionDescription
+    from .._result_types.monitoring_types import MonitoringSnapshot
+    from .._result_types.restore_types import BackupFacts, LostRows, RestoredDatabase
 
 LineContent = Mapping[str, Any]  # of a line, from its JSON: decode gives it types
 StepOptions = Mapping[str, Any]  # of a step, as its line has them
@@ -151,9 +151,9 @@ class RunEvent(Event):
 
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
-    approval: Any = None
-    require_approval: Any = None
+    authorization: Authorization | str | None = None
+    approval: RecordedApproval | None = None
+    require_approval: bool | None = None
     resumed: bool = False
     strategy: str = ""
     found: str = ""
@@ -162,7 +162,7 @@ class RunEvent(Event):
     seen: SeenBeforeRollback | None = None
     failed_task: str = ""
     versions: Sequence[VersionDescription] = ()
-    former_signers: Sequence[Any] = ()
+    former_signers: Sequence[str] = ()
     cryptoperiod_days: int = 0
     hold_days: int | None = None
     environment: str = ""
@@ -436,7 +436,7 @@ class AttemptEvent(Event):
 
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
+    authorization: Authorization | str | None = None
     playbook: str = ""
     failed_task: str = ""
 

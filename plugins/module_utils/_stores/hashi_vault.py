@@ -40,7 +40,7 @@ from .._options.option_spec import Options
 from .._record.rotation_id import checked
 from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
-from .server_store import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+from .server_store import ServerStore, StoreAnswer, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import hvac
@@ -52,8 +52,6 @@ NO_ADDRESS = {"v1", "ui"}  # a proxy may have the server below a path, and below
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
-
-Answer = dict[str, Any]  # of the server, from its JSON
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
@@ -200,7 +198,7 @@ class HashiVault(ServerStore):
         """Return the path of a version's values. Raise E_OPTION: no other path is ever built from an ID."""
         return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
 
-    def _read(self, secret: str) -> tuple[Answer | None, Answer]:
+    def _read(self, secret: str) -> tuple[StoreAnswer | None, StoreAnswer]:
         """Return data and metadata of the newest KV version. Without data if it was deleted, without both if there is
         none."""
         answer = self._ask(
@@ -233,7 +231,7 @@ class HashiVault(ServerStore):
         if (mount.get("options") or {}).get("version") != "2":  # a mount created as plain kv has no version
             raise StoreKvVersion(mount=self._mount)
 
-    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
+    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> StoreAnswer:
         """Return the answer of the server, empty if it has none. Turn a refusal into an error of the catalog."""
         failure: RotationError | None = None
         try:
@@ -247,7 +245,7 @@ class HashiVault(ServerStore):
             raise failure
         return self._read_answer(answer)
 
-    def _read_answer(self, answer: Any) -> Answer:
+    def _read_answer(self, answer: Any) -> StoreAnswer:
         """Return the content of an answer, empty if it has none. Raise E_STORE_STANDBY if it leads elsewhere."""
         if isinstance(answer, dict):
             return answer

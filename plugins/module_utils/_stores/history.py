@@ -22,6 +22,7 @@ from .._errors.run import NothingToRollBack, NotLastRotation, RotationRolledBack
 from .._errors.store import StoreDamaged, StoreFormat, StoreStage, VersionUnknown
 from .._record.approval import Approval
 from .._record.rotation_id import checked
+from .._result_types.key_types import VersionDescription, VersionFields
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
@@ -88,25 +89,7 @@ class Version:
         }
 
 
-class _VersionFields(TypedDict):
-    """The fields of all forms of a version. The states are those of NIST SP 800-57."""
-
-    key_id: str
-    rotation_id: str
-    origin: str
-    state: str
-    created: str
-    outcome: str | None
-    destroyed: str | None
-
-
-class VersionDescription(_VersionFields):
-    """A version without its values, as results and records have it."""
-
-    stage: str | None
-
-
-class VersionDocument(_VersionFields):
+class VersionDocument(VersionFields):
     """A version as a store keeps it."""
 
     values: Mapping[str, str]

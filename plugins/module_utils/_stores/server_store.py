@@ -41,6 +41,7 @@ NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
 SIGNING = "record signing"  # the signing key's name among the values: no rotation ID has a blank
 UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, that came late
+StoreAnswer = dict[str, Any]  # of a server, from its JSON
 
 
 class ServerStore(Store):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
@@ -18,6 +18,9 @@ from .._task_types import TaskResult
 from . import checklist
 from .item import STOP, ChecklistItem, of_result, worst
 from .root_causes import DISCOVERED
+
+if TYPE_CHECKING:
+    from .host_results import CheckResult
 
 BACKUP = "postgresql_backup"
 # By module, the display name of the check, and the key that a successful result has.
@@ -36,7 +39,7 @@ NEXT = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothi
 RESUME = "To finish the run that died, run {}"
 AGAIN = "Do what the table says for each finding, then run {}"
 LEFT = (RecordUnsigned.code, DatabaseFenced.code, PreparedLeft.code)  # what a run that died leaves
-HostResults = Mapping[str, Any]  # the results of one host by module
+CheckResults = Mapping[str, TaskResult]  # the results of one host by module
 
 
 @dataclass(frozen=True)
@@ -82,37 +85,37 @@ def _find_interrupted_playbook(log: RotationLog, failed: Sequence[ChecklistItem]
     return ""
 
 
-def _results_by_module(registered: TaskResult) -> HostResults:
+def _results_by_module(registered: TaskResult) -> CheckResults:
     """Return the results of one call of a host by module. If there are none, the call itself says why."""
     if registered.get("skipped"):
         return {}
-    outcomes: HostResults = registered.get("outcomes") or {"host_tasks": registered}
+    outcomes: CheckResults = registered.get("outcomes") or {"host_tasks": registered}
     return outcomes
 
 
-def _messages(hosts: Sequence[HostResults]) -> Iterator[str]:
+def _messages(hosts: Sequence[CheckResults]) -> Iterator[str]:
     """Yield the messages of the successful checks, except the backup, which was only checked."""
     for results in hosts:
         yield from (result["msg"] for module, result in results.items() if module != BACKUP and "msg" in result)
 
 
-def _items(hosts: Sequence[HostResults]) -> Iterator[ChecklistItem]:
+def _items(hosts: Sequence[CheckResults]) -> Iterator[ChecklistItem]:
     """Yield one item per check for all hosts. Leave out an item that only follows from the error of another one."""
     errors: list[str] = []
     for module, (name, needs) in CHECKS.items():
         if results := _results_of(module, hosts):
-            item = worst(name, [of_result(name, result, needs) for result in results], "")
+            item = worst(name, [of_result(name, cast("CheckResult", result), needs) for result in results], "")
             if item.status == STOP and (item.seen in errors or (errors and item.code in DISCOVERED)):
                 continue
             errors += [item.seen] if item.status == STOP else []
             yield item
 
 
-def _results_of(module: str, hosts: Sequence[HostResults]) -> list[Any]:
+def _results_of(module: str, hosts: Sequence[CheckResults]) -> list[TaskResult]:
     return [results[module] for results in hosts if results.get(module)]
 
 
-def _error_of(item: ChecklistItem, hosts: Sequence[HostResults]) -> TaskResult:
+def _error_of(item: ChecklistItem, hosts: Sequence[CheckResults]) -> TaskResult:
     """Return the original error of the check that failed."""
     module, needs = next((module, needs) for module, (name, needs) in CHECKS.items() if name == item.name)
     failed = next(result for result in _results_of(module, hosts) if "error" in result or needs not in result)

@@ -17,8 +17,8 @@ from ...module_utils._errors.options import InvalidOption
 from ...module_utils._record import reader
 from ...module_utils._record.writer import Record
 from .._control_node.provenance import provenance
+from .._report.downtime import Downtime
 from .._rotation_record.rotation_log import RotationLog
-from . import window
 from .approved_plan import approved_plan
 from .item import ChecklistOptions, Observations
 from .rehearsal_records import rehearsals, staging_records
@@ -135,6 +135,7 @@ def _last_downtime(folder: str) -> float | None:
     one."""
     for name in sorted(reader.names(folder), reverse=True):
         with contextlib.suppress(RotationError):
-            if (seconds := window.down_for(Record(folder, name).decoded())) is not None:
-                return seconds
+            downtime = Downtime.of(Record(folder, name).decoded())
+            if downtime.of_completed is not None:
+                return downtime.of_completed
     return None

@@ -16,6 +16,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine import plan_document
 from ...module_utils._errors.approval import (
@@ -34,6 +35,9 @@ from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, Approva
 from ...module_utils._system import users
 from .._task_types import TaskArguments
 from . import plan_file
+
+if TYPE_CHECKING:
+    from ...module_utils._result_types.approval_types import RecordedApproval
 
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
@@ -86,7 +90,7 @@ def words(found: object) -> str:
     return " ".join(str(found or "").split())
 
 
-def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
+def recorded(found: RecordedApproval | None, environment: str, signers: str | None) -> ApprovalEvidence | None:
     """Return the approval in the record of a rotation, if its evidence is valid and its person may still sign.
 
     Otherwise return None: somebody edited it, or the file of allowed signers no longer names its signer.

@@ -15,7 +15,7 @@ from .._task_types import Variables
 from .playbook_command import command
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.restore import RestoredDatabase
+    from ...module_utils._result_types.restore_types import RestoredDatabase
 
 
 def format_restore(event: RestoreEvent) -> Iterator[str]:

@@ -44,9 +44,9 @@ from .unsigned_lines import Unsigned
 from .warnings import Warnings
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import DumpSummary
-    from ...module_utils._destinations.key_generation import GeneratedKey
-    from ...module_utils._stores.history import VersionDescription
+    from ...module_utils._result_types.approval_types import RecordedApproval
+    from ...module_utils._result_types.backup_types import DumpSummary
+    from ...module_utils._result_types.key_types import GeneratedKey, VersionDescription
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -211,7 +211,7 @@ class RotationState:
         return run_status.granted(self.settled_runs).authorization
 
     @property
-    def approval(self) -> Any:
+    def approval(self) -> RecordedApproval | None:
         return run_status.granted(self.settled_runs).approval
 
     @property

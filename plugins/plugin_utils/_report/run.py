@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.events import (
@@ -32,6 +32,9 @@ from ...module_utils._record.events import (
 from .accounts import Accounts, authorization, granted_by
 from .event_time import moment, seconds
 from .timeline import Bar, Timeline
+
+if TYPE_CHECKING:
+    from ...module_utils._result_types.approval_types import RecordedApproval
 
 RETIRE = "retire"
 TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
@@ -61,7 +64,7 @@ class Run:
     key_id: str = ""  # of a retirement
     reason: str | None = None
     authorization: Mapping[str, str] = field(default_factory=dict)
-    approval: Any = None
+    approval: RecordedApproval | None = None
     operator: Any = None
     accounts: Accounts = field(default_factory=Accounts)
     nodes: set[str] = field(default_factory=set)

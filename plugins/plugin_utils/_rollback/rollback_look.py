@@ -14,8 +14,9 @@ from ...module_utils._errors.restore import RestoreShut
 from ...module_utils._record.rotation_id import checked
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.restore import BackupFacts, BackupOutcome
+    from ...module_utils._backup.restore import BackupOutcome
     from ...module_utils._engine.result_types import CensusOutcome
+    from ...module_utils._result_types.restore_types import BackupFacts
     from .._task_types import TaskArguments
 
 

@@ -147,7 +147,7 @@ class _Judge:
         elif judged.verdict == unexplained.UNEXPLAINED:
             self.found.put(name, UnexplainedColumn(column=name, found=_format_verdict(judged, values)))
         elif judged.hashed and name not in self.ignored:
-            self.survey.hashes.append(name)
+            self.survey.evidence[name].is_hash = True
 
 
 def _open_columns(
@@ -261,7 +261,9 @@ def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Seq
     It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
     while.
     """
-    unnamed = [(survey, sorted({*survey.hashes}.difference(survey.findings.columns("digest")))) for survey in surveys]
+    unnamed = [
+        (survey, sorted(survey.evidence.hashes.difference(survey.findings.columns("digest")))) for survey in surveys
+    ]
     made = {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
     places = _format_uses([use for uses in made.values() for use in uses])
     for survey, columns in unnamed if made else ():
@@ -328,7 +330,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
         target.name: shared_values.with_twins(
             keyring,
             keyring.keys_of(
-                [target.scheme, *survey.besides.get(target.name, ())], [each.secret for each in target.derived]
+                [target.scheme, *survey.evidence.other_schemes(target.name)], [each.secret for each in target.derived]
             ),
         )
         for survey in surveys

@@ -66,7 +66,7 @@ def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str
     tokens: dict[Table, list[str]] = {}
     for table, column in [
         *((target.table, target.column) for target in survey.found),
-        *((each.table, each.column.name) for each in survey.closed),
+        *((each.table, each.column.name) for each in survey.evidence.closed),
     ]:
         tokens.setdefault(table, []).append(column)
     if not tokens:

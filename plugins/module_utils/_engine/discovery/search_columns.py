@@ -17,7 +17,7 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, array
 from .digest_look import may_be_digests, may_hold_digests
-from .recipe_search import Matches, RecipeSearch, prove
+from .recipe_search import RecipeMatches, RecipeSearch, prove
 from .search_recipes import SearchColumnRecipe
 from .search_samples import LARGE_TOKENS, LARGEST, SAMPLE, sample_rows
 from .target import Target
@@ -97,7 +97,7 @@ def _conclude(
     found: SearchColumnScan,
     column: Column,
     texts: Sequence[str | None],
-    ways: Matches,
+    ways: RecipeMatches,
     names: Collection[str],
 ) -> None:
     """Put down what is known of one column by the ways in which its values are computed.

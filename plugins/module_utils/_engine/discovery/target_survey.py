@@ -39,6 +39,7 @@ from ..value_forms.recognized_formats import Signature, of_another_format
 from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
 from ..value_forms.token_texts import RAW_FRAME
 from . import search_columns
+from .column_evidence import SurveyEvidence
 from .column_rules import ColumnRules
 from .column_sample import (
     ANYWHERE,
@@ -130,8 +131,9 @@ def find(
 class Survey:
     """One walk over a database.
 
-    ``found`` are the targets, ``findings`` what else is known of columns and tables. ``missing`` are the targets that a
-    person listed and that are not here, by their place in the list.
+    ``found`` are the targets, ``findings`` what else a person should know of columns and tables, ``evidence`` what
+    later checks need of columns. ``missing`` are the targets that a person listed and that are not here, by their place
+    in the list.
     """
 
     settled: Settlements = NONE
@@ -142,15 +144,9 @@ class Survey:
         self.tables = catalog.columns(database)
         self.numbers = catalog.numbers(database)  # which hold no token, and may be ciphertext
         self.found: list[Target] = []
-        self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
-        self.closed: list[ClosedColumn] = []  # columns in which nothing opens
-        self.ignored: list[ClosedColumn] = []  # columns that a person left out
-        self.hashes: list[str] = []  # columns that are explained as hashes, by their names
-        self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
-        self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
-        self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
+        self.evidence = SurveyEvidence()
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put(label, RowSecurity(column=label))
         there = ModelTables(database.alias, {name for table in self.tables for name in table.names})
@@ -164,8 +160,8 @@ class Survey:
         """Return a copy for another connection and keyring, which shares no later findings with this one."""
         other = copy.copy(self)
         other._database, other._keyring = database or self._database, keyring or self._keyring
-        other.found, other.fixed, other.hashes = [*self.found], [*self.fixed], [*self.hashes]
-        other.findings = self.findings.copied()
+        other.found = [*self.found]
+        other.findings, other.evidence = self.findings.copied(), self.evidence.copied()
         return other
 
     @property
@@ -204,7 +200,7 @@ class Survey:
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
             self._found(table, sample.column, sample.rule)
-            self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
+            self.evidence[name].other_schemes = self._other_schemes(sample.rule.scheme, sample.pieces)
             self._samples[name] = {*sample.pieces}
         else:
             self._look_at_unopened(table, sample)
@@ -300,8 +296,8 @@ class Survey:
     def _look_at_unopened(self, table: Table, sample: ColumnSample) -> None:
         """Decide on a column in which no value opens."""
         column, samples, pieces, _ = sample
-        self.closed.append(ClosedColumn(table, column))
         name, field = table.label_of(column.name), self._models.encrypting_field(table, column)
+        self.evidence[name].closed = ClosedColumn(table, column)
         if signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
             error = UnsupportedFormat(column=name, count=count, description=each.what, advice=each.todo)
@@ -311,7 +307,8 @@ class Survey:
             if holding(self._keyring, self._keyring.schemes, pieces):
                 facts = replace(facts, look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
             self.findings.put(name, facts)
-            self.unopened[name] = [*pieces, *(match["token"] for match in map(AROUND.match, pieces) if match)]
+            inner = (match["token"] for match in map(AROUND.match, pieces) if match)
+            self.evidence[name].samples = [*pieces, *inner]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             if self._holds_values(table, column, document=document):
@@ -325,7 +322,7 @@ class Survey:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
         if key := catalog.reading_key(self._database, table):
             held = Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True)
-            self.fixed.append(held)
+            self.evidence[held.name].fixed = held
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
         """Return the schemes at hand that open tokens which the scheme of their column does not open."""
@@ -350,7 +347,7 @@ class Survey:
         if column.type in KINDS and not column.generated:
             samples = self._sampler.sample(table, column, every=False)
             held = self._sampler.as_it_holds(column, samples)
-            self.ignored.append(ClosedColumn(table, held))
+            self.evidence[name].closed, self.evidence[name].is_ignored = ClosedColumn(table, held), True
             scheme = match_scheme(samples, held, self._keyring, ())
             pieces = (piece for value in samples for piece in pieces_of(held, value))
             if scheme in self._keyring.schemes:
@@ -364,7 +361,7 @@ class Survey:
 
     def _find_rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
         """Return the plaintext rule of a column."""
-        rules = ColumnRules(self._database, self._keyring, self.findings, self.inside, self._row_key)
+        rules = ColumnRules(self._database, self._keyring, self.findings, self.evidence, self._row_key)
         return rules.find(table, column, scheme, pieces, self.decision(table.label_of(column.name)))
 
     def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:

@@ -50,7 +50,7 @@ _KINDS = (
 STORED = "tetech_key_rotation_"  # a column of our queries
 KEY = "tetech_row_key_"  # one of them with a part of the primary key: no column of the above can be named so
 _UNREAD = object()
-Place = tuple[str, str]  # the alias of a database, and a schema: empty if a table is found without one
+ModelPlace = tuple[str, str]  # the alias of a database, and a schema: empty if a table is found without one
 
 
 class ValueRead(NamedTuple):
@@ -351,7 +351,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
-        ours: dict[Place, dict[str, list[Target]]] = {}
+        ours: dict[ModelPlace, dict[str, list[Target]]] = {}
         for each in model._meta.concrete_fields:
             for target in _targets_of(each, targets):
                 place = target.table.alias, target.table.schema_for(table_of(each.model))
@@ -367,7 +367,9 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
                 yield readers
 
 
-def _home(model: Any, aliases: Sequence[str], ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
+def _home(
+    model: Any, aliases: Sequence[str], ours: Collection[ModelPlace], kinds: Mapping[ModelPlace, str]
+) -> list[ModelPlace]:
     """Return the place in which the application has the rows of a model, in a list. It is the one to which its router
     sends it, or the first with its table. Of its tenants, one with targets is chosen. The list is empty if all places
     are on other servers."""
@@ -430,7 +432,7 @@ class _ModelCode:
 
 
 def _readers(
-    code: _ModelCode, place: Place, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
+    code: _ModelCode, place: ModelPlace, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
     """Return the readers of a model in a place, a database and a schema. Each attribute is listed once, even if it is
     made of several encrypted columns; if one of them is rotated, with the rotated ones."""

@@ -45,7 +45,7 @@ class Unopened(NamedTuple):
 def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
     """Return these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
     encrypted = set(survey.findings.columns(*ENCRYPTED))
-    for table, column in (closed for closed in survey.closed if closed.name in encrypted):
+    for table, column in (closed for closed in survey.evidence.closed if closed.name in encrypted):
         decision = survey.decision(table.label_of(column.name))
         if decision in ("", UNREADABLE):
             value = sql.SQL(KINDS[column.type].read).format(sql.Identifier("t", column.name))
@@ -59,7 +59,7 @@ def needing(
 ) -> Iterator[RowsNeeding]:
     """Return the columns with values that open under one of the stages, with the first rows, as
     census_findings.needing."""
-    for closed in survey.closed:
+    for closed in survey.evidence.closed:
         if closed.name in columns:
             for target, rows in _found(database, survey, closed, keyring, stages):
                 named = [f"{target.name}:{row}" for row in rows.first]
@@ -69,8 +69,8 @@ def needing(
 def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
     """Return findings for columns that a person has set aside, if values are under these keys and not under
     ``expected``."""
-    not_ours = [closed for closed in survey.closed if survey.decision(closed.name) == NOT_OURS]
-    ignored = [closed for closed in survey.ignored if survey.decision(closed.name) != UNREADABLE]
+    not_ours = [closed for closed in survey.evidence.closed if survey.decision(closed.name) == NOT_OURS]
+    ignored = [closed for closed in survey.evidence.ignored if survey.decision(closed.name) != UNREADABLE]
     stages = [stage for stage in keyring.stages if stage != expected]
     for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
         for closed in columns:
@@ -86,7 +86,7 @@ def tried(survey: Survey, keyring: Keyring) -> set[str]:
     """The columns of which every value can be asked, by each scheme that the targets of this database have."""
     if not all(_tells(keyring.schemes[target.scheme]) for target in survey.found):
         return set()
-    return {closed.name for closed in survey.closed}
+    return {closed.name for closed in survey.evidence.closed}
 
 
 def _found(

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from ..postgres.catalog import Table, word
 from ..rewrite.concurrent_writers import ConcurrentWrites
 from .census_result import CensusResult
-from .table_pages import Page
+from .table_pages import PageRows
 
 try:
     import sqlite3
@@ -39,7 +39,7 @@ class EachRow(Protocol):
     def since(self, alias: str) -> str:
         """Return the transaction of a database from which on the receiver needs to know who wrote a row."""
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         """Receive the rows of a page: what each of their values adds to the digests of its table."""
 
 
@@ -73,7 +73,7 @@ class Recording:
     def since(self, alias: str) -> str:
         return ""
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         columns = list(map(word, sums))
         if self._kept and self._columns.get(table.label) != columns:
             self.forget_all(table)
@@ -189,7 +189,7 @@ class Comparison:
     def since(self, alias: str) -> str:
         return self._concurrent_writes.since.get(alias, "")
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         look = self._look(table.label)
         known, told = self._concurrent_writes.rows.get(table.label, ()), bool(self.since(table.alias))
         columns = self._columns.get(table.label, ())

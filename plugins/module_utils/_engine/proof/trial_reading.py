@@ -24,7 +24,7 @@ from . import external_acts
 from .model_readers import ModelReader, by_model, is_left_out
 from .model_reading import format_ignored, instances_of
 from .row_tokens import RowTokens, cannot_be_resealed
-from .trial_row import Answer, RowQuestion, answer_all
+from .trial_row import RowAnswer, RowQuestion, answer_all
 
 ROWS = 3  # with a value, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for
@@ -34,7 +34,7 @@ UNLISTED = (
 )
 SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
 
-Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[Answer]]]
+Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[RowAnswer]]]
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _questions(
 
 
 def _compare(
-    readers: Sequence[ModelReader], answers: Sequence[tuple[Answer | None, ...]], compared: TrialReadings
+    readers: Sequence[ModelReader], answers: Sequence[tuple[RowAnswer | None, ...]], compared: TrialReadings
 ) -> None:
     """Compare what was read of the rows of one model; the last answers are under other keys.
 

@@ -29,8 +29,7 @@ from ..postgres.connection import Database, Yielded
 from ..proof import page_tokens
 from ..proof.damage_words import build_overwritten_error
 from ..proof.page_tokens import ColumnPage, PageToken
-from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages
-from ..proof.table_pages import Page as RowPage
+from ..proof.table_pages import WHOLE, PageRequest, PageRows, RowText, Span, TargetGroup, by_table, pages
 from ..proof.value_classes import OTHER_SCHEME, UNOPENED
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
@@ -72,7 +71,7 @@ class BatchResult:
     portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
 
 
-class Page(NamedTuple):
+class PageWork(NamedTuple):
     """The batch of one page, and what its changes need."""
 
     database: Database
@@ -161,7 +160,7 @@ class Rewriting:
         while not self.stopped() and (page := next_page(database, read)) is not None:
             if page:
                 started = time.monotonic()
-                batch = self._rewritten(Page(database, group, journal, BatchResult(group.table.label)), page, since)
+                batch = self._rewritten(PageWork(database, group, journal, BatchResult(group.table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
@@ -173,7 +172,7 @@ class Rewriting:
         """Yield the reasons for a wait, as batches that do nothing."""
         return (BatchResult(table.label, waits_for=reason) for reason in reasons)
 
-    def _rewritten(self, page: Page, rows: RowPage, since: str) -> BatchResult:
+    def _rewritten(self, page: PageWork, rows: PageRows, since: str) -> BatchResult:
         """Bring the rows of a page under the destination's keys."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
@@ -208,7 +207,7 @@ class Rewriting:
             for page in pages(database, PageRequest(group)):
                 self.changes(group.members, page, journal.of(group.members, page))
 
-    def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
+    def _write(self, page: PageWork, changes: Sequence[Change], *, free: bool = False) -> None:
         """Write the changes. If the whole had to yield, write those to unlocked rows; if it was slow, write halves."""
         try:
             self._write_at_once(page, changes, free=free)
@@ -222,7 +221,7 @@ class Rewriting:
                 for half in (changes[:middle], changes[middle:]):
                     self._write(page, half)
 
-    def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
+    def _write_at_once(self, page: PageWork, changes: Sequence[Change], *, free: bool) -> None:
         """Write the changes in one transaction. With ``free``, write only those to rows that it can lock at once.
 
         Raises Yielded.
@@ -254,7 +253,7 @@ class Rewriting:
     def changes(
         self,
         members: Sequence[Target],
-        page: RowPage,
+        page: PageRows,
         known: Mapping[tuple[str, str], str],
         theirs: Collection[RowText] = (),
     ) -> list[Change]:
@@ -377,7 +376,7 @@ def locked(table: Table) -> BatchResult:
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
 
 
-def next_page(database: Database, read: Iterator[RowPage]) -> RowPage | None:
+def next_page(database: Database, read: Iterator[PageRows]) -> PageRows | None:
     """Return the next page, an empty one if another session has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)
