@@ -121,7 +121,7 @@ class Restoration:
 
         self._params = params
         if params["alias"] not in connections:
-            raise InvalidOption(name="alias", found=f"is {params['alias']}", advice="Name one of DATABASES.")
+            raise InvalidOption(option="restore_alias", found=f"is {params['alias']}", advice="Name one of DATABASES.")
         self._alias = _alias_of_backup(params)
 
     @functools.cached_property
@@ -348,7 +348,7 @@ class Restoration:
     def _backup(self) -> dump.Backup:
         if not self._params["rotation_id"]:
             advice = "Set O(id) to the rotation of a backup."
-            raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
+            raise InvalidOption(option="id", found="is not set", advice=advice)
         return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
 
     def _described(self, one: dump.Backup) -> Manifest:

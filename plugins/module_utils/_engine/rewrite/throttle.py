@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._errors.option_names import variable_of
 from ..._errors.options import InvalidOption
 from ..postgres import server_info
 from ..postgres.connection import Database
@@ -75,8 +74,7 @@ def refuse_unfit(throttle: Mapping[str, Any]) -> None:
     for name, value in throttle.items():
         with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
             if not 0 <= float(value) < math.inf:
-                where = {"name": f"{variable_of('throttle')}.{name}", "found": f"is {float(value):g}"}
-                raise InvalidOption(**where, advice="Give 0 or more.")
+                raise InvalidOption(option=f"throttle.{name}", found=f"is {float(value):g}", advice="Give 0 or more.")
 
 
 class Pace:
