@@ -94,7 +94,7 @@ def take_census(task: HostTask) -> ModuleResult:
     baseline = CensusResult.all_of(params["baseline"])
     purpose = Purpose("census", run=params["run"], leased=False, tried=params["rehearsed"])
     with open_application(request_of(params, purpose), surveys_of(task)) as application:
-        outside = application_findings.refuse_unproved(application, params["recorded_columns"])
+        outside = application_findings.find_passed(application, params["recorded_columns"])
         asked = CensusTask(params, application, baseline, outside)
         if params["accounted"]:
             application_findings.refuse_unaccounted(application)
