@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from .._errors.discovery import TokenDigestStored
 from .application import django_project
 from .discovery import proposal, settlements, survey_findings, target_survey
+from .discovery.finding_kinds import KindName
 from .discovery.findings import Finding, FindingFacts, refuse, unsettled
 from .postgres.connection import Database
 from .proof import census_findings
@@ -17,7 +18,7 @@ from .proof.census_result import RowsNeeding
 from .proof.census_tally import Tally
 from .rotation import Application
 
-DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
+DOUBTFUL: Sequence[KindName] = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")
 
 
 def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> None:
