@@ -202,7 +202,7 @@ def _rehearse(asked: CensusTask) -> None:
     # After the switch, this process has the new keys and cannot read values under the previous ones.
     has_base = asked.keys.key_id == application.keyring.key_id("current")
     found = [*under_new_keys.start_findings(application), *application_findings.find_refused_updates(application)]
-    found += under_new_keys.attributes_of_keys(application, params["left_out"]) if has_base else []
+    found += under_new_keys.attributes_of_keys(application, params["application_ignore"]) if has_base else []
     if params["supplied"]:
         found += under_new_keys.made_of_keys(application)
         found = [each for each in found if each.kind.name != "new_keys_refused"]
