@@ -190,7 +190,7 @@ class OutlivingCache(TypedFacts):
 class CachedEntries(TypedFacts):
     """``count`` of so many sampled entries hold tokens."""
 
-    kind = "cached_tokens"
+    kind: ClassVar[KindName] = "cached_tokens"
     count: int
     looked_at: int
 
