@@ -79,7 +79,7 @@ options:
     description: How many rows of each model are read, in the order of the primary key. 0 means all rows.
     type: int
     default: 0
-  left_out:
+  application_ignore:
     description:
       - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
       - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.

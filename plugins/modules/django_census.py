@@ -114,7 +114,7 @@ options:
     description: With O(rehearsed), new values come from a file. Only what no new value would change is tried.
     type: bool
     default: false
-  left_out:
+  application_ignore:
     description: With O(rehearsed), fields and properties that are not read, as for
       M(tetech.key_rotation.application_reading).
   sessions_allowed:

@@ -91,11 +91,11 @@ def test_a_token_between_other_text_stops_until_a_person_accepts_it(site: Site) 
     assert site.play("verify").code == 0
 
 
-def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
+def test_keys_that_are_left_empty_are_an_error_of_the_variable(site: Site) -> None:
     site.write_inventory(key_rotation_keys=None)
     for playbook in ("plan", "rotate"):
         made = site.play(playbook)
-        assert (made.code != 0, made.error()) == (True, "E_OPTION"), made.text
+        assert (made.code != 0, made.error()) == (True, "E_VARIABLE"), made.text
         assert "is empty. Nothing was changed. List the keys" in made.text
 
 

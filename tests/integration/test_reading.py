@@ -1216,7 +1216,7 @@ def test_a_column_of_a_tenant_that_nobody_found_is_read_in_its_schema(app: Any, 
         model_reading.refuse_worse(before, reading(app, lambda name: name.endswith("hidden")))
     model_reading.refuse_worse(
         before,
-        reading(app, lambda name: not model_readers.is_left_out(name, ["reading.Shop.hidden"])),
+        reading(app, lambda name: not model_readers.is_ignored(name, ["reading.Shop.hidden"])),
         ignore=["reading.Shop.hidden"],
     )
 

@@ -44,8 +44,8 @@ def check_recipients(recipients: Sequence[str]) -> None:
     for index, recipient in enumerate(recipients):
         if not _RECIPIENT.fullmatch(recipient):
             raise InvalidOption(
-                name=f"O(backup_recipients), entry {index},",
-                found="is not a public key of age (age1...) or SSH",
+                option="backup_recipients",
+                found=f"has an entry, number {index}, that is not a public key of age (age1...) or SSH",
                 advice="age-keygen -y FILE shows the recipient of an identity.",
             )
 

@@ -112,7 +112,7 @@ class Restoration:
 
         self._options = options
         if options.alias not in connections:
-            raise InvalidOption(name="alias", found=f"is {options.alias}", advice="Name one of DATABASES.")
+            raise InvalidOption(option="restore_alias", found=f"is {options.alias}", advice="Name one of DATABASES.")
         self._alias = _alias_of_backup(options)
 
     @functools.cached_property
@@ -339,7 +339,7 @@ class Restoration:
     def _backup(self) -> dump.Backup:
         if not self._options.rotation_id:
             advice = "Set O(id) to the rotation of a backup."
-            raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
+            raise InvalidOption(option="id", found="is not set", advice=advice)
         return dump.Backup(self._options.backup_dir, self._options.rotation_id, self._alias)
 
     def _described(self, one: dump.Backup) -> Manifest:

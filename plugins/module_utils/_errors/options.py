@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that are not valid."""
+"""Options, variables and arguments of tasks that are not valid."""
 
 from __future__ import annotations
 
@@ -69,10 +69,28 @@ class InvalidNotify(RotationError):
 
 class InvalidOption(RotationError):
     code = "E_OPTION"
-    name: str
+    option: str
     found: str
     advice: str
-    problem = "{name} {found}"
+    problem = "O({option}) {found}"
+    remedy = "{advice}"
+
+
+class InvalidArgument(RotationError):
+    code = "E_ARGUMENT"
+    argument: str
+    found: str
+    advice: str
+    problem = "{argument} {found}"
+    remedy = "{advice}"
+
+
+class InvalidVariable(RotationError):
+    code = "E_VARIABLE"
+    variable: str
+    found: str
+    advice: str
+    problem = "{variable} {found}"
     remedy = "{advice}"
 
 

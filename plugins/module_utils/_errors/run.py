@@ -36,6 +36,13 @@ class ActionPluginMissing(RotationError):
     remedy = "Write its full name in the task: tetech.key_rotation.{module}."
 
 
+class ModuleOptions(RotationError):
+    code = "E_MODULE_OPTIONS"
+    module: str
+    problem = "the task for the module {module} has invalid options"
+    remedy = "See ansible-doc tetech.key_rotation.{module}."
+
+
 class NotRun(RotationError):
     code = "E_NOT_RUN"
     because: str
@@ -113,6 +120,22 @@ class RotationOpen(RotationError):
     asked: str
     problem = "rotation {open_id} is not finished, but rotation {asked} was requested"
     remedy = "Run again without O(id) to resume {open_id}, or roll it back."
+
+
+class VersionNotCreated(RotationError):
+    code = "E_VERSION_NOT_CREATED"
+    rotation_id: str
+    problem = "the key store has no version of rotation {rotation_id}"
+    remedy = "Create its keys first."
+
+
+class StageOfOtherRotation(RotationError):
+    code = "E_STAGE_OF_OTHER_ROTATION"
+    stage: str
+    rotation_id: str
+    advice: str
+    problem = "the {stage} version was not created by rotation {rotation_id}, and is not the one that it rolls back to"
+    remedy = "{advice}"
 
 
 class RotationIdUsed(RotationError):

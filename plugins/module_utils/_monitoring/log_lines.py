@@ -60,5 +60,5 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
     try:
         return re.compile(pattern.encode("utf-8"))
     except re.error as exc:
-        bad = f"{pattern} is not a regular expression ({exc})"
-        raise InvalidOption(name="O(log_patterns):", found=bad, advice="Correct it.") from None
+        bad = f"has {pattern}, which is not a regular expression ({exc})"
+        raise InvalidOption(option="log_patterns", found=bad, advice="Correct it.") from None

@@ -53,7 +53,7 @@ def write(path: str, snapshot: MonitoringSnapshot) -> None:
     E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
-            name="O(monitoring_metrics_file)",
+            option="monitoring_metrics_file",
             found=f"is {path}",
             advice="Use a name that ends in .prom: node_exporter reads no other files.",
         )

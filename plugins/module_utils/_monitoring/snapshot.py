@@ -425,7 +425,7 @@ def _refuse_thresholds(params: ProbeOptions) -> None:
         ("log_errors", log_errors, log_errors >= 0, "Set it to the number of lines that are tolerated, such as 0."),
     ):
         if not good:
-            raise InvalidOption(name=f"O(monitoring_{name})", found=f"is {value}", advice=advice)
+            raise InvalidOption(option=f"monitoring_{name}", found=f"is {value}", advice=advice)
 
 
 def _warnings(params: ProbeOptions, snapshot: MonitoringSnapshot, known: RotationFacts) -> Iterator[str]:

@@ -22,10 +22,8 @@ from .._system import child_processes, users
 
 RECORD = "test record"  # a purpose, and that of its removal
 REMOVAL = f"removal of the {RECORD}"
-OPTIONS = {
-    "verification": "O(verification_commands)",
-    **dict.fromkeys((RECORD, REMOVAL), "O(test_record)"),
-}
+VERIFICATION = "verification_commands"  # the option with the commands, unless their purpose has one of its own
+OPTIONS = dict.fromkeys((RECORD, REMOVAL), "test_record")
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
@@ -110,7 +108,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
                 else "it is empty"
             )
             raise InvalidOption(
-                name=OPTIONS.get(purpose, purpose),
+                option=OPTIONS.get(purpose, VERIFICATION),
                 found=f"has no program in its command {number} of {len(commands)}: {named}",
                 advice="Write each command as a list of words. A test record has create, check and remove.",
             )

@@ -26,7 +26,7 @@ def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Ro
         if service.name in found:
             wrong.append(
                 InvalidOption(
-                    name="O(services)",
+                    option="services",
                     found=f"has more than one entry with the name {service.name}",
                     advice=(
                         "Give each service a unique name. The name identifies stopped services, so start renamed "
@@ -48,7 +48,7 @@ def service_of(entry: ServiceEntry) -> Service:
         return Unit(name)
     if not start or not stop:
         raise InvalidOption(
-            name="O(services)",
+            option="services",
             found=f"has only one of start and stop for {name}",
             advice="Set both, each as a list of words, or neither for a systemd unit.",
         )

@@ -351,7 +351,7 @@ class Maintenance:
         """Raise E_OPTION if each command would be ended at once, that of the rollback too."""
         if self.services and self.options.patience <= 0:
             raise InvalidOption(
-                name="key_rotation_services_timeout",
+                option="services_timeout",
                 found=f"is {self.options.patience:.0f}",
                 advice="Set it to the number of seconds that each service may take to stop or to start, such as 300.",
             )

@@ -28,6 +28,7 @@ from .._errors.store import (
     StoreDenied,
     StoreDown,
     StoreExpires,
+    StoreFormat,
     StoreKvVersion,
     StoreLogin,
     StoreMount,
@@ -37,7 +38,7 @@ from .._errors.store import (
     StoreStandby,
 )
 from .._options.option_spec import Options
-from .._record.rotation_id import checked
+from .._record.rotation_id import is_plain
 from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
 from .server_store import ServerStore, StoreAnswer, address, in_clear, needed, seconds, sendable, tls_failed
@@ -195,8 +196,11 @@ class HashiVault(ServerStore):
                 raise StoreExpires(place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
-        """Return the path of a version's values. Raise E_OPTION: no other path is ever built from an ID."""
-        return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
+        """Return the path of a version's values. Raise E_STORE_FORMAT: no other path is ever built from an ID."""
+        names = rotation_id.split(" ")
+        if not all(map(is_plain, names)):
+            raise StoreFormat(path=self.path, found="a version with an invalid rotation ID")
+        return f"{self._secret}/{'~'.join(names)}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[StoreAnswer | None, StoreAnswer]:
         """Return data and metadata of the newest KV version. Without data if it was deleted, without both if there is

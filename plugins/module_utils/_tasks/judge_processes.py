@@ -104,9 +104,9 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
         try:
             found[AskedProcesses("pattern", pattern)] = processes.matching(there, pattern)
         except re.error as exc:
-            bad = f"{pattern} is not a regular expression ({exc})"
-            raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
+            bad = f"has the pattern {pattern}, which is not a regular expression ({exc})"
+            raise InvalidOption(option="processes", found=bad, advice="Correct it.") from None
     if not found and not key_destinations.secrets(params["keys"]):
-        nothing = "are all empty"
-        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Set at least one of them.")
+        nothing = "has no units, pids or patterns"
+        raise InvalidOption(option="processes", found=nothing, advice="Set at least one of them.")
     return {each: {process.pid for process in members} for each, members in found.items()}

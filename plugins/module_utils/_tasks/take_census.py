@@ -64,7 +64,7 @@ def _begin(params: TaskParams, application: Application) -> CensusTask:
     from .._engine.census_task import CensusTask
     from .._options.engine_request import refuse_other_source
 
-    outside = application_findings.refuse_unproved(application, params["recorded_columns"])
+    outside = application_findings.find_passed(application, params["recorded_columns"])
     read_keys = functools.partial(refuse_other_source, params, application.started)
     return CensusTask(_read_options(params), application, outside, read_keys)
 
@@ -74,7 +74,7 @@ def _rehearse(params: TaskParams, asked: CensusTask) -> None:
 
     has_base = asked.keys.key_id == asked.application.keyring.key_id("current")
     under_new_keys.refuse_unrotatable(
-        asked.application, params["left_out"], has_base=has_base, are_supplied=params["supplied"]
+        asked.application, params["application_ignore"], has_base=has_base, are_supplied=params["supplied"]
     )
 
 

@@ -92,7 +92,7 @@ def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = 
     for name in accepted:
         if name not in ACCEPTABLE:
             raise InvalidOption(
-                name="key_rotation_accept",
+                option="accept",
                 found=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ...module_utils._errors.options import InvalidOption, InvalidOptions
+from ...module_utils._errors.options import InvalidOptions, InvalidVariable
 from ...module_utils._options.option_spec import OptionSpec, Spec
 from .._task_options import find_wrong
 from .._task_types import Variables
@@ -65,11 +65,11 @@ class HostSettings:
 
 
 def refuse(problems: Iterable[SettingProblem]) -> None:
-    """Raise E_OPTION for one problem, E_OPTIONS for several."""
+    """Raise E_VARIABLE for one problem, E_OPTIONS for several."""
     different = list(dict.fromkeys(problems))
     if len(different) == 1:
         (only,) = different
-        raise InvalidOption(name=only.name, found=only.found, advice=only.advice)
+        raise InvalidVariable(variable=only.name, found=only.found, advice=only.advice)
     if different:
         lines = [f"\n* {each.name} {each.found}. {each.advice}" for each in different]
         raise InvalidOptions(count=len(different), problems="".join(lines))

@@ -22,7 +22,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 
 from ...module_utils._errors.base import word
-from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.options import InvalidArgument
 from ...module_utils._errors.store import (
     StoreNeeds,
     StoreOption,
@@ -104,12 +104,12 @@ def _server_class(kind: str) -> Callable[[Options, str], Store]:
 
 
 def refuse_unknown(given: Options) -> None:
-    """Raise E_OPTION for an argument that the lookup does not have."""
+    """Raise E_ARGUMENT for an argument that the lookup does not have."""
     known = ["stage", "store", "type", *dict.fromkeys(name for names in OPTIONS.values() for name in names)]
     for name in given:
         if name not in known:
             advice = f"Use {', '.join(known)}."
-            raise InvalidOption(name=name, found="is not an option of the lookup", advice=advice)
+            raise InvalidArgument(argument=name, found="is not an option of the lookup", advice=advice)
 
 
 def _read_options(options: Options, variables: Variables, loader: DataLoader) -> Options:
@@ -121,7 +121,7 @@ def _read_options(options: Options, variables: Variables, loader: DataLoader) ->
 
 
 def set_options(lookup: LookupBase, options: Options, variables: Variables, loader: DataLoader) -> None:
-    """Have Ansible find the lookup's options. Raises E_OPTION instead of Ansible's own error, which would show the
+    """Have Ansible find the lookup's options. Raises E_ARGUMENT instead of Ansible's own error, which would show the
     value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
     given: PluginOptions = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
@@ -133,8 +133,8 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
     if refused:
         name, definition = _refused(lookup._load_name, given)
         choices = ", ".join(definition.get("choices") or ())
-        raise InvalidOption(
-            name=f"{name} of key_rotation_store, or of the lookup,",
+        raise InvalidArgument(
+            argument=f"{name} of key_rotation_store, or of the lookup,",
             found=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )

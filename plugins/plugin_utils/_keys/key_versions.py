@@ -141,7 +141,7 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
     """
     key_id = request.key_id
     if not key_id:
-        raise InvalidOption(name="key_id", found="is not set", advice="Set it to the version to destroy.")
+        raise InvalidOption(option="retire_key_id", found="is not set", advice="Set it to the version to destroy.")
 
     def step(history: History) -> str:
         if not history.version(key_id).destroyed:

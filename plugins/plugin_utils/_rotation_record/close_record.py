@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...module_utils._engine.discovery.finding_kinds import KINDS
 from ...module_utils._engine.discovery.findings import Finding, refuse
 from ...module_utils._engine.discovery.settlements import UNREADABLE
 from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
+from ...module_utils._engine.proof.value_classes import UNOPENED
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.error_catalog import build_error
@@ -145,7 +145,7 @@ def _refuse_unreadable(state: RotationState) -> None:
         return
     classes = left.get("classes") or {UNREADABLE: {"count": left["count"], "rows": left["rows"]}}
     try:
-        refuse(Finding.of("", build_error(KINDS[name].code, **facts), kind=name) for name, facts in classes.items())
+        refuse(Finding.of("", build_error(UNOPENED[name], **facts)) for name, facts in classes.items())
     except RotationError as exc:
         raise exc.with_changed(data_sentences.values(state.state)) from None
 

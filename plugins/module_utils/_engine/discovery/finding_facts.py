@@ -8,7 +8,10 @@ They are names and numbers only. A finding that stops a rotation has its error i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .finding_kinds import KindName
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class TypedFacts:
     """The facts of one kind of finding. Those in ``approved`` are in the hash of a plan: the kind and the column alone
     do not say what a person approves."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[KindName]
     approved: ClassVar[tuple[str, ...]] = ()
 
 
@@ -187,7 +190,7 @@ class OutlivingCache(TypedFacts):
 class CachedEntries(TypedFacts):
     """``count`` of so many sampled entries hold tokens."""
 
-    kind = "cached_tokens"
+    kind: ClassVar[KindName] = "cached_tokens"
     count: int
     looked_at: int
 

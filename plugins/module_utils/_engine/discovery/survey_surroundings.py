@@ -17,11 +17,12 @@ from ..value_forms.token_look import SHORTEST
 from . import search_columns
 from .column_types import JsonCodec
 from .finding_facts import KeptHash, SameTokens
+from .finding_kinds import KindName
 from .findings import Findings
 from .survey_models import SurveyModels
 from .target import Target
 
-IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
+IGNORED: Sequence[KindName] = ("ignored", "ignored_open", "ignored_tokens")  # about ignored columns
 _TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
 _IN_THE_KEY = (
     "or a search column of it is in the key by which the table's rows are named",

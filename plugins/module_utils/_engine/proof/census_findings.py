@@ -14,7 +14,6 @@ from ..._errors.error_catalog import build_error
 from ..._errors.values import PlainUnclear, UnsupportedFormat, ValuesEncryptedTwice, ValuesLeftAlone, ValuesNotCurrent
 from ..crypto.keyring import Keyring
 from ..discovery.finding_facts import LaterKeys, LooseTokens, NestedTokens, StayingPlain, UnsearchedTexts
-from ..discovery.finding_kinds import KINDS
 from ..discovery.findings import Finding, FindingFacts, refuse
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, ListedRows
@@ -61,7 +60,7 @@ def _facts_of(value_class: str, count: int, rows: str) -> FindingFacts:
     """The facts of a finding about a class of values. All errors of these classes have the same two."""
     if value_class == NESTED:
         return NestedTokens(count, rows)
-    return build_error(KINDS[value_class].code, count=count, rows=rows)
+    return build_error(UNOPENED[value_class], count=count, rows=rows)
 
 
 def list_rows(target: Target, value_class: str, count: int, keys: Sequence[str]) -> ListedRows:

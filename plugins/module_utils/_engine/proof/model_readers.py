@@ -391,7 +391,7 @@ def _routed_to(model: Any, aliases: Sequence[str]) -> str:
     return alias
 
 
-def is_left_out(name: str, ignore: Collection[str]) -> bool:
+def is_ignored(name: str, ignore: Collection[str]) -> bool:
     """Return whether an attribute is in ``ignore``: by its full name, or as app.Model.name, for all databases and
     schemas."""
     return name in ignore or ".".join(name.rpartition(":")[2].split(".")[-3:]) in ignore

@@ -42,7 +42,7 @@ from ..postgres.connection import SEE_LOG
 from . import external_acts
 from .ciphertext_attributes import is_of_ciphertext
 from .damage_words import build_damaged_error
-from .model_readers import ModelReader, by_model, is_left_out, made_from
+from .model_readers import ModelReader, by_model, is_ignored, made_from
 from .read_only_transactions import SavepointsOfReading, read_only
 from .reading_types import AttributeReading, ReadingForecast, RecordedReading, RoundTripResult
 from .refused_values import is_refused
@@ -179,7 +179,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
     """
     found: dict[str, float] = {OTHERS: 0.0}
     for known in by_model(targets, None, b"speed"):
-        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
+        readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
         encrypted = next((reader for reader in readers if reader.targets), None)
         begun = time.monotonic()
         with contextlib.suppress(*([] if encrypted or not readers else [RotationError])):
@@ -200,7 +200,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     """
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
-    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
+    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_ignored(name, ignore)))
     refused = reading.refused  # by some rows, and then by more
     if refused:
         refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
@@ -282,7 +282,7 @@ def _refuse_other_readings(
     }
     there = {reading["name"] for reading in after["readings"]}
     for old in _readings(before):
-        if old["name"] not in there and not is_left_out(old["name"], ignore) and (old["read"] or old["failed"]):
+        if old["name"] not in there and not is_ignored(old["name"], ignore) and (old["read"] or old["failed"]):
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return

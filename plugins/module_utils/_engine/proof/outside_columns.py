@@ -8,7 +8,7 @@ lose.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ..._errors.discovery import SetAsideOpen
@@ -16,6 +16,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..discovery.column_sample import ClosedColumn
 from ..discovery.column_types import KINDS
+from ..discovery.finding_kinds import KindName
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target import Target
@@ -29,7 +30,7 @@ from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 
 OUTSIDE = "outside"  # in place of a class of the census
-ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns whose values are known to be encrypted
+ENCRYPTED: Sequence[KindName] = ("unproved", "silent", "format")  # in these columns, values are known to be encrypted
 
 
 class Unopened(NamedTuple):

@@ -21,7 +21,7 @@ from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import Finding
 from ..discovery.target import Target
 from . import external_acts
-from .model_readers import ModelReader, by_model, is_left_out
+from .model_readers import ModelReader, by_model, is_ignored
 from .model_reading import format_ignored, instances_of
 from .row_tokens import RowTokens, cannot_be_resealed
 from .trial_row import RowAnswer, RowQuestion, answer_all
@@ -52,7 +52,7 @@ def findings(
     process that ``ask`` asks, under the stage that is not in ``keyring``."""
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
-        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
+        readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
         asked: list[RowQuestion] = []
         here: list[list[RowQuestion]] = []
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be

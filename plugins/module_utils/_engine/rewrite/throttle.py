@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..._errors.option_names import variable_of
 from ..._errors.options import InvalidOption
 from ..postgres import server_info
 from ..postgres.connection import Database
@@ -76,8 +75,7 @@ def refuse_unfit(throttle: Mapping[str, object]) -> None:
             continue
         with contextlib.suppress(ValueError):  # the path of the pause file
             if not 0 <= float(value) < math.inf:
-                where = {"name": f"{variable_of('throttle')}.{name}", "found": f"is {float(value):g}"}
-                raise InvalidOption(**where, advice="Give 0 or more.")
+                raise InvalidOption(option=f"throttle.{name}", found=f"is {float(value):g}", advice="Give 0 or more.")
 
 
 class Pace:

@@ -120,7 +120,7 @@ def test_the_dialect_goes_to_the_host(switch, stored, path):
 def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
     before = path.read_text()
     result = switch("pending", **wrong)
-    assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_ARGUMENT")
     assert next(iter(wrong)) in result["msg"]
     assert path.read_text() == before
 
@@ -166,5 +166,5 @@ def test_a_stage_is_set_only_for_the_rotation_whose_it_is(
         result = switch(stage, rotation_id=rotation_id, check=check)
         assert (not result.get("failed")) is taken
         if not taken:
-            assert result["error"]["code"] == "E_OPTION"
+            assert result["error"]["code"] == "E_STAGE_OF_OTHER_ROTATION"
             assert path.read_text() == before

@@ -61,7 +61,7 @@ def test_options_that_do_not_fit_are_not_shown(run_tasks):
     task = {"name": "env_file", "module": "env_file", "check_mode": False, "diff": False}
     ended = run_tasks({**task, "options": {"path": "/x", "keys": [], "CANARY": "CANARY", "rotation_id": "r"}})
     failed = ended.result["outcomes"]["env_file"]
-    assert (failed["failed"], failed["error"]["code"]) == (True, "E_OPTION")
+    assert (failed["failed"], failed["error"]["code"]) == (True, "E_MODULE_OPTIONS")
     assert "CANARY" not in ended.output
 
 

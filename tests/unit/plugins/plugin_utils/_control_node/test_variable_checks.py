@@ -140,7 +140,7 @@ def test_off_may_be_what_yaml_makes_of_it(value: Any) -> None:
 def test_one_problem_is_its_own_error_and_several_are_one() -> None:
     first, second = (variable_checks.SettingProblem(name, "is empty", "Set it.") for name in "ab")
     variable_checks.refuse([])
-    with pytest.raises(RotationError, match=r"^E_OPTION: a is empty\. Nothing was changed\. Set it\.$"):
+    with pytest.raises(RotationError, match=r"^E_VARIABLE: a is empty\. Nothing was changed\. Set it\.$"):
         variable_checks.refuse([first, first])
     with pytest.raises(RotationError) as refused:
         variable_checks.refuse([first, second, first])

@@ -119,4 +119,4 @@ def test_a_failure_that_ansible_prints_is_folded(run_action, monkeypatch, task, 
     monkeypatch.setattr(_action, "is_task_process", lambda: True)
     monkeypatch.setattr(_action.lines, "by_steps", by_steps)
     result = run_action("findings_summary", looks=[], playbook=3, store=None, other="no option")
-    assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_OPTION", not folded)
+    assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_ARGUMENT", not folded)
