@@ -62,7 +62,7 @@ class FilledError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.what}. {self.changed} {self.todo}"
+        return build_message(self.parts)
 
     def with_changed(self: _Error, changed: str) -> _Error:
         """Return the same error with what was changed, for a caller that knows."""
@@ -89,13 +89,24 @@ class FilledError(Exception):
 
     def as_result(self) -> dict[str, object]:
         """The error as result fields of a module."""
-        return {"msg": str(self), "error": self.parts}
+        return build_result(self.parts)
 
 
 class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence about what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def build_message(error: ErrorParts) -> str:
+    """Return the message of an error: all its texts."""
+    code, what, changed, todo = (error.get(name, "") for name in ("code", "what", "changed", "todo"))
+    return f"{code}: {what}. {changed} {todo}"
+
+
+def build_result(error: ErrorParts) -> dict[str, object]:
+    """Return the result fields of a module that failed with this error."""
+    return {"msg": build_message(error), "error": error}
 
 
 def changed_nothing(error: ErrorParts) -> bool:
