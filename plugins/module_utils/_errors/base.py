@@ -50,6 +50,7 @@ class FilledError(Exception):
     """An error whose texts are filled with its fields. Annotations of a subclass are its fields, which mypy checks."""
 
     code: str = ""
+    prefix: str = ""  # what the message has before the problem; a finding has its column and leaves it out
     problem: str = ""  # what is wrong and where
     remedy: str = ""  # what to do next
 
@@ -57,9 +58,14 @@ class FilledError(Exception):
         self.changed = changed
         self.__dict__.update(fields)
         self.where = fields
-        self.what = spell_options(fill(self.problem, **fields))
+        self.what = spell_options(fill(self.whole_problem(), **fields))
         self.todo = spell_options(fill(self.remedy, **fields))
         super().__init__(str(self))
+
+    @classmethod
+    def whole_problem(cls) -> str:
+        """Return the problem with its prefix, not filled yet."""
+        return f"{cls.prefix}{cls.problem}"
 
     def __str__(self) -> str:
         return build_message(self.parts)
