@@ -328,4 +328,4 @@ class RotationState:
             found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
-        return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
+        return [*dict.fromkeys(found), *(row.as_sentence() for row in untold)]
