@@ -8,7 +8,9 @@ no text that the message has. A rescue finds the whole error under WHOLE, which 
 
 from __future__ import annotations
 
-from ...module_utils._errors.base import address, build_message
+from typing import cast
+
+from ...module_utils._errors.base import ErrorParts, address, build_message
 from .._report.playbook_command import spell_playbooks
 from .._task_types import TaskResult
 
@@ -36,7 +38,9 @@ def _end_with_address(result: TaskResult) -> None:
 
 def fold(result: TaskResult) -> None:
     """Keep the error where Ansible does not print it, and remove from the printed one what the message says."""
-    error = result.get("error") or {}
-    if error and build_message(error) in str(result.get("msg")):  # after the name of a host, before the address
+    error: dict[str, object] = result.get("error") or {}
+    if error and build_message(cast(ErrorParts, error)) in str(
+        result.get("msg")
+    ):  # after the name of a host, before the address
         result[WHOLE] = error
         result["error"] = {name: error[name] for name in KEPT if name in error}
