@@ -54,7 +54,7 @@ def heading(module: str) -> str:
 
 
 def entry(error: Any) -> Iterator[str]:
-    problem = shown(error.problem)
+    problem = shown(error.whole_problem())
     yield f"{problem[0].upper() if PLAIN.match(problem) else problem[0]}{problem[1:]}."
     yield ""
     advised = re.sub(r"\{\w+\}", "", error.remedy)

@@ -48,7 +48,7 @@ class ActionModule(RotationAction):
     def act(self, args: TaskArguments) -> TaskResult:
         result = self.watched("postgresql_restore", self.options_for_backup(args))
         if args.get("state") != "dropped":
-            lines.show(restore_lines.format_restore(from_result(RestoreEvent, result)), "Restore")
+            lines.show_rows(restore_lines.format_restore(from_result(RestoreEvent, result)), "Restore")
         elif not (self._task.check_mode and result.get("dropped")):
-            lines.show(restore_lines.dropped(result), "Restore")
+            lines.show_rows(restore_lines.dropped(result), "Restore")
         return result

@@ -121,7 +121,8 @@ reading:
       C(parts), digests of the stored and the read values of groups of its rows. One that is made C(of_ciphertext), or
       of the date or the time (C(dated)), is only counted.
     - With O(written), the values that the application reads as something other than a value (C(written)).
-    - The C(round_trips), each C(well), C(not tried), or what is wrong, and the columns that no model reads (C(unread)).
+    - The C(round_trips), each with its C(outcome) (C(well), C(not_tried), C(not_returned) or C(other_keys)), and the
+      columns that no model reads (C(unread)).
     - With O(state=verified), the readings that are C(unsteady), because a second reading under the same keys gave
       another result.
     - The C(opening), how many C(seconds) per value the engine needed to decrypt the first values of each table, and the

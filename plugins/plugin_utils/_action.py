@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.postgres.lease import run_name
-from ..module_utils._errors.base import NOTHING_CHANGED, ErrorParts, RotationError, changed_nothing, word
+from ..module_utils._errors.base import ErrorParts, RotationError, build_result, changed_nothing, word
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
@@ -203,8 +203,7 @@ class RotationAction(HostCaller, abc.ABC):
         before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
-            message = str(result["msg"]).replace(NOTHING_CHANGED, changed)
-            result.update(msg=message, error={**error, "changed": changed, "changed_nothing": False})
+            result.update(build_result({**error, "changed": changed, "changed_nothing": False}))
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:

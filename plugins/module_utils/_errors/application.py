@@ -50,6 +50,14 @@ class ApplicationActs(RotationError):
     )
 
 
+# What is wrong, by the outcome of a round trip. One that is not tried is wrong only if it was tried before.
+ROUND_TRIP_PROBLEMS = {
+    "not_returned": "does not return the value that was written",
+    "other_keys": "encrypts under other keys than the current ones",
+    "not_tried": "does not go in anymore, as it did before",
+}
+
+
 class RoundTripFailed(RotationError):
     code = "E_ROUND_TRIP"
     name: str

@@ -266,5 +266,6 @@ class TokenTooLong(RotationError):
     column: str
     limit: int
     needed: int
-    problem = "{table}.{column} holds at most {limit} characters, and a new token needs {needed}"
+    prefix = "{table}.{column} "
+    problem = "holds at most {limit} characters, and a new token needs {needed}"
     remedy = "Widen the column with a migration of the application, then run the same command again."

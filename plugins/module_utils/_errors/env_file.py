@@ -118,7 +118,8 @@ class EnvKeyMissing(RotationError):
     name: str
     line: str
     listed: str
-    problem = "{path}: {name} is not set, and {listed}"
+    prefix = "{path}: {name} "
+    problem = "is not set, and {listed}"
     remedy = (
         "List the keys with which the application encrypts: {line}. If {name} is one of them, add it to the file with "
         "the value with which the data is encrypted, or correct O(env_file)."

@@ -93,7 +93,8 @@ class KeyTypeUnfit(RotationError):
     scheme: str
     target: str
     advice: str
-    problem = "{column}: a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
+    prefix = "{column}: "
+    problem = "a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
     remedy = "{advice}"
 
 
@@ -101,8 +102,9 @@ class StartWrites(RotationError):
     code = "E_START_WRITES"
     column: str
     statements: str
+    prefix = "{column}: "
     problem = (
-        "{column}: with other values of these keys, the application writes to its database while it starts: "
+        "with other values of these keys, the application writes to its database while it starts: "
         "{statements}. These writes were blocked"
     )
     remedy = (
@@ -116,8 +118,9 @@ class StartChecks(RotationError):
     code = "E_START_CHECKS"
     column: str
     place: str
+    prefix = "{column}: "
     problem = (
-        "{column}: the application does not start if it cannot read the stored values: with other values of these keys "
+        "the application does not start if it cannot read the stored values: with other values of these keys "
         "it fails at {place}, although it starts with empty tables"
     )
     remedy = (
@@ -130,7 +133,8 @@ class NewKeysRefused(RotationError):
     code = "E_NEW_KEYS_REFUSED"
     column: str
     place: str
-    problem = "{column}: the application does not start with new values of these keys. It fails at {place}"
+    prefix = "{column}: "
+    problem = "the application does not start with new values of these keys. It fails at {place}"
     remedy = "Find out there which values the application accepts, and set the type of each key in O(keys)."
 
 

@@ -166,7 +166,7 @@ class RunEvent(Event):
     cryptoperiod_days: int = 0
     hold_days: int | None = None
     environment: str = ""
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, object] = field(default_factory=dict)
     tool: Mapping[str, str] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from ...module_utils._errors.base import ErrorParts
 from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
 from ...module_utils._errors.run import ChecksFailed
@@ -16,11 +17,9 @@ from .._report.read_rotation import reduce
 from .._rotation_record.rotation_log import RotationLog
 from .._task_types import TaskResult
 from . import checklist
+from .host_results import CheckResult
 from .item import STOP, ChecklistItem, of_result, worst
 from .root_causes import DISCOVERED
-
-if TYPE_CHECKING:
-    from .host_results import CheckResult
 
 BACKUP = "postgresql_backup"
 # By module, the display name of the check, and the key that a successful result has.
@@ -101,18 +100,26 @@ def _messages(hosts: Sequence[CheckResults]) -> Iterator[str]:
 
 def _items(hosts: Sequence[CheckResults]) -> Iterator[ChecklistItem]:
     """Yield one item per check for all hosts. Leave out an item that only follows from the error of another one."""
-    errors: list[str] = []
+    reported: list[Sequence[ErrorParts]] = []
     for module, (name, needs) in CHECKS.items():
         if results := _results_of(module, hosts):
             item = worst(name, [of_result(name, cast("CheckResult", result), needs) for result in results], "")
-            if item.status == STOP and (item.seen in errors or (errors and item.code in DISCOVERED)):
+            errors = _errors_of(results, needs)
+            if errors and (errors in reported or (reported and item.code in DISCOVERED)):
                 continue
-            errors += [item.seen] if item.status == STOP else []
+            reported += [errors] if errors else []
             yield item
 
 
 def _results_of(module: str, hosts: Sequence[CheckResults]) -> list[TaskResult]:
     return [results[module] for results in hosts if results.get(module)]
+
+
+def _errors_of(results: Sequence[Mapping[str, object]], needs: str) -> Sequence[ErrorParts]:
+    """Return the errors of the checks that failed, each once."""
+    failed = [cast("CheckResult", result) for result in results if result.get("error") or needs not in result]
+    errors = [result.get("error") or ErrorParts(what=str(result.get("msg"))) for result in failed]
+    return [error for number, error in enumerate(errors) if error not in errors[:number]]
 
 
 def _error_of(item: ChecklistItem, hosts: Sequence[CheckResults]) -> TaskResult:

@@ -37,6 +37,7 @@ from .key_stages import KeyStages
 from .observations import ReportObservation, ReportObservations
 from .open_writes import OpenWrites
 from .phase_times import PhaseTimes
+from .playbook_command import PlaybookCommand, decode_commands
 from .restores import Aside, Restores
 from .run import Run, begin
 from .service_states import Services
@@ -56,7 +57,7 @@ class Circumstances:
     """The circumstances of a run. Each is from the newest run that recorded it."""
 
     environment: str | None = None
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, PlaybookCommand] = field(default_factory=dict)
     tool: Mapping[str, str] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
@@ -65,7 +66,8 @@ class Circumstances:
 
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent):
-            vars(self).update({name: said for name in vars(self) if (said := getattr(event, name))})
+            said = {name: getattr(event, name) for name in vars(self)} | {"commands": decode_commands(event.commands)}
+            vars(self).update({name: value for name, value in said.items() if value})
 
     @property
     def policy(self) -> Any:
@@ -328,4 +330,4 @@ class RotationState:
             found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
-        return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
+        return [*dict.fromkeys(found), *(row.as_sentence() for row in untold)]

@@ -1,12 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign text and commands, in the form in which every page shows them."""
+"""Foreign text, in the form in which every page shows it."""
 
 from __future__ import annotations
 
 import datetime
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -52,11 +51,3 @@ def _each(changed: Callable[[str], str], value: Any) -> Any:
 def _each_member(changed: Callable[[str], str], value: Any) -> Any:
     members = {member.name: getattr(value, member.name) for member in fields(value)}
     return replace(value, **{name: _each(changed, one) for name, one in members.items()})
-
-
-def naming(command: str | None, option: str, value: str | None) -> str | None:
-    """Add an option to a command that names its subject: typed later, it might otherwise act on another rotation."""
-    if not command or not value:
-        return command
-    typed, others, rest = command.partition(" (and your other")
-    return f"{typed} -e {option}={shlex.quote(value)}{others}{rest}"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ...module_utils._record import page_checksums, sshsig, verifier
 from ...module_utils._record.events import ROTATE, LineContent, ReencryptionEvent, for_compromise, is_compromise
@@ -16,6 +16,7 @@ from .._control_node.container import refuse_ephemeral
 from .._control_node.provenance import provenance
 from .._notify import notification
 from .._report import refused_runs, summary_box
+from .._report.playbook_command import build_command
 from .._report.read_rotation import read
 from .._screen import lines
 from . import record_fields
@@ -152,7 +153,7 @@ def _of_control_node(log: RotationLog) -> LineContent:
     return {
         "tool": provenance(),
         "clock": clock.read_clock(),
-        "commands": {name: log.controller.command(name) for name in COMMANDS},
+        "commands": {name: asdict(build_command(name)) for name in COMMANDS},
         "retain_until": record_fields.retain_until(),
         "pages": page_checksums.SUMS,
     }

@@ -207,10 +207,7 @@ def stop(
     name: KindName, error: type[RotationError], settled_by: tuple[str, ...] = (), *, is_closed: bool = False
 ) -> FindingKind:
     """Return a kind that stops a rotation, with the text of its error."""
-    what = error.problem
-    for prefix in ("{path}: {name} ", "{table}.{column} ", "{column}: ", "{column} "):
-        what = what.removeprefix(prefix)
-    return FindingKind(name, what, error.remedy, error, settled_by, is_closed)
+    return FindingKind(name, error.problem, error.remedy, error, settled_by, is_closed)
 
 
 def warn(name: KindName, what: str = "", todo: str = "") -> FindingKind:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..._errors.application import (
+    ROUND_TRIP_PROBLEMS,
     ApplicationCheck,
     ApplicationModel,
     ApplicationReads,
@@ -206,7 +207,11 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
         refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
-        "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
+        "broken": [
+            {"name": trip.name, "found": ROUND_TRIP_PROBLEMS[trip.outcome]}
+            for trip in reading.round_trips
+            if trip.failed
+        ],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "dated": [each["name"] for each in reading.readings if each.get("dated")],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
@@ -260,10 +265,8 @@ def refuse_worse(
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
-        if trip["outcome"] not in ("well", "not tried"):
-            raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
-        if trip["outcome"] == "not tried" and trip["name"] in went & there:
-            raise RoundTripFailed(name=trip["name"], found="does not go in anymore, as it did before")
+        if RoundTrip(**trip).failed or (trip["outcome"] == "not_tried" and trip["name"] in went & there):
+            raise RoundTripFailed(name=trip["name"], found=ROUND_TRIP_PROBLEMS[trip["outcome"]])
     for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):

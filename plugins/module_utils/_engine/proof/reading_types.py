@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
+
+RoundTripOutcome = Literal["well", "not_tried", "not_returned", "other_keys"]
 
 
 class CountedReading(TypedDict):
@@ -60,10 +62,10 @@ class AttributeReading(CountedReading, RowDigests, total=False):
 
 
 class RoundTripResult(TypedDict):
-    """``outcome`` is ``well``, ``not tried``, or what is wrong."""
+    """The ``outcome`` of a text through the application's own encryption and back, by one attribute."""
 
     name: str
-    outcome: str
+    outcome: RoundTripOutcome
 
 
 class DecryptionTime(TypedDict):

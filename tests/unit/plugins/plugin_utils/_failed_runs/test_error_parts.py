@@ -36,6 +36,13 @@ def test_what_the_message_says_is_left_out_of_what_is_printed_and_kept_whole(err
     assert result["error"]["code"] == error.code
 
 
+def test_a_message_that_begins_with_the_host_says_the_same():
+    result = {**FENCED.as_result(), "msg": f"web: {FENCED} ({address(FENCED.code)})"}
+    error_parts.fold(result)
+    assert result[error_parts.WHOLE] == FENCED.parts
+    assert "todo" not in result["error"]
+
+
 def test_the_database_and_the_sqlstate_are_printed_since_the_message_may_not_have_them():
     result = StatementFailed(table="a", alias="third", sqlstate="XX001", by="", advice="See the log.").as_result()
     error_parts.fold(result)

@@ -792,10 +792,20 @@ def test_rotations_of_other_keys_supersede_nothing(tmp_path):
     assert not any("Superseded" in item for item in todo(play))
 
 
-def test_commands_to_type_name_what_they_are_of(tmp_path):
+OTHER = " (and your other -e options)"
+
+
+@pytest.mark.parametrize(
+    "rollback",
+    [
+        pytest.param(COMMANDS["rollback"] + OTHER, id="of an earlier version"),
+        {"typed": COMMANDS["rollback"], "others": 2},
+    ],
+)
+def test_commands_to_type_name_what_they_are_of(tmp_path, rollback):
     """Typed later, they would else act on another rotation."""
-    other = " (and your other -e options)"
-    commands = {**COMMANDS, "rollback": COMMANDS["rollback"] + other}
+    other = OTHER
+    commands = {**COMMANDS, "rollback": rollback}
     play = Play(tmp_path, "r1").begun(commands=commands).prepared()
     play.page()
     by_id = "<code>ansible-playbook {}.yml -e key_rotation_id=r1{}</code>"
