@@ -17,7 +17,7 @@ from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, verifier
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import CountingEvent, Event
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FORMAT, CountingEvent, Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, run_ending, summary_box
@@ -89,6 +89,15 @@ def test_it_is_verified(record):
     head = str(chain.head(ROTATION, record.text(), "control"))
     (found,) = verifier.check([str(folder)], anchor=head, key=key)
     assert (found.problems, found.lines, found.signed) == ([], 75, 75)
+
+
+def test_it_has_the_first_format_and_a_later_run_adds_its_own(record):
+    lines = record.text()
+    record.append("rollback", "intent", format=FORMAT)
+    assert record.text().startswith(lines)
+    begun = [*record.beginnings("rotate"), *record.beginnings("rollback")]
+    assert [event.format for event in begun] == [1, 1, 1, FORMAT]
+    assert [problem.kind for problem in chain.problems(chain.lines(record.text()))] == []
 
 
 def test_the_page_shows_it(record):

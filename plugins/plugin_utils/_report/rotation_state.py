@@ -203,7 +203,7 @@ class RotationState:
         return run_status.deciding(self.settled_runs).reason
 
     @property
-    def took_itself_back(self) -> bool:
+    def rolled_itself_back(self) -> bool:
         return run_status.granted(self.settled_runs) is not run_status.deciding(self.settled_runs)
 
     @property

@@ -227,9 +227,9 @@ class Run:
         return self.end.failed_task if isinstance(self.end, RunEvent) else ""
 
     @property
-    def took_itself_back(self) -> bool:
+    def rolled_itself_back(self) -> bool:
         """Return whether this is the rollback with which a failed rotation ended its own run."""
-        back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.takes_itself_back)
+        back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.rolls_itself_back)
         return self.direction == ROLLBACK and bool(self.failed_task) and back
 
     @property

@@ -76,7 +76,7 @@ def rolled_itself_back(play: Play) -> None:
     play.begun(**SAID, approval=APPROVAL).prepared().stopped().switched().started()
     play.step("application_commands", "failed", error=error)
     said = {"strategy": "backwards", "found": "a check failed", "seen": {"since": {"same": True}}}
-    play.step("rollback", "intent", takes_itself_back=True, commands=COMMANDS, **said)
+    play.step("rollback", "intent", rolls_itself_back=True, commands=COMMANDS, **said)
     play.stopped().back().started()
     play.step("rollback", "done", failed_task="Run the application's commands", versions=[VERSION]).signed()
 

@@ -343,7 +343,7 @@ def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotatio
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     play.begun(approval=approval).prepared().switched()
     play.step("application_commands", "failed", error={"code": "E_COMMAND"})
-    play.step("rollback", "intent", **({"takes_itself_back": True} if by_itself else {})).step("env_file", "failed")
+    play.step("rollback", "intent", **({"rolls_itself_back": True} if by_itself else {})).step("env_file", "failed")
     told = play.step("rollback", "failed", failed_task="Switch").told()
     assert (told.status, told.granted_by) == ("failed", "ada@example.org" if by_itself else "")
     assert ("signed by ada@example.org" in play.page()) is by_itself
