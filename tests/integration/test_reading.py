@@ -644,9 +644,9 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     twice = app.keyring.cipher("own", "pending").seal(Opened(strange.encode())).decode()
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 1", (strange,))
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
-    meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
+    concurrent_rows = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
-        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), meanwhile)
+        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), concurrent_rows)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 

@@ -135,7 +135,7 @@ def test_its_killed_run_is_rolled_back_from_what_the_record_counted(record, log)
     shorten(record, RESUMED)
     found, refusal = find_situation(log, look_of(log, {"app": "current"}))
     assert refusal is None
-    assert (found.rotation_id, found.taken_back, found.destination) == (ROTATION, "pending", "current")
+    assert (found.rotation_id, found.created_stage, found.destination) == (ROTATION, "pending", "current")
     assert (found.written, found.elsewhere, found.restored, found.lost) == (1368, [], False, {})  # 264 under both keys
     assert rollback_strategy.choose(found).name == "backwards"
 
@@ -146,7 +146,7 @@ def test_its_failed_run_is_rolled_back_with_the_host_that_has_the_new_keys(recor
         history.promote()
     found, refusal = find_situation(log, look_of(log, {"app": "current"}))
     assert refusal is None
-    assert (found.rotation_id, found.taken_back, found.destination) == (ROTATION, "current", "previous")
+    assert (found.rotation_id, found.created_stage, found.destination) == (ROTATION, "current", "previous")
     assert (found.open, found.written, found.elsewhere) == (True, 1500, ["app"])
     assert rollback_strategy.choose(found).name == "backwards"
 

@@ -40,7 +40,7 @@ class Reason(NamedTuple):
 
 NOT_IN_BACKUP = Reason("is not in the backup")
 OPENS_NOWHERE = Reason("opens under no key in the backup either")
-WRITTEN_MEANWHILE = Reason("was changed meanwhile")
+CHANGED_DURING_REPAIR = Reason("was changed meanwhile")
 ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
 DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
 # Reasons for a value that a person named and that is in no target.
@@ -192,7 +192,7 @@ class _TableRepair:
             if change.key in written:
                 self.done.values[self.group.members[place].name] += 1
             else:
-                self.done.left.append(self._left(name, WRITTEN_MEANWHILE))
+                self.done.left.append(self._left(name, CHANGED_DURING_REPAIR))
 
     def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
         """Yield the column (by its place in the group) and the name of each value that a change replaces."""

@@ -75,7 +75,7 @@ class StateInContainer(RotationError):
     remedy = "Mount a folder of the host at this path into the container that O(python) starts."
 
 
-class RotationHalfWay(RotationError):
+class RotationInterrupted(RotationError):
     code = "E_HALF_WAY"
     rotation_id: str
     rotate: str
@@ -86,7 +86,7 @@ class RotationHalfWay(RotationError):
     )
     remedy = (
         "Run {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start the "
-        "services anyway, add -e O(maintenance_half)=accept."
+        "services anyway, add -e O(maintenance_interrupted)=accept."
     )
 
 

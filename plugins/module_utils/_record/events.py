@@ -218,7 +218,7 @@ class CountingEvent(Event):
 class CensusEvent(CountingEvent):
     """The result of a census.
 
-    ``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones.
+    ``concurrent_rows`` counts by table the rows that another process wrote, and ``added_rows`` names new ones.
     ``written_rows`` names by column the rows whose value it changed. ``sessions`` are those from before the switch that
     were still connected. ``damaged`` are values that another process wrote and the application cannot read, each with
     what it reads. ``outside`` are columns that look encrypted and were not part of the rotation. After the start,
@@ -228,7 +228,7 @@ class CensusEvent(CountingEvent):
     outside: Sequence[OutsideColumn] = ()
     sessions: Sequence[DatabaseSession] = ()
     unopened: UnopenedValues = field(default_factory=_empty)
-    meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    concurrent_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damaged: Sequence[Sequence[str]] = ()
@@ -532,6 +532,7 @@ FORMER = {
             ("rotation_checklist", "items"): "checks",
             (ROLLBACK, "course"): "strategy",
             (ROLLBACK, "takes_itself_back"): "rolls_itself_back",
+            ("django_census", "meanwhile"): "concurrent_rows",
             ("monitoring_probe", "picture"): "snapshot",
             ("application_reading", "picture"): "reading",
         },

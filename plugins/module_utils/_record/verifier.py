@@ -383,7 +383,7 @@ def _sums(place: str) -> page_checksums.PageChecksums | None:
 
 def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, str]) -> Iterator[VerifiedRecord]:
     problems = [*page_checksums.signed_wrongly(sums, trusted), *sums.changed(page_checksums.INDEX)]
-    notes = list(sums.strangers())
+    notes = list(sums.unknown_pages())
     if problems or notes:
         yield VerifiedRecord(
             page_checksums.SUMS, os.path.join(sums.folder, page_checksums.SUMS), problems=problems, notes=notes
@@ -443,7 +443,7 @@ def _not_ended(record: StoredRecord) -> Iterator[Problem]:
     elif rest and record.signed:
         came = "they were written after the end of a run, or that end could not be signed, or someone else wrote them"
         yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
-    if record.half:
+    if record.ends_incomplete:
         after = f", after {last.time}" if last.time else ""
         yield Problem("open", f"an incomplete last line, from a run that was killed while it wrote{after}")
 

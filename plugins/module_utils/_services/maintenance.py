@@ -240,7 +240,7 @@ class Maintenance:
             self._outlast("stop", "start")
         memory = self.remembered()
         if memory.held != held:  # someone stopped all services while this waited
-            self._refuse_held(meanwhile=True)
+            self._refuse_held(during_start=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
                 raise ServiceForgotten(name=name, path=self.path)
@@ -249,7 +249,7 @@ class Maintenance:
         started = [service.name for service in down]
         if not dry:
             if self.remembered().held != held:  # or while each was asked whether it is up
-                self._refuse_held(meanwhile=True)
+                self._refuse_held(during_start=True)
             if memory.held:
                 memory = replace(memory, held="")
                 self._remember(memory)
@@ -257,12 +257,12 @@ class Maintenance:
                 self._start(down)
                 units.refuse_fallen(were_up or self._running(memory), self.options.settle)
             except RotationError as exc:
-                self._refuse_held(meanwhile=True)
+                self._refuse_held(during_start=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
                 raise _add_started(exc, started) from None
             finally:
-                self._refuse_held(meanwhile=True)  # a manual stop during this start takes effect
+                self._refuse_held(during_start=True)  # a manual stop during this start takes effect
             try:
                 if memory.down:
                     self._remember(replace(memory, down=False))
@@ -306,7 +306,7 @@ class Maintenance:
         started: list[str] = []
         failures = []
         for service in down:
-            self._refuse_held(meanwhile=True)
+            self._refuse_held(during_start=True)
             try:
                 units.start(service, self.options.patience, self.notes["start"])
                 started.append(service.name)
@@ -340,11 +340,11 @@ class Maintenance:
             )
             return StoppedServices()
 
-    def _refuse_held(self, *, meanwhile: bool = False) -> None:
-        """Raise E_SERVICE_HELD. For a manual start, raise it only if someone has stopped all ``meanwhile``."""
+    def _refuse_held(self, *, during_start: bool = False) -> None:
+        """Raise E_SERVICE_HELD. For a manual start, raise it only if someone stopped all ``during_start``."""
         since = self.remembered().held
-        if since and (meanwhile or not self.by_hand):
-            changed = "No other service was started." if meanwhile else NOTHING_CHANGED
+        if since and (during_start or not self.by_hand):
+            changed = "No other service was started." if during_start else NOTHING_CHANGED
             raise ServiceHeld(changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:

@@ -245,7 +245,7 @@ class History:
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
-    def taken_back(self, key_id: str) -> str | None:
+    def find_rolled_back(self, key_id: str) -> str | None:
         """Return the rotation that created this version, if it is the last one and was rolled back."""
         newest = self.versions[-1] if self.versions else None
         if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):

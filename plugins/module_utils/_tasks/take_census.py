@@ -42,7 +42,7 @@ class Compared:
 
     tallies: Sequence[Tally]
     composed: list[CensusResult] | None = None
-    meanwhile: dict[str, dict[str, int]] = field(default_factory=dict)
+    concurrent_rows: dict[str, dict[str, int]] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)
@@ -178,9 +178,9 @@ def _since(asked: CensusTask) -> ModuleResult:
 def _differences(asked: CensusTask, compared: Compared) -> ModuleResult:
     """Return what other processes wrote since the baseline."""
     if asked.params["serving"]:
-        return {"served": compared.meanwhile}
+        return {"served": compared.concurrent_rows}
     return {
-        "meanwhile": compared.meanwhile,
+        "concurrent_rows": compared.concurrent_rows,
         "unwrapped": _unwrapped(asked.baseline),
         "written": compared.written,
         "written_rows": _first(compared.written),
@@ -440,7 +440,7 @@ def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> 
     compared.differing = census_comparison.differing_rows(baseline, look.looks)
     census_comparison.refuse_difference(baseline, compared.results, look.looks)
     found = {table: each.as_result() for table, each in look.looks.items()}
-    compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
+    compared.concurrent_rows = {table: counts for table, counts in found.items() if any(counts.values())}
     compared.written = _select_written(compared.tallies, look.looks)
     compared.added = _added(look.looks)
 

@@ -61,7 +61,7 @@ def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
     for stage, key_id in history.stages.items():
         if key_id == keys.key_id:
             return stage
-    if history.taken_back(keys.key_id):
+    if history.find_rolled_back(keys.key_id):
         return "rolled back"
     return "several" if _is_switching(history, keys, files) else "other"
 

@@ -28,7 +28,7 @@ class Values:
 
     ``under`` counts values by key ID, and ``odd`` by class those that no version opens properly. ``left_alone`` counts
     those left alone on request, ``plain`` those that stay plain text by a settlement. ``proved``: a process with only
-    one version opened all others. ``meanwhile``: other processes wrote some since the rotation began. ``unwrapped``
+    one version opened all others. ``others_wrote``: other processes wrote some since the rotation began. ``unwrapped``
     counts those that were encrypted twice and are now one token. ``more_plain`` counts by column how many more are
     plain text than before.
     """
@@ -36,7 +36,7 @@ class Values:
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
     proved: bool = False
-    meanwhile: bool = False
+    others_wrote: bool = False
     left_alone: int = 0
     plain: int = 0
     unwrapped: int = 0
@@ -110,7 +110,7 @@ class DataState:
         if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
-        written = self.values.meanwhile or self.values.unwrapped or self.values.more_plain
+        written = self.values.others_wrote or self.values.unwrapped or self.values.more_plain
         return held == {self.base} and not self.values.odd and not written
 
 

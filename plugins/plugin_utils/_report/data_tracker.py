@@ -64,7 +64,7 @@ class DataTracker:
     base: str = ""
     made: set[str] = field(default_factory=set)
     values: Values | None = None
-    meanwhile: bool = False  # whether any census found that another process wrote
+    others_wrote: bool = False  # whether any census found that another process wrote
     nested: int = 0
     plain: dict[str, int] = field(default_factory=dict)
     open: int = 0
@@ -118,7 +118,7 @@ class DataTracker:
             return
         since = event.since_before
         self.same &= since.same is True
-        self.meanwhile |= bool(since.changed or since.new)
+        self.others_wrote |= bool(since.changed or since.new)
         if (seen := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
@@ -142,9 +142,9 @@ class DataTracker:
         passed = event.unopened.get("count", 0)
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
-        self.meanwhile |= bool(event.meanwhile)
+        self.others_wrote |= bool(event.concurrent_rows)
         more_plain = count_more(self.plain, count_plain(event.targets))
-        self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile, more_plain=more_plain)
+        self.values = replace(found, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain)
         self.open = 0
 
     def _nest(self, targets: Sequence[ColumnCounts]) -> None:

@@ -27,7 +27,7 @@ class Place:
 
     superseded_by: str | None
     destroyed: bool
-    no_way_back: str
+    why_no_rollback: str
     next: Due
 
 
@@ -35,7 +35,7 @@ def place(rotation: RotationState, others: Rotations) -> Place:
     return Place(
         superseded_by(rotation, others),
         destroyed(rotation, others),
-        no_way_back(rotation, others),
+        why_no_rollback(rotation, others),
         next_due(rotation, others),
     )
 
@@ -54,7 +54,7 @@ def destroyed(rotation: RotationState, others: Rotations) -> bool:
     return bool(rotation.schedule.retired) or gone
 
 
-def no_way_back(rotation: RotationState, others: Rotations) -> str:
+def why_no_rollback(rotation: RotationState, others: Rotations) -> str:
     """Return why a completed rotation can no longer be rolled back; empty if it can."""
     if destroyed(rotation, others):
         return "the previous keys are destroyed"

@@ -393,7 +393,7 @@ def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
 def written_while_stopped(record: Record) -> None:
     record.append("application_services", "done", asked={"state": "stopped"}, services=["web"], host="web")
     record.append("django_reencrypt", "done", host="web")
-    written = {"written_rows": {"t.c": ["1", "2"]}, "meanwhile": {"t": {"changed": 2}}}
+    written = {"written_rows": {"t.c": ["1", "2"]}, "concurrent_rows": {"t": {"changed": 2}}}
     asked = {"expect_stage": "current"}
     record.append(
         "django_census", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written

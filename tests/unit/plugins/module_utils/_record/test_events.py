@@ -26,7 +26,7 @@ def test_an_event_has_the_members_of_its_kind():
     assert isinstance(event, CensusEvent)
     assert (event.is_done, event.host, event.targets, event.key_ids) == (True, "app1", targets, {"current": "a"})
     assert event.is_proof
-    assert event.meanwhile == {}
+    assert event.concurrent_rows == {}
 
 
 @pytest.mark.parametrize("name", sorted(events.KINDS))
