@@ -29,7 +29,7 @@ class ActionModule(HostAction):
         if version is None:
             raise InvalidOption(
                 name="rotation_id",
-                found=f"is {options['rotation_id']}, but the store has no version of it",
+                fault=f"is {options['rotation_id']}, but the store has no version of it",
                 advice="Create its keys first.",
             )
         current = history.stage("current")

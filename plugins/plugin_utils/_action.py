@@ -114,7 +114,7 @@ class RotationAction(HostCaller, abc.ABC):
     def _validated(self, args: TaskArguments) -> TaskArguments:
         """Return the task's arguments for ``act``. Raise E_OPTION if one is invalid; the host checks the others."""
         if "keys" in args and args["keys"] is None:
-            raise InvalidOption(name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
+            raise InvalidOption(name="key_rotation_keys", fault="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Only the host's side knows which of them are required.

@@ -138,4 +138,4 @@ def _build_part(batch: RotationAction, name: str, module: str, args: TaskArgumen
 
 
 def _refusal(found: str, advice: str) -> InvalidOption:
-    return InvalidOption(name="tasks", found=found, advice=advice)
+    return InvalidOption(name="tasks", fault=found, advice=advice)

@@ -130,4 +130,4 @@ def _expected(option: OptionSpec) -> str:
 
 
 def _refusal(place: str, found: str, action: str) -> RotationError:
-    return InvalidOption(name=place, found=found, advice=f"See ansible-doc {action}.")
+    return InvalidOption(name=place, fault=found, advice=f"See ansible-doc {action}.")

@@ -121,7 +121,7 @@ class Restoration:
 
         self._params = params
         if params["alias"] not in connections:
-            raise InvalidOption(name="alias", found=f"is {params['alias']}", advice="Name one of DATABASES.")
+            raise InvalidOption(name="alias", fault=f"is {params['alias']}", advice="Name one of DATABASES.")
         self._alias = _alias_of_backup(params)
 
     @functools.cached_property
@@ -348,14 +348,14 @@ class Restoration:
     def _backup(self) -> dump.Backup:
         if not self._params["rotation_id"]:
             advice = "Set O(id) to the rotation of a backup."
-            raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
+            raise InvalidOption(name="rotation_id", fault="is not set", advice=advice)
         return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
 
     def _described(self, one: dump.Backup) -> Manifest:
         described = one.read()
         if described is None:
             known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
-            raise BackupNotFound(manifest=one.manifest, known=known or "none")
+            raise BackupNotFound(manifest=one.manifest, known_backups=known or "none")
         if not described.is_dump:
             raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
         return described

@@ -59,11 +59,11 @@ class KeyCommands:
         try:
             text = ended.output.decode("utf-8")
         except UnicodeDecodeError:
-            raise KeyCommandFailed(name=self.name, word="reads", found="prints bytes that are not UTF-8") from None
+            raise KeyCommandFailed(name=self.name, word="reads", reason="prints bytes that are not UTF-8") from None
         value = text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
         if not value or not value.isprintable():
             found = "prints several lines, or characters that a key cannot have" if value else "prints nothing"
-            raise KeyCommandFailed(name=self.name, word="reads", found=found)
+            raise KeyCommandFailed(name=self.name, word="reads", reason=found)
         return value
 
     def put(self, value: str) -> None:
@@ -88,7 +88,7 @@ class KeyCommands:
     def _failure(self, word: str, rc: int) -> KeyCommandFailed:
         argv = self.read if word == "reads" else self.write
         found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
-        return KeyCommandFailed(name=self.name, word=word, found=found)
+        return KeyCommandFailed(name=self.name, word=word, reason=found)
 
     @property
     def written_at(self) -> float:

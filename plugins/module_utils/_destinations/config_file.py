@@ -93,7 +93,7 @@ class ConfigFile(Destination):
             packages = CONFIG_FORMATS[self._form].packages
             raise ConfigParser(path=self.path, format=self._form, python=sys.executable, packages=packages) from None
         except RefusedValue as exc:
-            raise ConfigValue(path=self.path, place=".".join(path), found=exc.found, advice=LITERAL) from None
+            raise ConfigValue(path=self.path, place=".".join(path), fault=exc.fault, advice=LITERAL) from None
 
 
 @dataclass(frozen=True, repr=False)

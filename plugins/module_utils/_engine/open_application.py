@@ -130,7 +130,7 @@ def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
     databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
     connected = [stack.enter_context(contextlib.closing(database)) for database in databases]
     if request.command and len(connected) > 1:
-        raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
+        raise InvalidOption(name="O(method)", fault=SEVERAL, advice="Set it to direct.")
     return connected
 
 

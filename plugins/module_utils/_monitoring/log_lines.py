@@ -61,4 +61,4 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
         return re.compile(pattern.encode("utf-8"))
     except re.error as exc:
         bad = f"{pattern} is not a regular expression ({exc})"
-        raise InvalidOption(name="O(log_patterns):", found=bad, advice="Correct it.") from None
+        raise InvalidOption(name="O(log_patterns):", fault=bad, advice="Correct it.") from None

@@ -111,7 +111,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             )
             raise InvalidOption(
                 name=OPTIONS.get(purpose, purpose),
-                found=f"has no program in its command {number} of {len(commands)}: {named}",
+                fault=f"has no program in its command {number} of {len(commands)}: {named}",
                 advice="Write each command as a list of words. A test record has create, check and remove.",
             )
 
@@ -135,7 +135,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         rc = child_processes.run_command(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
+            raise CommandFailed(number=number, reason=child_processes.format_failure(rc, seconds, program))
         done.append(EndedCommand(program, rc, round(time.monotonic() - begun, 1)))
     return done
 

@@ -352,7 +352,7 @@ class Maintenance:
         if self.services and self.options.patience <= 0:
             raise InvalidOption(
                 name="key_rotation_services_timeout",
-                found=f"is {self.options.patience:.0f}",
+                fault=f"is {self.options.patience:.0f}",
                 advice="Set it to the number of seconds that each service may take to stop or to start, such as 300.",
             )
 
@@ -372,7 +372,7 @@ class Maintenance:
     def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
         if failures:
             found = "; ".join(exc.what for exc in failures)
-            raise StopIncomplete(changed=changed, found=found)
+            raise StopIncomplete(changed=changed, reason=found)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
         """Return whether to stop it. A manual stop includes it if its state is unknown."""

@@ -84,6 +84,6 @@ class _Task:
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:
             advice = f"See ansible-doc tetech.key_rotation.{asked['module']}."
-            raise InvalidOption(name=asked["module"], found="has invalid options", advice=advice)
+            raise InvalidOption(name=asked["module"], fault="has invalid options", advice=advice)
         given = validated.validated_parameters
         return cls(given, asked["check_mode"], asked["diff"], batch.no_log_values, batch, until_end, surveys)

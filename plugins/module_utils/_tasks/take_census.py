@@ -481,5 +481,5 @@ def _refuse_other_env(params: TaskParams, found: str, expected: str) -> None:
 
     if found != expected:
         raise EnvNotSwitched(
-            path=key_destinations.described(params["env_file"], params["keys"]), found=found, expected=expected
+            path=key_destinations.described(params["env_file"], params["keys"]), key_id=found, expected=expected
         )

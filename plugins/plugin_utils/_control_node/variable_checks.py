@@ -47,7 +47,7 @@ class SettingProblem:
     """A problem with one variable: the name that the operator typed, and its place."""
 
     name: str
-    found: str
+    fault: str
     advice: str
 
 
@@ -71,9 +71,9 @@ def refuse(problems: Iterable[SettingProblem]) -> None:
     different = list(dict.fromkeys(problems))
     if len(different) == 1:
         (only,) = different
-        raise InvalidOption(name=only.name, found=only.found, advice=only.advice)
+        raise InvalidOption(name=only.name, fault=only.fault, advice=only.advice)
     if different:
-        lines = [f"\n* {each.name} {each.found}. {each.advice}" for each in different]
+        lines = [f"\n* {each.name} {each.fault}. {each.advice}" for each in different]
         raise InvalidOptions(count=len(different), problems="".join(lines))
 
 

@@ -30,7 +30,7 @@ class StageChoice:
         if missing := [name for name in names if name not in version.values]:
             raise InvalidOption(
                 name="key_rotation_keys",
-                found=f"lists {missing[0]}, which is not in the store's {self.stage} version",
+                fault=f"lists {missing[0]}, which is not in the store's {self.stage} version",
                 advice="List the settings with which the store was created.",
             )
         return {name: version.values[name] for name in names}
@@ -59,4 +59,4 @@ class StageChoice:
         elif history.last.origin == "adopted":
             advice = "There was no rotation yet: run the rotate playbook."
         is_other = f"the {self.stage} version is neither its own nor the one that it rolls back to"
-        raise InvalidOption(name="rotation_id", found=f"is {self.rotation_id}, and {is_other}", advice=advice)
+        raise InvalidOption(name="rotation_id", fault=f"is {self.rotation_id}, and {is_other}", advice=advice)

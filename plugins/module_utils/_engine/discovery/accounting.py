@@ -145,7 +145,7 @@ class _Judge:
         elif judged.verdict == unexplained.UNEXPLAINED and name in self.ignored:
             self.found.put(name, IgnoredTokens(column=name))
         elif judged.verdict == unexplained.UNEXPLAINED:
-            self.found.put(name, UnexplainedColumn(column=name, found=_format_verdict(judged, values)))
+            self.found.put(name, UnexplainedColumn(column=name, finding=_format_verdict(judged, values)))
         elif judged.hashed and name not in self.ignored:
             self.survey.hashes.append(name)
 
@@ -164,7 +164,7 @@ def _open_columns(
 
 
 def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
-    error = SignedValues(column=name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
+    error = SignedValues(column=name, count=signed.number, looked_at=looked_at, signature=signed.by, key=signed.key)
     found.put(name, error)
 
 
@@ -174,7 +174,7 @@ def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvide
         if name in ignored:
             found.put(name, IgnoredTokens(column=name))
         else:
-            found.put(name, EncodedField(column=name, field=each.field, found=each.found))
+            found.put(name, EncodedField(column=name, field=each.field, finding=each.found))
 
 
 def _accounted(survey: Survey) -> set[str]:

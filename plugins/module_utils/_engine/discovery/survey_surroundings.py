@@ -96,7 +96,7 @@ class SurveySurroundings:
         return catalog.is_repeated(self.database, target.table, target.column, target.type)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
-        self.findings.put(column, ColumnTied(column=column, found=what, advice=todo), kind="tied")
+        self.findings.put(column, ColumnTied(column=column, obstacle=what, advice=todo), kind="tied")
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Find columns that are computed from the plaintexts of a table's targets."""

@@ -217,7 +217,7 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
     broken = [
-        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], found=trip["found"])) for trip in found["broken"]
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["found"])) for trip in found["broken"]
     ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
     refused = [
@@ -264,13 +264,13 @@ def refuse_worse(
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
         if trip["outcome"] not in ("well", "not tried"):
-            raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
+            raise RoundTripFailed(name=trip["name"], fault=trip["outcome"])
         if trip["outcome"] == "not tried" and trip["name"] in went & there:
-            raise RoundTripFailed(name=trip["name"], found="does not go in anymore, as it did before")
+            raise RoundTripFailed(name=trip["name"], fault="does not go in anymore, as it did before")
     for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
-            raise error(found=", ".join(sorted(worse)))
+            raise error(problems=", ".join(sorted(worse)))
 
 
 def _refuse_other_readings(

@@ -75,7 +75,7 @@ def refuse_unfit(throttle: Mapping[str, Any]) -> None:
     for name, value in throttle.items():
         with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
             if not 0 <= float(value) < math.inf:
-                where = {"name": f"{variable_of('throttle')}.{name}", "found": f"is {float(value):g}"}
+                where = {"name": f"{variable_of('throttle')}.{name}", "fault": f"is {float(value):g}"}
                 raise InvalidOption(**where, advice="Give 0 or more.")
 
 

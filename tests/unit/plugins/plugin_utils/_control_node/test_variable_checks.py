@@ -21,7 +21,7 @@ def problems(**variables: Any) -> list[tuple[str, str, str]]:
     defaults = {name: option["default"] for name, option in SPEC.items() if "default" in option}
     every = {**defaults, "__key_rotation_units": [], "groups": {}, **variables}
     host = variable_checks.HostSettings(every, variables, Templar(loader=LOADER, variables=every).template)
-    return [(each.name, each.found, each.advice) for each in variable_checks.find_problems(SPEC, VARIABLES, host)]
+    return [(each.name, each.fault, each.advice) for each in variable_checks.find_problems(SPEC, VARIABLES, host)]
 
 
 def test_the_defaults_and_a_project_are_enough() -> None:
