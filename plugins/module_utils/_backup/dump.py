@@ -94,7 +94,7 @@ class Backup:
         """Return the path of a manifest."""
         return os.path.join(self.folder, f"{described.name}.json")
 
-    def known(self) -> Manifest | None:
+    def find_verified(self) -> Manifest | None:
         """Return the manifest of an earlier run whose dump matches it, or None without one. Raises E_BACKUP_*."""
         return self.known_since("")
 
@@ -171,7 +171,7 @@ class Backup:
                 rotation_id=self.rotation_id,
                 alias=self.alias,
                 engine=manifests.PG_DUMP,
-                client_version=tools.shown,
+                client_version=tools.version_text,
                 encrypted_to=list(order.recipients),
                 key_ids=sorted(order.key_ids),
                 settings=self._keep(order.settings, order.recipients, stem),

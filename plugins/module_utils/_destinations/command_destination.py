@@ -224,11 +224,11 @@ class CommandChange(DestinationChange):
     def _await_new(self) -> str | None:
         """Return the new value as soon as it is there, otherwise the last value. None if it cannot be read."""
         end = time.monotonic() + SETTLING
-        while (found := self._found()) != self.new and time.monotonic() < end:
+        while (found := self._read_value()) != self.new and time.monotonic() < end:
             time.sleep(POLL)
         return found
 
-    def _found(self) -> str | None:
+    def _read_value(self) -> str | None:
         with contextlib.suppress(RotationError):
             return self.commands.value()
         return None
@@ -238,4 +238,4 @@ class CommandChange(DestinationChange):
             self.commands.put_unstamped(self.old)
         with contextlib.suppress(RotationError):
             self.commands.stamp_change()
-        return (RESTORED if self._found() == self.old else UNKNOWN).format(name=self.commands.name)
+        return (RESTORED if self._read_value() == self.old else UNKNOWN).format(name=self.commands.name)

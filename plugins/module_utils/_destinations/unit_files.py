@@ -163,7 +163,7 @@ def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[Uni
     real = os.path.realpath(file)
     others = [
         unit.id
-        for unit in _shown("*.service")
+        for unit in _list_units("*.service")
         if unit.id not in own and real in (os.path.realpath(other) for other in files_of(unit))
     ]
     if others:
@@ -184,13 +184,13 @@ def _hides_files(pattern: str) -> bool:
 def show(unit: str) -> UnitFiles:
     """Return a unit of this host. Raise E_SERVICE_MISSING."""
     name = unit if "." in unit else f"{unit}.service"
-    found = next(iter(_shown(name)), None)
+    found = next(iter(_list_units(name)), None)
     if found is None or found.state != "loaded":
         raise ServiceMissing(name=name)
     return found
 
 
-def _shown(pattern: str) -> list[UnitFiles]:
+def _list_units(pattern: str) -> list[UnitFiles]:
     argv = ["systemctl", "show", "--property", PROPERTIES, "--", pattern]
     text = child_processes.exchange(argv, b"", SECONDS).output.decode("utf-8", "replace")
     return [UnitFiles.of(block) for block in text.split("\n\n") if block.strip()]

@@ -195,7 +195,7 @@ def _hear_logs(said: io.StringIO) -> None:
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 
-    def made(*args: Any, **options: Any) -> logging.LogRecord:
+    def make_record(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
         if record.levelno >= logging.INFO:
             with contextlib.suppress(Exception):  # as logging does with a message that its arguments do not fit
@@ -206,5 +206,5 @@ def _hear_logs(said: io.StringIO) -> None:
         if isinstance(handler, logging.FileHandler):
             emit(handler, record)
 
-    logging.setLogRecordFactory(made)
+    logging.setLogRecordFactory(make_record)
     logging.StreamHandler.emit = emitted  # type: ignore[method-assign, assignment]

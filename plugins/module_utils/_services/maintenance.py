@@ -78,7 +78,7 @@ class StopProgress:
         return [service.name for service in self.up if service not in self.jobs]
 
     @property
-    def left(self) -> list[str]:
+    def possibly_running(self) -> list[str]:
         """Return the services that may still be running."""
         return [service.name for service in self.up if service not in self.down]
 
@@ -385,7 +385,7 @@ class Maintenance:
 
     def _stopped(self, progress: StopProgress) -> str:
         """Return how far a failed stop came: what is down, what may still be running, the flag, and the hold."""
-        before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
+        before, left, flag = ", ".join(progress.stopped), ", ".join(progress.possibly_running), self.options.flag
         return " ".join(
             [
                 f"{before} was stopped {'anyway' if self.by_hand else 'before that'}."

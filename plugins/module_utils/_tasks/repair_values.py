@@ -51,7 +51,7 @@ def repair_values(task: HostTask) -> ModuleResult:
                 done = work.repair(database, copied, survey.found, scope, kept.keep)
             repaired.update(done.values)
             found |= done.named
-            left += done.left
+            left += done.unrepaired
         if not task.check_mode:
             left += _missing(application, set(params["named"]) - found)
     return {

@@ -70,7 +70,7 @@ def backwards(run: Reencryption) -> ModuleResult:
     try:
         _run(run)
     except RotationError as exc:
-        if run.stop.asked:
+        if run.stop.is_requested:
             raise
         if columns := application.made_by_command():
             raise OwnCommandNeeded(columns=", ".join(columns), reason=exc.what) from None

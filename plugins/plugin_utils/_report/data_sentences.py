@@ -29,7 +29,7 @@ CLASSES = {
 def sentences(state: DataState, verify: str = "") -> Iterator[str]:
     """The facts. If something is unknown, also the command ``verify``, which shows it."""
     yield from facts(state)
-    if state.written and not state.known:
+    if state.written and not state.is_known:
         yield f"To see what is not known, run {verify or 'verify.yml'}."
 
 

@@ -94,7 +94,7 @@ class DataState:
         return bool(self.values and self.values.odd)
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Return whether everything is known."""
         return self.values is not None and all(host.key_id and host.reached for host in self.hosts.values())
 
@@ -107,7 +107,7 @@ class DataState:
     def under_base(self) -> bool:
         """Return whether every value, the keys of every host and the store are under the version from before the
         rotation."""
-        if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
+        if self.values is None or self.pending or not self.base or not self.hosts or not self.is_known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
         written = self.values.others_wrote or self.values.unwrapped or self.values.more_plain

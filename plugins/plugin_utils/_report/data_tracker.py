@@ -62,7 +62,7 @@ class DataTracker:
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
-    made: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
     values: Values | None = None
     others_wrote: bool = False  # whether any census found that another process wrote
     nested: int = 0
@@ -130,9 +130,9 @@ class DataTracker:
 
     def _store(self, event: StagesEvent) -> None:
         self.stages = event.stages or self.stages
-        self.made |= {self.stages["pending"]} if "pending" in self.stages else set()
+        self.created |= {self.stages["pending"]} if "pending" in self.stages else set()
         current = self.stages.get("current", "")
-        if not self.base and current not in self.made:
+        if not self.base and current not in self.created:
             self.base = current
         if event.host and (isinstance(event, KeyInfoEvent) or event.state == ADOPTED):
             self._has(event.host, event.key_id)

@@ -299,7 +299,7 @@ class RotationState:
 
     @property
     def observations(self) -> list[ReportObservation]:
-        return self.watched.shown
+        return self.watched.entries
 
     @property
     def kept_aside(self) -> list[Aside]:

@@ -25,7 +25,7 @@ NO_ROTATION = (NothingToRollBack, PreviousDestroyed, RotationRolledBack)
 
 def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, RotationError | None]:
     """The situation, and why no rotation can be rolled back, if so. Rows may still be repaired then."""
-    asked, history = look.asked, log.store.load()
+    asked, history = look.requested_rotation, log.store.load()
     _warn_of_unknown_keys(log, look, history)
     refusal = None
     try:

@@ -120,7 +120,7 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 def _refuse_unrepaired(state: RotationState) -> None:
     """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
-    left = [each for each in state.last_run.left if each.get("named") or state.census.last.unopened]
+    left = [each for each in state.last_run.left_values if each.get("named") or state.census.last.unopened]
     if not left:
         return
     reasons: dict[str, list[str]] = {}

@@ -86,4 +86,4 @@ def _is_unknown(look: Look) -> bool:
 
 def as_fact(finding: Finding, settled: Settlements) -> FileColumnFact:
     stops = finding.kind.stops and bool(unsettled([finding], settled))
-    return {"column": finding.column, "found": finding.what, "stops": stops}
+    return {"column": finding.column, "finding": finding.what, "stops": stops}

@@ -203,7 +203,7 @@ class Survey:
             self.findings.put(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
-            self._found(table, sample.column, sample.rule)
+            self._add_target(table, sample.column, sample.rule)
             self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
             self._samples[name] = {*sample.pieces}
         else:
@@ -367,7 +367,7 @@ class Survey:
         rules = ColumnRules(self._database, self._keyring, self.findings, self.inside, self._row_key)
         return rules.find(table, column, scheme, pieces, self.decision(table.label_of(column.name)))
 
-    def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
+    def _add_target(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
             self.found.append(self._target(table, column, held_as))
         except TableKey:

@@ -206,7 +206,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
         refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
-        "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
+        "broken": [{"name": trip.name, "fault": trip.outcome} for trip in reading.round_trips if trip.failed],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "dated": [each["name"] for each in reading.readings if each.get("dated")],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
@@ -217,7 +217,7 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
     broken = [
-        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["found"])) for trip in found["broken"]
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in found["broken"]
     ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
     refused = [

@@ -483,7 +483,7 @@ def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monk
         lambda reader, keyring: "is lost" if reader.full_name.endswith("phone") else "well",
     )
     found = model_reading.beforehand([], None, ignore)
-    assert found["broken"] == [{"name": name, "found": "is lost"} for name in broken]
+    assert found["broken"] == [{"name": name, "fault": "is lost"} for name in broken]
     assert {name: near[:1] for name, near in found["unknown"].items()} == unknown
     assert set(read) == {each.full_name for each in known} - set(ignore), "what is left out is not read"
 
