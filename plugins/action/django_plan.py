@@ -36,7 +36,7 @@ class ActionModule(PlanAction):
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
         if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints failed results
             found = plan_document.format_stops(plan)
-            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), found=found)
+            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), findings=found)
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

@@ -103,7 +103,7 @@ class LookupModule(LookupBase):
             if name not in version.values:
                 raise InvalidArgument(
                     argument=f"lookup term {name}",
-                    found=f"is not a key of the set in {store.path}",
+                    fault=f"is not a key of the set in {store.path}",
                     advice=f"Use one of: {', '.join(version.values)}.",
                 )
         return [version.values[name] for name in names] if names else [dict(version.values)]

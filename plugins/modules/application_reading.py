@@ -37,9 +37,9 @@ options:
     description: The RV(reading) that was returned before. Without it, nothing is compared.
     type: dict
     default: {}
-  meanwhile:
+  concurrent_rows:
     description:
-      - The C(meanwhile) that M(tetech.key_rotation.django_census) returned.
+      - The C(concurrent_rows) that M(tetech.key_rotation.django_census) returned.
       - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
         be explained by what they wrote.
       - In M(tetech.key_rotation.host_tasks), this, O(unwrapped) and O(written) come from the census before it.

@@ -153,14 +153,14 @@ targets:
   type: list
   elements: dict
   returned: success
-meanwhile:
+concurrent_rows:
   description:
     - For each table to which other processes wrote since O(baseline), how many rows were C(changed), C(inserted) and
       C(deleted). All other rows were verified to be the same.
   type: dict
   returned: success
 served:
-  description: The same as RV(meanwhile), with O(serving=true).
+  description: The same as RV(concurrent_rows), with O(serving=true).
   type: dict
   returned: with O(serving=true)
 unwrapped:

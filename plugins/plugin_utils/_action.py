@@ -117,7 +117,7 @@ class RotationAction(HostCaller, abc.ABC):
         The host checks the others.
         """
         if "keys" in args and args["keys"] is None:
-            raise InvalidOption(option="keys", found="has no entry", advice=KEYS_ADVICE)
+            raise InvalidOption(option="keys", fault="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Only the host's side knows which of them are required.
@@ -149,7 +149,7 @@ class RotationAction(HostCaller, abc.ABC):
         if self.is_recorded(args) and not self._task.check_mode:
             self.refuse_other_run(args)
             record = self.record(args)
-            about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
+            about = {"host": self.variables.get("inventory_hostname"), "asked": self.select_recorded_arguments(args)}
             self._entry = RecordEntry(record, self.module, about)
             self._entry.intend(self.before(record, args))
         return options
@@ -249,7 +249,7 @@ class RotationAction(HostCaller, abc.ABC):
         """Return what a real run would do here, for a person who reads a dry run."""
         return "change something"
 
-    def asked(self, args: TaskArguments) -> TaskArguments:
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
         """Return the arguments that go into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}

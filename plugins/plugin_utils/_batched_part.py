@@ -137,5 +137,5 @@ def _build_part(batch: RotationAction, name: str, module: str, args: TaskArgumen
     return Part(name, action, args)
 
 
-def _refusal(found: str, advice: str) -> InvalidArgument:
-    return InvalidArgument(argument="tasks", found=found, advice=advice)
+def _refusal(fault: str, advice: str) -> InvalidArgument:
+    return InvalidArgument(argument="tasks", fault=fault, advice=advice)

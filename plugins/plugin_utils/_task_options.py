@@ -130,4 +130,4 @@ def _expected(option: OptionSpec) -> str:
 
 
 def _refusal(place: str, found: str, action: str) -> RotationError:
-    return InvalidArgument(argument=place, found=found, advice=f"See ansible-doc {action}.")
+    return InvalidArgument(argument=place, fault=found, advice=f"See ansible-doc {action}.")

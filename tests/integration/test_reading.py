@@ -644,9 +644,9 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     twice = app.keyring.cipher("own", "pending").seal(Opened(strange.encode())).decode()
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 1", (strange,))
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
-    meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
+    concurrent_rows = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
-        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), meanwhile)
+        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), concurrent_rows)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
@@ -1083,7 +1083,7 @@ def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Datab
     surveyed = target_survey.find(tenant, "auto", (), app.keyring)
     (shop,) = (table for table in surveyed.tables if table.name == "reading_shop")
     evidence = model_evidence.of_fields(surveyed.model_tables, [(shop, "hidden"), (shop, "name")])
-    assert {place: each.found for place, each in evidence.items()} == {
+    assert {place: each.evidence for place, each in evidence.items()} == {
         (shop, "hidden"): "reads another value than the stored one"
     }
     assert surveyed.findings.columns("empty") == []
@@ -1167,7 +1167,7 @@ def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monke
         (first,) = (each for each in reading(app)["readings"] if each["name"].endswith("Placed.first"))
         assert (first["name"], first["columns"], first["read"]) == ("reading.Placed.first", [target.name], ROWS)
         evidence = model_evidence.of_fields(model_tables(app), [(target.table, "first")])
-        assert [each.found for each in evidence.values()] == ["reads another value than the stored one"]
+        assert [each.evidence for each in evidence.values()] == ["reads another value than the stored one"]
 
 
 def model_tables(app: Any) -> Any:
@@ -1179,7 +1179,7 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
     places = [(table, "hidden") for table in surveyed.tables if table.name == "reading_shop"]
     evidence = model_evidence.of_fields(surveyed.model_tables, places)
     assert [table.schema for table, _ in evidence] == sorted(schemas)
-    assert {each.found for each in evidence.values()} == {"reads another value than the stored one"}
+    assert {each.evidence for each in evidence.values()} == {"reads another value than the stored one"}
 
     before = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     names = ["Person.first", "Person.last", "Person.note", "Person.full_name"]

@@ -275,3 +275,36 @@ def test_names_and_descriptions_are_found() -> None:
 )
 def test_a_word_to_replace_is_found(text: str) -> None:
     assert faults(text)
+
+
+# A function is a verb with its object, and a field is a noun: these words are neither.
+NO_NAMES = {"asked", "each", "found", "known", "left", "made", "one", "shown", "told"}
+# Members of records, of results and of the memory of monitoring, as they are stored.
+STORED = {
+    "Event.asked",
+    "LogMemory.asked",
+    "LogSnapshot.told",
+    "Notification.found",
+    "NotificationEvent.found",
+    "Problem.found",
+    "RepairEvent.left",
+    "RotationFacts.asked",
+    "RunEvent.found",
+    "SeenBefore.told",
+}
+OTHER_MEANING = {"Bar.left"}  # a side, as in CSS
+
+
+def names_of(tree: ast.Module) -> Iterator[str]:
+    """The functions of a file, and the fields of its classes as Class.field."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.ClassDef):
+            targets = (part.target for part in node.body if isinstance(part, ast.AnnAssign))
+            yield from (f"{node.name}.{target.id}" for target in targets if isinstance(target, ast.Name))
+
+
+def test_no_function_and_no_field_has_a_pronoun_or_a_bare_participle_as_its_name() -> None:
+    names = {name for tree in plugin_sources.trees().values() for name in names_of(tree)}
+    assert {name for name in names if name.rpartition(".")[2].strip("_") in NO_NAMES} == STORED | OTHER_MEANING

@@ -95,7 +95,7 @@ class Backup:
         """Return the path of a manifest."""
         return os.path.join(self.folder, f"{described.name}.json")
 
-    def known(self) -> Manifest | None:
+    def find_verified(self) -> Manifest | None:
         """Return the manifest of an earlier run whose dump matches it, or None without one. Raises E_BACKUP_*."""
         return self.known_since("")
 
@@ -172,7 +172,7 @@ class Backup:
                 rotation_id=self.rotation_id,
                 alias=self.alias,
                 engine=manifests.PG_DUMP,
-                client_version=tools.shown,
+                client_version=tools.version_text,
                 encrypted_to=list(order.recipients),
                 key_ids=sorted(order.key_ids),
                 settings=self._keep(order.settings, order.recipients, stem),
@@ -241,7 +241,7 @@ class Backup:
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
             if described.encrypted_to:
                 if not identity:
-                    raise BackupIdentity(found="is not set, but the backup is encrypted")
+                    raise BackupIdentity(fault="is not set, but the backup is encrypted")
                 for handle in handles:
                     age.refuse_unopened(handle, identity)
                 yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
@@ -338,12 +338,12 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
     try:
         handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
     except OSError as exc:
-        raise BackupChecksum(path=path, found=f"cannot be read: {exc.strerror}") from None
+        raise BackupChecksum(path=path, fault=f"cannot be read: {exc.strerror}") from None
     digest = hashlib.sha256()
     while chunk := handle.read(CHUNK):
         digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise BackupChecksum(path=path, found="does not match the SHA-256 in its manifest")
+        raise BackupChecksum(path=path, fault="does not match the SHA-256 in its manifest")
     handle.seek(0)
     return handle
 

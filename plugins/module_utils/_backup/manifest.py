@@ -189,14 +189,14 @@ def read(path: str) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
-        raise BackupManifest(path=path, found="cannot be read") from None
+        raise BackupManifest(path=path, fault="cannot be read") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BackupManifest(path=path, found=f"does not have the format {FORMAT}")
+        raise BackupManifest(path=path, fault=f"does not have the format {FORMAT}")
     if document.pop("checksum", None) not in (None, _checksum(document)):
-        raise BackupManifest(path=path, found="is damaged: its checksum does not match")
+        raise BackupManifest(path=path, fault="is damaged: its checksum does not match")
     manifest = Manifest.from_document(os.path.basename(path)[: -len(".json")], document)
     if any(os.path.basename(name) != name for name in manifest.files):
-        raise BackupManifest(path=path, found="names files that are not next to it")
+        raise BackupManifest(path=path, fault="names files that are not next to it")
     return manifest
 
 

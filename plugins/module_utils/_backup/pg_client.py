@@ -60,7 +60,7 @@ class Tools:
         return self.version[0]
 
     @property
-    def shown(self) -> str:
+    def version_text(self) -> str:
         """The version as PostgreSQL writes it."""
         return ".".join(map(str, self.version))
 
@@ -73,7 +73,7 @@ class Tools:
         if _fixes(self.version, CVE_2026_18408):
             return []
         return [
-            f"pg_dump {self.shown} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
+            f"pg_dump {self.version_text} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
             "dumps in plain format, which are not used here. Upgrade it anyway."
         ]
 
@@ -96,7 +96,7 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
         refused = fitting[0]
         needed = CVE_2025_8714.get(refused.major)
         newer = f"{refused.major}.{needed}" if needed else "a supported version"
-        raise PgDumpOld(folder=refused.folder, version=refused.shown, needed=newer)
+        raise PgDumpOld(folder=refused.folder, version=refused.version_text, needed=newer)
     return fixed[0]
 
 

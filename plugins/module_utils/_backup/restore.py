@@ -112,7 +112,7 @@ class Restoration:
 
         self._options = options
         if options.alias not in connections:
-            raise InvalidOption(option="restore_alias", found=f"is {options.alias}", advice="Name one of DATABASES.")
+            raise InvalidOption(option="restore_alias", fault=f"is {options.alias}", advice="Name one of DATABASES.")
         self._alias = _alias_of_backup(options)
 
     @functools.cached_property
@@ -339,14 +339,14 @@ class Restoration:
     def _backup(self) -> dump.Backup:
         if not self._options.rotation_id:
             advice = "Set O(id) to the rotation of a backup."
-            raise InvalidOption(option="id", found="is not set", advice=advice)
+            raise InvalidOption(option="id", fault="is not set", advice=advice)
         return dump.Backup(self._options.backup_dir, self._options.rotation_id, self._alias)
 
     def _described(self, one: dump.Backup) -> Manifest:
         described = one.read()
         if described is None:
             known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
-            raise BackupNotFound(manifest=one.manifest, known=known or "none")
+            raise BackupNotFound(manifest=one.manifest, known_backups=known or "none")
         if not described.is_dump:
             raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
         return described

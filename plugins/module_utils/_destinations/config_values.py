@@ -19,11 +19,11 @@ QUOTES = ("", '"', "'")
 
 
 class RefusedValue(Exception):
-    """A value that cannot be read or written. ``found`` completes a sentence about its path, and shows no value."""
+    """A value that cannot be read or written. ``fault`` completes a sentence about its path, and shows no value."""
 
-    def __init__(self, found: str) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class UnsetValue(RefusedValue):

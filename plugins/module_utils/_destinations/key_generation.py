@@ -65,28 +65,28 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 def check_keys(keys: KeyEntries) -> None:
     """Raise E_KEY_SPEC or E_KEY_TYPE if ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
-        raise InvalidKeySpec(index=0, found="is missing")
+        raise InvalidKeySpec(index=0, fault="is missing")
     for index, key in enumerate(keys):
         kind, size = _type(key), key.get("bytes")
         if not _NAME.fullmatch(key.get("name") or ""):
-            raise InvalidKeySpec(index=index, found="has no name of letters, digits and _")
+            raise InvalidKeySpec(index=index, fault="has no name of letters, digits and _")
         if kind not in (*TYPES, OPENPGP):
-            raise UnknownKeyType(name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
+            raise UnknownKeyType(name=key["name"], type=word(kind), known_types=", ".join((*TYPES, OPENPGP)))
         if kind == OPENPGP and (not isinstance(key.get("destination"), str) or key.get("keep")):
             found = "has the type openpgp, which needs a key file as its destination, and no keep"
-            raise InvalidKeySpec(index=index, found=found)
+            raise InvalidKeySpec(index=index, fault=found)
         if size is not None and kind not in BYTES:
-            raise InvalidKeySpec(index=index, found=f"has bytes, but the type {kind} has a fixed length")
+            raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
-            raise InvalidKeySpec(index=index, found=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
-            raise InvalidKeySpec(index=index, found="has a negative keep")
+            raise InvalidKeySpec(index=index, fault="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
-            raise InvalidKeySpec(index=index, found=f"has a destination {wrong}")
+            raise InvalidKeySpec(index=index, fault=f"has a destination {wrong}")
         if key["name"] in [other.get("name") for other in keys[:index]]:
-            raise InvalidKeySpec(index=index, found="has the name of an earlier one")
+            raise InvalidKeySpec(index=index, fault="has the name of an earlier one")
         if key.get("destination") and _place(key) in [_place(other) for other in keys[:index]]:
-            raise InvalidKeySpec(index=index, found="has the destination of an earlier one")
+            raise InvalidKeySpec(index=index, fault="has the destination of an earlier one")
 
 
 def _place(key: KeyEntry) -> Any:
@@ -187,17 +187,17 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
-            raise KeyWeak(name=entry, path=path, found="is not for a key in key_rotation_keys")
+            raise KeyWeak(name=entry, path=path, fault="is not for a key in key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
-                raise KeyWeak(name=name, path=path, found=found)
+                raise KeyWeak(name=name, path=path, fault=found)
         if list(supplied.values()).count(value) > 1:
-            raise KeyWeak(name=name, path=path, found="is also the value of another key")
+            raise KeyWeak(name=name, path=path, fault="is also the value of another key")
         if len(set(value)) < LEAST_UNIQUE:
-            raise KeyWeak(name=name, path=path, found="has fewer than 5 different characters")
+            raise KeyWeak(name=name, path=path, fault="has fewer than 5 different characters")
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be read back from a file in the dialect {dialect}"
-            raise KeyWeak(name=name, path=path, found=lost)
+            raise KeyWeak(name=name, path=path, fault=lost)
     _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
 
 
@@ -208,11 +208,11 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
         try:
             halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
         except ValueError as exc:
-            raise KeyWeak(name=name, path=path, found=f"is not a key for pgcrypto: {exc}") from None
+            raise KeyWeak(name=name, path=path, fault=f"is not a key for pgcrypto: {exc}") from None
     pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
     for name, half in halves.items():
         if (half.key_id, not half.private) not in pairs:
-            raise KeyWeak(name=name, path=path, found="is one half of a pair without the other")
+            raise KeyWeak(name=name, path=path, fault="is one half of a pair without the other")
 
 
 def fits(key: KeyEntry, value: str) -> bool:

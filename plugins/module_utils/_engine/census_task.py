@@ -62,7 +62,7 @@ class Compared:
 
     tallies: Sequence[Tally]
     composed: list[CensusResult] | None = None
-    meanwhile: dict[str, dict[str, int]] = field(default_factory=dict)
+    concurrent_rows: dict[str, dict[str, int]] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
     differing: dict[str, list[str]] = field(default_factory=dict)

@@ -137,7 +137,7 @@ def _refuse_unopened(
 def _refuse_other_env(task: CensusTask, found: str, expected: str) -> None:
     """Raise an error unless the keys in the .env file are the ones that were proved."""
     if found != expected:
-        raise EnvNotSwitched(path=task.options.keys_place, found=found, expected=expected)
+        raise EnvNotSwitched(path=task.options.keys_place, key_id=found, expected=expected)
 
 
 def _refuse_unsettled(task: CensusTask, tallies: Sequence[Tally]) -> None:
@@ -165,7 +165,7 @@ def _compare(task: CensusTask, compared: Compared, look: SecondLook | None) -> N
     compared.differing = census_comparison.differing_rows(baseline, look.looks)
     census_comparison.refuse_difference(baseline, compared.results, look.looks)
     found = {table: each.as_result() for table, each in look.looks.items()}
-    compared.meanwhile = {table: counts for table, counts in found.items() if any(counts.values())}
+    compared.concurrent_rows = {table: counts for table, counts in found.items() if any(counts.values())}
     _put_written(compared, look)
 
 

@@ -57,10 +57,10 @@ class DatabaseFacts(TypedDict):
 
 
 class FileColumnFact(TypedDict):
-    """A column whose files may be encrypted: what was ``found`` of them, and whether it stops a rotation."""
+    """A column whose files may be encrypted: the ``finding`` about them, and whether it stops a rotation."""
 
     column: str
-    found: str
+    finding: str
     stops: bool
 
 

@@ -130,7 +130,7 @@ def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
     databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
     connected = [stack.enter_context(contextlib.closing(database)) for database in databases]
     if request.command and len(connected) > 1:
-        raise InvalidOption(option="method", found=SEVERAL, advice="Set it to direct.")
+        raise InvalidOption(option="method", fault=SEVERAL, advice="Set it to direct.")
     return connected
 
 

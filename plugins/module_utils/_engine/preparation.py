@@ -81,7 +81,7 @@ class Preparing:
                 self.destination,
                 application.accepted,
                 self.policy,
-                stopped=lambda: self.stop.asked,
+                stopped=lambda: self.stop.is_requested,
             )
             fit = [group for group in rewriting.tables if not prepared.obstacle(database, group, keyring, self.schemes)]
             sources = [prepared.describe(group) for group in fit]

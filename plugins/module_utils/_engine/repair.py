@@ -40,7 +40,7 @@ class Reason(NamedTuple):
 
 NOT_IN_BACKUP = Reason("is not in the backup")
 OPENS_NOWHERE = Reason("opens under no key in the backup either")
-WRITTEN_MEANWHILE = Reason("was changed meanwhile")
+CHANGED_DURING_REPAIR = Reason("was changed meanwhile")
 ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
 DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
 # Reasons for a value that a person named and that is in no target.
@@ -72,13 +72,13 @@ class Replaced(NamedTuple):
 
 @dataclass
 class Repairs:
-    """The result of a repair: ``values`` counts the repaired values by target, and ``left`` lists the others.
+    """The result of a repair: ``values`` counts the repaired values by target, and ``unrepaired`` lists the others.
 
     ``named`` has the values that a person named and that exist.
     """
 
     values: Counter[str] = field(default_factory=Counter)
-    left: list[Left] = field(default_factory=list)
+    unrepaired: list[Left] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
 
@@ -192,7 +192,7 @@ class _TableRepair:
             if change.key in written:
                 self.done.values[self.group.members[place].name] += 1
             else:
-                self.done.left.append(self._left(name, WRITTEN_MEANWHILE))
+                self.done.unrepaired.append(self._describe_left(name, CHANGED_DURING_REPAIR))
 
     def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
         """Yield the column (by its place in the group) and the name of each value that a change replaces."""
@@ -212,9 +212,11 @@ class _TableRepair:
             reason = self._reason(row, then.get(key), bad, named)
             if bad and not reason:
                 yield _change(self.group.members, key, row, then[key], bad)
-            self.done.left += [self._left(self._name(place, key), reason) for place in sorted(bad) if reason]
+            self.done.unrepaired += [
+                self._describe_left(self._name(place, key), reason) for place in sorted(bad) if reason
+            ]
 
-    def _left(self, name: str, reason: Reason) -> Left:
+    def _describe_left(self, name: str, reason: Reason) -> Left:
         return Left(name, reason.text, named=name in self.scope.named, by_name=reason.by_name)
 
     def _name(self, place: int, key: RowText) -> str:

@@ -197,7 +197,7 @@ class Application:
             with locks.gate(database):  # several hosts may be about to create it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
-                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
+                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.is_requested
             )
             by_sets = Crew(workers, prepared.SetRewrite(rewriting).batches, database.another, stop)
             sets = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else None

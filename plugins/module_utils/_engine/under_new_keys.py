@@ -187,7 +187,7 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         before, after = now.setting(name), there.setting(name)
         if before != after and name in columns:
             what = f"the salt of {name}" if "." in name else f"the setting {name}"
-            found.put(columns[name], DerivedFromKeys(column=columns[name], found=what))
+            found.put(columns[name], DerivedFromKeys(column=columns[name], derived_key=what))
         elif before == after and name in shared:
             found.add(shared_values.of_setting(name, shared[name]))
     return unsettled(found.with_text(stops=True), application.settlements)
@@ -251,7 +251,7 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(each.column)
         if why and column not in found.columns():
-            error = ColumnTied(column=column, found=f"is computed with {why}", advice=_sentence(advice))
+            error = ColumnTied(column=column, obstacle=f"is computed with {why}", advice=_sentence(advice))
             found.put(column, error, kind="tied")
     return found.with_text(stops=True)
 

@@ -37,10 +37,10 @@ class ColumnPlain(RotationError):
 class ColumnTied(RotationError):
     code = "E_COLUMN_TIED"
     column: str
-    found: str
+    obstacle: str
     advice: str
     prefix = "{column} "
-    problem = "{found}"
+    problem = "{obstacle}"
     remedy = "{advice}"
 
 
@@ -193,9 +193,9 @@ class KeyPair(RotationError):
 class DerivedFromKeys(RotationError):
     code = "E_MADE_OF_KEYS"
     column: str
-    found: str
+    derived_key: str
     prefix = "{column} "
-    problem = "is under {found}, which the application derives from the keys that are to be rotated"
+    problem = "is under {derived_key}, which the application derives from the keys that are to be rotated"
     remedy = (
         "Describe in O(schemes) how it is derived from the keys in the .env file. If the column contains hashes, list "
         "it in O(ignore), and let the application recreate it after the rotation."
@@ -254,9 +254,9 @@ class FilesUnexplained(RotationError):
     column: str
     count: int
     looked_at: int
-    found: str
+    form: str
     prefix = "{column}: "
-    problem = "{count} of {looked_at} sampled files look like ciphertext ({found}), and files are not rotated"
+    problem = "{count} of {looked_at} sampled files look like ciphertext ({form}), and files are not rotated"
     remedy = (
         "Find out what encrypts them. If it uses a rotated key, let the application re-encrypt the files with the new "
         'key, and then settle the column. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
@@ -266,9 +266,9 @@ class FilesUnexplained(RotationError):
 class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str
-    found: str
+    fingerprint: str
     prefix = "{column} "
-    problem = "contains {found}. The rotation does not change it, although it replaces that key"
+    problem = "contains {fingerprint}. The rotation does not change it, although it replaces that key"
     remedy = (
         "If the application chooses its key by this ID, let its own functions decrypt and encrypt the tokens "
         "(application: {{decrypt, encrypt}} in O(schemes)). If the ID is in another column, the application's own "
@@ -281,12 +281,12 @@ class TokenDigestStored(RotationError):
     code = "E_TOKEN_DIGEST"
     column: str
     target: str
-    found: str
+    digest: str
     count: int
     looked_at: int
     prefix = "{column}: "
     problem = (
-        "{count} of {looked_at} sampled values are {found} of the stored token in {target}, which a rotation changes"
+        "{count} of {looked_at} sampled values are {digest} of the stored token in {target}, which a rotation changes"
     )
     remedy = (
         "If the application compares them, it refuses every value of {target} after the rotation. It also does after a "
@@ -317,11 +317,11 @@ class PasswordPepper(RotationError):
 class SharedValue(RotationError):
     code = "E_SHARED_VALUE"
     column: str
-    found: str
+    description: str
     key: str
     advice: str
     problem = (
-        "{column}, {found}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
+        "{column}, {description}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
         "re-encrypted with {key}, and {column} could no longer decrypt them"
     )
     remedy = "{advice}"
@@ -330,9 +330,9 @@ class SharedValue(RotationError):
 class UnexplainedColumn(RotationError):
     code = "E_UNEXPLAINED"
     column: str
-    found: str
+    finding: str
     prefix = "{column}: "
-    problem = "{found}, and its key is unknown"
+    problem = "{finding}, and its key is unknown"
     remedy = (
         "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
         '{{{column}: {{not_ours: "reason"}}}}. If it depends on one of these keys, as a hash may, and nobody needs it '
@@ -360,9 +360,9 @@ class EncodedField(RotationError):
     code = "E_FIELD_ENCODED"
     column: str
     field: str
-    found: str
+    finding: str
     prefix = "{column}: "
-    problem = "its field {field} {found}, and its key is unknown"
+    problem = "its field {field} {finding}, and its key is unknown"
     remedy = (
         "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
         '{{{column}: {{not_ours: "reason"}}}}.'
@@ -384,10 +384,12 @@ class SignedValues(RotationError):
     column: str
     count: int
     looked_at: int
-    found: str
+    signature: str
     key: str
     prefix = "{column}: "
-    problem = "{count} of {looked_at} sampled values are {found} with {key}, which is rotated: they will become invalid"
+    problem = (
+        "{count} of {looked_at} sampled values are {signature} with {key}, which is rotated: they will become invalid"
+    )
     remedy = (
         "Let the application sign them again after the rotation, or keep the old key valid (Django's "
         "SECRET_KEY_FALLBACKS). If that is prepared, or nobody needs them: O(settlements): {{{column}: {{unreadable: "
@@ -441,8 +443,8 @@ class PlanNotReady(RotationError):
     code = "E_PLAN_NOT_READY"
     path: str
     count: int
-    found: str
-    problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {found}"
+    findings: str
+    problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {findings}"
     remedy = (
         "Resolve each finding as the plan says: change the data or an option, or settle the column in O(settlements). "
         "Then create the plan again with the plan playbook."
@@ -452,8 +454,8 @@ class PlanNotReady(RotationError):
 class PlanFile(RotationError):
     code = "E_PLAN_FILE"
     path: str
-    found: str
-    problem = "the plan {path} {found}"
+    fault: str
+    problem = "the plan {path} {fault}"
     remedy = "Create it again with the plan playbook, or set O(plan)."
 
 

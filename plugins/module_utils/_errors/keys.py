@@ -10,10 +10,10 @@ from .base import RotationError
 class KeysDiffer(RotationError):
     code = "E_KEYS_DIFFER"
     env_file: str
-    found: str
+    key_id: str
     store: str
     current: str
-    problem = "{env_file} contains the keys {found}, but the store {store} says that {current} are current"
+    problem = "{env_file} contains the keys {key_id}, but the store {store} says that {current} are current"
     remedy = (
         "Change nothing before you know which of the two the data is under. If the application can read its data, the "
         "file is right: somebody rotated with another store, or this store belongs to another application. Set "
@@ -26,10 +26,10 @@ class KeysDiffer(RotationError):
 class KeysLeft(RotationError):
     code = "E_KEYS_LEFT"
     env_file: str
-    found: str
+    key_id: str
     rotation_id: str
     problem = (
-        "{env_file} still contains the keys {found} of rotation {rotation_id}, which was rolled back without this host"
+        "{env_file} still contains the keys {key_id} of rotation {rotation_id}, which was rolled back without this host"
     )
     remedy = "Run the rollback playbook: it rolls this host back too, and changes nothing else."
 
@@ -37,11 +37,11 @@ class KeysLeft(RotationError):
 class KeysBack(RotationError):
     code = "E_KEYS_BACK"
     env_file: str
-    found: str
+    key_id: str
     store: str
     current: str
     problem = (
-        "{env_file} contains the previous keys {found}, but the store {store} says that {current} are current: a "
+        "{env_file} contains the previous keys {key_id}, but the store {store} says that {current} are current: a "
         "rollback was not finished, or this host was left out of the last rotation"
     )
     remedy = (
@@ -62,9 +62,9 @@ class KeyUnlisted(RotationError):
 class KeysNotProved(RotationError):
     code = "E_KEYS_NOT_PROVED"
     env_file: str
-    found: str
+    key_id: str
     proved: str
-    problem = "{env_file} contains the keys {found}, but the data was decrypted with {proved}"
+    problem = "{env_file} contains the keys {key_id}, but the data was decrypted with {proved}"
     remedy = "The file changed after the data was decrypted. Run the same command again."
 
 
@@ -148,8 +148,8 @@ class KeyReused(RotationError):
 class UnusableKeyFile(RotationError):
     code = "E_KEY_FILE"
     path: str
-    found: str
-    problem = "{path} {found}"
+    fault: str
+    problem = "{path} {fault}"
     remedy = "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt."
 
 
@@ -157,8 +157,8 @@ class KeyWeak(RotationError):
     code = "E_KEY_WEAK"
     name: str
     path: str
-    found: str
-    problem = "{name}: the value in {path} {found}"
+    fault: str
+    problem = "{name}: the value in {path} {fault}"
     remedy = "Let the collection generate it, or supply a better one."
 
 

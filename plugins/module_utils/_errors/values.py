@@ -43,10 +43,10 @@ TAKE_FROM_BACKUP = (
 class ValuesOverwritten(RotationError):
     code = "E_VALUES_OVERWRITTEN"
     count: int
-    found: str
+    outcome: str
     rows: str
     advice: str
-    problem = "another process changed {count:value|values} since the rotation began, and {found}: {rows}"
+    problem = "another process changed {count:value|values} since the rotation began, and {outcome}: {rows}"
     remedy = "Stop that process: it may use other keys. {advice}"
 
 

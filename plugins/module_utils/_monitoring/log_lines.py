@@ -61,4 +61,4 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
         return re.compile(pattern.encode("utf-8"))
     except re.error as exc:
         bad = f"has {pattern}, which is not a regular expression ({exc})"
-        raise InvalidOption(option="log_patterns", found=bad, advice="Correct it.") from None
+        raise InvalidOption(option="log_patterns", fault=bad, advice="Correct it.") from None

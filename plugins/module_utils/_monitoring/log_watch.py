@@ -107,4 +107,4 @@ class Watched:
             self.notes.append(
                 f"unit {unit} logged more than could be read in {SECONDS:g} seconds: the next check continues"
             )
-        self._count(new, f"unit {unit}", done.found)
+        self._count(new, f"unit {unit}", done.matches)

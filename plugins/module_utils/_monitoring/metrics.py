@@ -54,7 +54,7 @@ def write(path: str, snapshot: MonitoringSnapshot) -> None:
     if not path.endswith(".prom"):
         raise InvalidOption(
             option="monitoring_metrics_file",
-            found=f"is {path}",
+            fault=f"is {path}",
             advice="Use a name that ends in .prom: node_exporter reads no other files.",
         )
     try:

@@ -97,7 +97,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError):
         found = f"is {ca_file}, but this user cannot read a certificate in it"
-        raise InvalidOption(option="health_ca_file", found=found, advice="Set it to a file in PEM format.") from None
+        raise InvalidOption(option="health_ca_file", fault=found, advice="Set it to a file in PEM format.") from None
 
 
 def of_opening(application: Application) -> Measure:

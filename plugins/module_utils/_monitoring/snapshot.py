@@ -322,7 +322,7 @@ def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
     """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
     if params["expected"] and keys.key_id != params["expected"]:
         place = key_destinations.described(params["env_file"], params["keys"])
-        yield EnvNotSwitched(path=place, found=keys.key_id, expected=params["expected"])
+        yield EnvNotSwitched(path=place, key_id=keys.key_id, expected=params["expected"])
 
 
 def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:
@@ -425,7 +425,7 @@ def _refuse_thresholds(params: ProbeOptions) -> None:
         ("log_errors", log_errors, log_errors >= 0, "Set it to the number of lines that are tolerated, such as 0."),
     ):
         if not good:
-            raise InvalidOption(option=f"monitoring_{name}", found=f"is {value}", advice=advice)
+            raise InvalidOption(option=f"monitoring_{name}", fault=f"is {value}", advice=advice)
 
 
 def _warnings(params: ProbeOptions, snapshot: MonitoringSnapshot, known: RotationFacts) -> Iterator[str]:

@@ -21,7 +21,7 @@ def checked(rotation_id: object) -> str:
     if rotation_id is None or not is_plain(str(rotation_id)):
         raise InvalidOption(
             option="id",
-            found="is not a plain name" if rotation_id else "is not set",
+            fault="is not a plain name" if rotation_id else "is not set",
             advice="Use up to 64 letters, digits, dots, - and _, and begin with a letter or digit.",
         )
     return str(rotation_id)

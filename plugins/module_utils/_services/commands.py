@@ -109,7 +109,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             )
             raise InvalidOption(
                 option=OPTIONS.get(purpose, VERIFICATION),
-                found=f"has no program in its command {number} of {len(commands)}: {named}",
+                fault=f"has no program in its command {number} of {len(commands)}: {named}",
                 advice="Write each command as a list of words. A test record has create, check and remove.",
             )
 
@@ -133,7 +133,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         rc = child_processes.run_command(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
+            raise CommandFailed(number=number, reason=child_processes.format_failure(rc, seconds, program))
         done.append(EndedCommand(program, rc, round(time.monotonic() - begun, 1)))
     return done
 
@@ -193,7 +193,7 @@ def _hear_logs(said: io.StringIO) -> None:
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 
-    def made(*args: Any, **options: Any) -> logging.LogRecord:
+    def make_record(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
         if record.levelno >= logging.INFO:
             with contextlib.suppress(Exception):  # as logging does with a message that its arguments do not fit
@@ -204,5 +204,5 @@ def _hear_logs(said: io.StringIO) -> None:
         if isinstance(handler, logging.FileHandler):
             emit(handler, record)
 
-    logging.setLogRecordFactory(made)
+    logging.setLogRecordFactory(make_record)
     logging.StreamHandler.emit = emitted  # type: ignore[method-assign, assignment]

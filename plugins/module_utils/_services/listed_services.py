@@ -27,7 +27,7 @@ def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Ro
             wrong.append(
                 InvalidOption(
                     option="services",
-                    found=f"has more than one entry with the name {service.name}",
+                    fault=f"has more than one entry with the name {service.name}",
                     advice=(
                         "Give each service a unique name. The name identifies stopped services, so start renamed "
                         "services by hand once."
@@ -49,7 +49,7 @@ def service_of(entry: ServiceEntry) -> Service:
     if not start or not stop:
         raise InvalidOption(
             option="services",
-            found=f"has only one of start and stop for {name}",
+            fault=f"has only one of start and stop for {name}",
             advice="Set both, each as a list of words, or neither for a systemd unit.",
         )
     return Service(name, start, stop, status or [])

@@ -197,7 +197,7 @@ class SecretsManager(ServerStore):
         try:
             content: dict[str, str] = json.loads(found["SecretString"])
         except (KeyError, ValueError):
-            raise StoreFormat(path=self.path, found="a version that is not JSON") from None
+            raise StoreFormat(path=self.path, reason="a version that is not JSON") from None
         return content
 
     def _write(self, version_id: str, content: Mapping[str, object], label: str) -> None:
@@ -235,7 +235,7 @@ class SecretsManager(ServerStore):
         except BotoCoreError as exc:
             failure = self._failure(exc)
         except ValueError:  # boto3's for an invalid address
-            failure = StoreNeeds(name="endpoint_url", found="is not an address")
+            failure = StoreNeeds(name="endpoint_url", fault="is not an address")
         raise failure
 
     def _connected(self) -> Any:
@@ -277,10 +277,10 @@ class SecretsManager(ServerStore):
     def _failure(self, exc: Exception) -> RotationError:
         """The error of the catalog for one of botocore's own."""
         if isinstance(exc, NoRegionError):
-            return StoreNeeds(name="region", found="is not set")
+            return StoreNeeds(name="region", fault="is not set")
         for kind, name in OPTION_OF.items():
             if isinstance(exc, kind):
-                return StoreNeeds(name=name, found=f"is invalid ({type(exc).__name__})")
+                return StoreNeeds(name=name, fault=f"is invalid ({type(exc).__name__})")
         if isinstance(exc, SSLError):
             return tls_failed(self.path, exc)
         if isinstance(exc, (ConnectionError, HTTPClientError)):

@@ -103,9 +103,9 @@ class HashiVault(ServerStore):
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
             found = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
-            raise StoreNeeds(name="url", found=found)
+            raise StoreNeeds(name="url", fault=found)
         if options["auth_method"] not in LOGINS:
-            raise StoreNeeds(name="auth_method", found=f"is not one of {', '.join(LOGINS)}")
+            raise StoreNeeds(name="auth_method", fault=f"is not one of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
         files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
@@ -199,7 +199,7 @@ class HashiVault(ServerStore):
         """Return the path of a version's values. Raise E_STORE_FORMAT: no other path is ever built from an ID."""
         names = rotation_id.split(" ")
         if not all(map(is_plain, names)):
-            raise StoreFormat(path=self.path, found="a version with an invalid rotation ID")
+            raise StoreFormat(path=self.path, fault="a version with an invalid rotation ID")
         return f"{self._secret}/{'~'.join(names)}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[StoreAnswer | None, StoreAnswer]:
@@ -261,7 +261,7 @@ class HashiVault(ServerStore):
         options = self._options
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
-                raise StoreNeeds(name=name, found=f"({options[name]}) is not a file")
+                raise StoreNeeds(name=name, fault=f"({options[name]}) is not a file")
         sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],
@@ -325,4 +325,4 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
         return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
     except (OSError, ValueError):
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
-        raise StoreNeeds(name=name, found=found) from None
+        raise StoreNeeds(name=name, fault=found) from None

@@ -145,7 +145,7 @@ class History:
         """Return the history as it was stored. Raise E_STORE_FORMAT."""
         try:
             if document["format"] != FORMAT:
-                raise StoreFormat(path=path, found=f"format {int(document['format'])}")
+                raise StoreFormat(path=path, reason=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
             record, approvals = (
@@ -153,9 +153,9 @@ class History:
             )
             found = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise StoreFormat(path=path, found="members missing") from None
+            raise StoreFormat(path=path, reason="members missing") from None
         if found:
-            raise StoreFormat(path=path, found=found)
+            raise StoreFormat(path=path, reason=found)
         return cls(path, versions, stages, record=record, approvals=approvals)
 
     def as_document(self) -> HistoryDocument:
@@ -228,7 +228,7 @@ class History:
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
-    def taken_back(self, key_id: str) -> str | None:
+    def find_rolled_back(self, key_id: str) -> str | None:
         """Return the rotation that created this version, if it is the last one and was rolled back."""
         newest = self.versions[-1] if self.versions else None
         if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):
@@ -389,7 +389,7 @@ class History:
         if promoted and "previous" not in self.stages:
             self._refuse_destroyed()
             raise NothingToRollBack(
-                found=f"the store {self.path} has neither a pending nor a previous version", advice=""
+                reason=f"the store {self.path} has neither a pending nor a previous version", advice=""
             )
         return "previous" if promoted else "current"
 
@@ -414,7 +414,7 @@ class History:
         if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
             raise RotationRolledBack(rotation_id=newest.rotation_id, earlier=last)
         if asked and asked != last:
-            raise NotLastRotation(asked=asked, last=last)
+            raise NotLastRotation(requested=asked, last=last)
         return last
 
     def for_host(self) -> HostKeySets:

@@ -47,12 +47,12 @@ def compare_readings(task: HostTask) -> ModuleResult:
 class TakenReading:
     """The application's own reading, and the attributes that it ignored.
 
-    ``meanwhile`` counts by table, and by reason, the values that may be read differently than before.
+    ``concurrent_rows`` counts by table, and by reason, the values that may be read differently than before.
     """
 
     reading: RecordedReading
     ignored: set[str]
-    meanwhile: dict[str, dict[str, int]]
+    concurrent_rows: dict[str, dict[str, int]]
 
 
 def _read(params: TaskParams, application: Application) -> TakenReading:
@@ -76,17 +76,17 @@ def _read(params: TaskParams, application: Application) -> TakenReading:
     reading = read(lambda name: not is_ignored(name, ignored))
     if counters:
         reading["counters"] = counters
-    meanwhile = _explained(params)
+    concurrent_rows = _explained(params)
     for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
-        meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
-    if others := model_reading.changed(params["baseline"], reading, meanwhile):
+        concurrent_rows[table] = {**concurrent_rows.get(table, {}), "served": count}
+    if others := model_reading.changed(params["baseline"], reading, concurrent_rows):
         reading["unsteady"] = model_reading.unsteady(reading, read(others.__contains__))
     if params["written"]:
         reading["written"] = [
             list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
         ]
     reading["opening"] = response_times.of_opening(application)
-    return TakenReading(reading, ignored, meanwhile)
+    return TakenReading(reading, ignored, concurrent_rows)
 
 
 def _judge(params: TaskParams, application: Application, taken: TakenReading) -> ModuleResult:
@@ -98,7 +98,7 @@ def _judge(params: TaskParams, application: Application, taken: TakenReading) ->
         model_reading.refuse_damaged(reading.get("written", ()))
     except RotationError as exc:  # with all values by name, for the record
         return {"changed": False, "failed": True, "reading": reading, **exc.as_result()}
-    model_reading.refuse_worse(params["baseline"], reading, taken.meanwhile, taken.ignored)
+    model_reading.refuse_worse(params["baseline"], reading, taken.concurrent_rows, taken.ignored)
     if not params["serving"] and (hidden := _open(application)):
         reading["refused_behind_pooler"] = hidden
     return {"changed": False, "reading": reading}
@@ -107,7 +107,7 @@ def _judge(params: TaskParams, application: Application, taken: TakenReading) ->
 def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
     """Return by table how many values may be read differently: others wrote them, or they were encrypted twice
     before."""
-    known = [params["meanwhile"], params["unwrapped"]]
+    known = [params["concurrent_rows"], params["unwrapped"]]
     tables = [name for each in known for name in each]
     return {name: {what: count for each in known for what, count in each.get(name, {}).items()} for name in tables}
 

@@ -149,9 +149,9 @@ def _format_differences(asked: CensusTask, compared: Compared) -> ModuleResult:
     from .._engine.census_counting import count_unwrapped, first_rows
 
     if asked.options.serving:
-        return {"served": compared.meanwhile}
+        return {"served": compared.concurrent_rows}
     return {
-        "meanwhile": compared.meanwhile,
+        "concurrent_rows": compared.concurrent_rows,
         "unwrapped": count_unwrapped(asked.options.baseline),
         "written": compared.written,
         "written_rows": first_rows(compared.written),

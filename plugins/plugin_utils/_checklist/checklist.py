@@ -93,7 +93,7 @@ def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = 
         if name not in ACCEPTABLE:
             raise InvalidOption(
                 option="accept",
-                found=f"has {name}, which cannot be accepted",
+                fault=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )
     items = {name: check(seen) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}

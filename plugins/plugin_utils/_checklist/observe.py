@@ -84,7 +84,7 @@ def _refuse_unfit(options: ChecklistOptions) -> None:
     refuse_unfit(options["throttle"])
     if options["workers"] < 0:
         found = f"is {options['workers']}"
-        raise InvalidOption(option="workers", found=found, advice="Set it to 0 or more.")
+        raise InvalidOption(option="workers", fault=found, advice="Set it to 0 or more.")
 
 
 def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> ChecklistOptions:

@@ -76,16 +76,16 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
         asked = _read_options(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
-        raise StoreType(type=word(kind), known=", ".join(OPTIONS))
+        raise StoreType(type=word(kind), known_types=", ".join(OPTIONS))
     for name in options:
         if name not in ("type", *OPTIONS[kind]):
-            raise StoreOption(name=name, known=", ".join(OPTIONS[kind]))
+            raise StoreOption(name=name, known_options=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
         path = path_from_inventory(
             asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables
         )
         if not atomic_file.is_path(path):
-            raise StoreNeeds(name="path", found="has a NUL or an invalid character")
+            raise StoreNeeds(name="path", fault="has a NUL or an invalid character")
         password_file = path_from_inventory(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
@@ -109,7 +109,7 @@ def refuse_unknown(given: Options) -> None:
     for name in given:
         if name not in known:
             advice = f"Use {', '.join(known)}."
-            raise InvalidArgument(argument=name, found="is not an option of the lookup", advice=advice)
+            raise InvalidArgument(argument=name, fault="is not an option of the lookup", advice=advice)
 
 
 def _read_options(options: Options, variables: Variables, loader: DataLoader) -> Options:
@@ -135,7 +135,7 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
         choices = ", ".join(definition.get("choices") or ())
         raise InvalidArgument(
             argument=f"{name} of key_rotation_store, or of the lookup,",
-            found=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
+            fault=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )
 

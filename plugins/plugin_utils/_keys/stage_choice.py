@@ -34,7 +34,7 @@ class StageChoice:
         if missing := [name for name in names if name not in version.values]:
             raise InvalidOption(
                 option="keys",
-                found=f"lists {missing[0]}, which is not in the store's {self.stage} version",
+                fault=f"lists {missing[0]}, which is not in the store's {self.stage} version",
                 advice="List the settings with which the store was created.",
             )
         return {name: version.values[name] for name in names}

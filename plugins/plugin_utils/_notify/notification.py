@@ -102,12 +102,12 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     Raise E_NOTIFY, which names members and never shows a value.
     """
     if not isinstance(channels, (list, tuple)):
-        raise InvalidNotify(index=0, found="it is not a list")
+        raise InvalidNotify(index=0, fault="it is not a list")
     found = [_restore_names(channel) for channel in channels]
     for index, channel in enumerate(found, 1):
         mistake = next(_mistakes(channel), None)
         if mistake:
-            raise InvalidNotify(index=index, found=mistake)
+            raise InvalidNotify(index=index, fault=mistake)
     return [_with_places(channel, placed) for channel in found]
 
 
@@ -170,7 +170,7 @@ def rehearse(channels: Channels) -> None:
     for index, channel in enumerate(channels, 1):
         mistake = _template_mistake(channel) if channel.get("template") else None
         if mistake:
-            raise InvalidNotify(index=index, found=f"template {mistake}")
+            raise InvalidNotify(index=index, fault=f"template {mistake}")
 
 
 def _template_mistake(channel: Channel) -> str | None:

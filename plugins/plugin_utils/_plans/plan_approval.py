@@ -65,9 +65,9 @@ def verified(
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
     approval = _read(f"{path}.approval", text)
     if approval.plan_hash != plan_hash:
-        raise ApprovalPlan(path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+        raise ApprovalPlan(path=f"{path}.approval", approved=approval.plan_hash, expected=plan_hash)
     if approval.environment != environment:
-        raise ApprovalEnvironment(path=f"{path}.approval", found=approval.environment, expected=environment)
+        raise ApprovalEnvironment(path=f"{path}.approval", approved=approval.environment, expected=environment)
     evidence = _signed(f"{path}.approval", text, approval, signers)
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - approval.moment

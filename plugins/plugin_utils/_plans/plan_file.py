@@ -47,7 +47,7 @@ def write(path: str, content: PlanDocument, *, dry: bool) -> PlanWrite:
             atomic_file.private_folder(os.path.dirname(path))
             atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
         except OSError as exc:
-            raise PlanFile(path=path, found=f"cannot be written: {exc.strerror}") from None
+            raise PlanFile(path=path, fault=f"cannot be written: {exc.strerror}") from None
     return done
 
 
@@ -62,7 +62,7 @@ def read(path: str) -> PlanDocument | None:
     except plan_document.FormerPlan:
         raise PlanChanged(path=path, difference=FORMER) from None
     except (yaml.YAMLError, ValueError):
-        raise PlanFile(path=path, found="is not a plan of this collection") from None
+        raise PlanFile(path=path, fault="is not a plan of this collection") from None
     return dict(content)
 
 
@@ -70,7 +70,7 @@ def refuse_unready(path: str, approved: PlanDocument) -> None:
     """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
     if not approved.get("ready", True):
         found = plan_document.format_stops(approved)
-        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), found=found)
+        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), findings=found)
 
 
 def refuse_other(path: str, approved: PlanDocument, present: PlanDocument) -> None:
@@ -93,4 +93,4 @@ def _text(path: str) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError):
-        raise PlanFile(path=path, found="cannot be read") from None
+        raise PlanFile(path=path, fault="cannot be read") from None

@@ -149,7 +149,7 @@ class Downtime:
         A run that died in a step wrote no outcome. All services of that step count as stopped; whether it closed the
         write fence is seen by the next run.
         """
-        if event.takes_itself_back:
+        if event.rolls_itself_back:
             return
         self.outages = [outage for outage in self.outages if outage.last is None]
         left, self.intents = list(self.intents.values()), {}

@@ -61,8 +61,8 @@ def _drop(aside: Aside, restore: PlaybookCommand | None) -> Item:
 
 
 def _completed(rotation: RotationState, place: Place) -> Iterator[Item]:
-    if place.no_way_back:
-        yield Item(f"It cannot be rolled back: {place.no_way_back}.")
+    if place.why_no_rollback:
+        yield Item(f"It cannot be rolled back: {place.why_no_rollback}.")
     else:
         yield _item("Until then you can roll it back and keep what was written since:", _named(rotation, "rollback"))
     if place.next.due:

@@ -205,7 +205,7 @@ class RotationState:
         return run_status.deciding(self.settled_runs).reason
 
     @property
-    def took_itself_back(self) -> bool:
+    def rolled_itself_back(self) -> bool:
         return run_status.granted(self.settled_runs) is not run_status.deciding(self.settled_runs)
 
     @property
@@ -301,7 +301,7 @@ class RotationState:
 
     @property
     def observations(self) -> list[ReportObservation]:
-        return self.watched.shown
+        return self.watched.entries
 
     @property
     def kept_aside(self) -> list[Aside]:

@@ -48,7 +48,7 @@ class Ending:
         """The error of the run; for a rotation that rolled itself back, the error that led to it."""
         if self.failed:
             return self.run.failure
-        return self.state.failure if self.run.took_itself_back else {}
+        return self.state.failure if self.run.rolled_itself_back else {}
 
     @property
     def stays(self) -> bool:

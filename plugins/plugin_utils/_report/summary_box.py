@@ -190,7 +190,7 @@ def _downtime(downtime: Downtime, run: Run) -> str:
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
     first = run.first
-    earlier = isinstance(first, RunEvent) and not first.takes_itself_back and downtime.began < first.time
+    earlier = isinstance(first, RunEvent) and not first.rolls_itself_back and downtime.began < first.time
     since = f", since the stop by an earlier run at {downtime.began[11:19]} UTC" if earlier else ""
     return f"{format_duration(downtime.seconds)}{since}{fenced}"
 

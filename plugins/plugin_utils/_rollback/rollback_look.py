@@ -53,7 +53,7 @@ class RollbackLook:
         return cls(**{member.name: options[member.name] for member in fields(cls)})
 
     @property
-    def asked(self) -> str | None:
+    def requested_rotation(self) -> str | None:
         """The rotation that the operator named. Raises E_OPTION."""
         return checked(self.rotation_id) if self.rotation_id else None
 

@@ -120,7 +120,7 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 def _refuse_unrepaired(state: RotationState) -> None:
     """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
-    left = [each for each in state.last_run.left if each.get("named") or state.census.last.unopened]
+    left = [each for each in state.last_run.left_values if each.get("named") or state.census.last.unopened]
     if not left:
         return
     reasons: dict[str, list[str]] = {}
@@ -180,7 +180,7 @@ def _refuse_written(state: RotationState, emptied: Sequence[str] = ()) -> None:
     repair = f"To take them from the backup, run the rollback playbook with {format_repair(saved)}"
     raise ValuesWritten(
         changed=f"Completed and verified. {data_sentences.values(state.state)}",
-        count=sum(counts.get(what, 0) for counts in proof.meanwhile.values() for what in ("changed", "inserted")),
+        count=sum(counts.get(what, 0) for counts in proof.concurrent_rows.values() for what in ("changed", "inserted")),
         rows="; ".join(f"{kind}{format_values(values)}" for kind, values in kinds.items() if values),
         advice=repair if saved else "",
     )

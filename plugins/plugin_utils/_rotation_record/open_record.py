@@ -7,7 +7,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from ...module_utils._record import page_checksums, sshsig, verifier
-from ...module_utils._record.events import ROTATE, LineContent, ReencryptionEvent, for_compromise, is_compromise
+from ...module_utils._record.events import (
+    FORMAT,
+    ROTATE,
+    LineContent,
+    ReencryptionEvent,
+    for_compromise,
+    is_compromise,
+)
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
 from ...module_utils._stores.vault_file import VaultFile
@@ -122,6 +129,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
     record.append(
         run.direction,
         "intent",
+        format=FORMAT,
         resumed=run.resumed,
         **_of_control_node(log),
         **task.as_recorded(),
@@ -146,7 +154,7 @@ def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> LineC
     record.events()  # read all of it: later steps read only the last line
     unsigned = refuse_changed(record, log.store, public_keys(task.former_signers))
     rolls_itself_back = log.lease.of_run(log.controller.pid) == record.rotation_id
-    return {"takes_itself_back": True} if rolls_itself_back else unsigned
+    return {"rolls_itself_back": True} if rolls_itself_back else unsigned
 
 
 def _of_control_node(log: RotationLog) -> LineContent:

@@ -17,5 +17,5 @@ def public_keys(named: Sequence[str]) -> Sequence[str]:
             sshsig.fingerprint(key)
         except ValueError:
             advice = "Write each as a public key, as in record_signers: ssh-ed25519 AAAA..."
-            raise InvalidOption(option="former_signers", found="has an invalid public key", advice=advice) from None
+            raise InvalidOption(option="former_signers", fault="has an invalid public key", advice=advice) from None
     return [" ".join(key.split()[:2]) for key in named]

@@ -88,7 +88,7 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
     )
     if problems:
         found = "; ".join(problem.found for problem in problems)
-        raise RecordChanged(path=record.path, found=found, folder=folder)
+        raise RecordChanged(path=record.path, problems=found, folder=folder)
     return {"unsigned_before": unsigned} if unsigned else {}
 
 

@@ -115,7 +115,7 @@ class ApplicationProcess:
 
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
-        return FunctionFailed(function=function, key_id=self._keys.key_id, found=found)
+        return FunctionFailed(function=function, key_id=self._keys.key_id, fault=found)
 
     def close(self) -> None:
         """End the process."""

@@ -255,7 +255,7 @@ def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
 def check_folder(project_dir: str) -> None:
     """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user."""
     if not os.path.isdir(project_dir):
-        raise InvalidProject(path=project_dir, found="is not a directory")
+        raise InvalidProject(path=project_dir, fault="is not a directory")
     manage = os.path.join(project_dir, "manage.py")
     path = manage if os.path.isfile(manage) else project_dir
     owner = os.stat(path).st_uid
@@ -268,7 +268,7 @@ def settings_of(project_dir: str) -> str:
     """The settings module that manage.py names. Raises E_PROJECT without one, and E_SETTINGS_MODULE."""
     path = os.path.join(project_dir, "manage.py")
     if not os.path.isfile(path):
-        raise InvalidProject(path=project_dir, found="has no manage.py, and no settings module is named")
+        raise InvalidProject(path=project_dir, fault="has no manage.py, and no settings module is named")
     with open(path, encoding="utf-8") as handle:
         found = _SETTINGS.search(handle.read())
     if found is None:

@@ -112,7 +112,7 @@ class OwnSource(NamedTuple):
     """A source file of the application: its real path, how it is shown, and what it has."""
 
     path: str
-    shown: str
+    shown_path: str
     tree: ast.Module
 
 

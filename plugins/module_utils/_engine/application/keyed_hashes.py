@@ -33,7 +33,7 @@ def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collec
     for source in key_uses.own_sources(project_dir, folders, files):
         for key in uses:
             for line, function in _Module(source.tree, key).hashes():
-                found.setdefault(key, set()).add(Use(source.shown, line, function, "hashes with it"))
+                found.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))
     return {key: sorted(each) for key, each in sorted(found.items())}
 
 

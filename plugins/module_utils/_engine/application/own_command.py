@@ -76,7 +76,7 @@ class OwnCommand:
         if not described:
             return None
         if not described["name"]:
-            raise InvalidOption(option="command", found="has no name", advice="Set it, such as name: rotate-db-key.")
+            raise InvalidOption(option="command", fault="has no name", advice="Set it, such as name: rotate-db-key.")
         return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
 
     def as_planned(self) -> PlannedCommand:
@@ -97,7 +97,7 @@ class OwnCommand:
         for key in keys:
             if not (key["name"] in self.new_keys or key.get("keep") or key.get("destination")):
                 found = f"does not say how {self.name} gets the new {key['name']}"
-                raise InvalidOption(option="command", found=found, advice=HOW.format(name=key["name"]))
+                raise InvalidOption(option="command", fault=found, advice=HOW.format(name=key["name"]))
 
     def values(self, old: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> CommandValues:
         """Return the values with which its process rotates from the keys of ``old``, the most likely first, to

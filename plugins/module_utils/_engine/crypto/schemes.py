@@ -145,7 +145,7 @@ class Scheme:
                 return None
             settings_named = ", ".join(sorted(self.settings))
             found = f"cannot make a key from {settings_named}"
-            raise InvalidScheme(scheme=self.name, found=found) from None
+            raise InvalidScheme(scheme=self.name, fault=found) from None
         outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
         if self.inside is None:
             return outer
@@ -213,7 +213,7 @@ def parse(described: object) -> dict[str, Scheme]:
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:
-        raise InvalidScheme(scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
+        raise InvalidScheme(scheme="(all)", fault="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():
         _check(name, members)
     return {str(name): Scheme(str(name), cast("SchemeDescription", members)) for name, members in described.items()}
@@ -253,7 +253,7 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
 
 def _check(name: str, members: object) -> None:
     def refuse(found: str) -> RotationError:
-        return InvalidScheme(scheme=name, found=found)
+        return InvalidScheme(scheme=name, fault=found)
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")

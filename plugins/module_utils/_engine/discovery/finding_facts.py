@@ -89,7 +89,7 @@ class StayingPlain(RowFacts):
 @dataclass(frozen=True)
 class LaterKeys(TypedFacts):
     kind = "later_keys"
-    found: str
+    ranks: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class SharedWord(TypedFacts):
 
     kind = "shared_word"
     approved = ("key",)
-    found: str
+    place: str
     key: str
 
 
@@ -173,7 +173,7 @@ class SparseLook(TypedFacts):
     """A description of what a few of the values look like."""
 
     kind = "sparse"
-    found: str
+    look: str
 
 
 @dataclass(frozen=True)

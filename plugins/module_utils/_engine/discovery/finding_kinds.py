@@ -290,7 +290,7 @@ _ROWS = (
     ),
     warn(
         "later_keys",
-        "the list of keys has several, and not all values are under the first one: {found} of the list",
+        "the list of keys has several, and not all values are under the first one: {ranks} of the list",
         "This rotation re-encrypts all of them with the new first key. An earlier rotation may have left some. To set"
         " how many old keys the list keeps, write keep: N in O(keys).",
     ),
@@ -313,7 +313,7 @@ _ROWS = (
     stop("key_type_unfit", KeyTypeUnfit),
     warn(
         "shared_word",
-        "{found}, has the same value as {key}, a plain word. {key} gets a new value, and {column} keeps this one",
+        "{place}, has the same value as {key}, a plain word. {key} gets a new value, and {column} keeps this one",
         "Nothing was found that encrypts with {column}. If something does, its values would be lost.",
     ),
     warn(
@@ -417,7 +417,7 @@ _ROWS = (
     ),
     warn(
         "sparse",
-        "{found}",
+        "{look}",
         "Check whether something encrypts or signs them. If it does so with a rotated key, they will be unreadable or "
         "invalid.",
     ),

@@ -42,7 +42,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         for place, column in enumerate(columns):
             if what := id_in([row[place] for row in rows if row[place]], fingerprints):
                 name = table.label_of(column.name)
-                found.put(name, KeyFingerprintStored(column=name, found=what))
+                found.put(name, KeyFingerprintStored(column=name, fingerprint=what))
     return found.with_text(stops=True)
 
 

@@ -102,4 +102,4 @@ def _twins(keyring: Keyring, key: str, others: Iterable[KeySet] = ()) -> set[str
 
 
 def _finding(name: str, what: str, key: str, advice: str) -> Finding:
-    return Finding.of(name, SharedValue(column=name, found=what, key=key, advice=advice))
+    return Finding.of(name, SharedValue(column=name, description=what, key=key, advice=advice))

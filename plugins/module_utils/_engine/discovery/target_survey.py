@@ -106,9 +106,9 @@ def find(
     survey.settled = settled
     entries = [AUTO] if described == AUTO else described
     if not isinstance(entries, list) or not entries:
-        raise InvalidTarget(index=0, found="is missing")
+        raise InvalidTarget(index=0, fault="is missing")
     if entries.count(AUTO) == len(entries) and any(scheme.functions for scheme in keyring.tried):
-        raise InvalidTarget(index=0, found="is missing: functions of the application find no columns")
+        raise InvalidTarget(index=0, fault="is missing: functions of the application find no columns")
     for index, entry in enumerate(entries):
         if entry != AUTO:
             survey.take(entry, index)
@@ -199,7 +199,7 @@ class Survey:
             self.findings.put(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
-            self._found(table, sample.column, sample.rule)
+            self._add_target(table, sample.column, sample.rule)
             self.evidence[name].other_schemes = self._other_schemes(sample.rule.scheme, sample.pieces)
             self._samples[name] = {*sample.pieces}
         else:
@@ -364,7 +364,7 @@ class Survey:
         rules = ColumnRules(self._database, self._keyring, self.findings, self.evidence, self._row_key)
         return rules.find(table, column, scheme, pieces, self.decision(table.label_of(column.name)))
 
-    def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
+    def _add_target(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
             self.found.append(self._target(table, column, held_as))
         except TableKey:
@@ -403,20 +403,20 @@ class Survey:
         """Add the target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
-            raise InvalidTarget(index=index, found="has other members than table, column and scheme")
+            raise InvalidTarget(index=index, fault="has other members than table, column and scheme")
         own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
         scheme = str(entry.get("scheme") or (own[0] if len(own) == 1 else ""))
         if scheme not in keyring.schemes:
-            raise InvalidTarget(index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+            raise InvalidTarget(index=index, fault=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
                 name, names = table.label_of(column.name), (table.label, _qualified(table))
                 if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
                     if name in {target.name for target in self.found}:
-                        raise InvalidTarget(index=index, found=f"names {name} again")
+                        raise InvalidTarget(index=index, fault=f"names {name} again")
                     if column.generated:
                         self.findings.put(
-                            name, ColumnTied(column=name, found=_GENERATED, advice=_LIST_SOURCE), kind="tied"
+                            name, ColumnTied(column=name, obstacle=_GENERATED, advice=_LIST_SOURCE), kind="tied"
                         )
                         return
                     named = bool(keyring.schemes[scheme].json_members)
@@ -442,10 +442,10 @@ class Survey:
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], JsonCodec):
             found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
-            raise InvalidScheme(scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, fault=found)
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
-            raise InvalidScheme(scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, fault=found)
         decision = self.decision(table.label_of(column.name))
         made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
         return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)

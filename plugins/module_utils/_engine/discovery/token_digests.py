@@ -107,7 +107,7 @@ def _look(
         for (column, target, words), count in _most_common(matches):
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
             name = table.label_of(column.name)
-            digests = TokenDigestStored(column=name, target=target.name, found=words, count=count, looked_at=looked_at)
+            digests = TokenDigestStored(column=name, target=target.name, digest=words, count=count, looked_at=looked_at)
             found.put(name, digests)
 
 

@@ -189,7 +189,7 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
-    known = Counter(look.known or look.form for look in looks if look.known or look.form)
+    known = Counter(look.explanation or look.form for look in looks if look.explanation or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
 
 

@@ -130,7 +130,7 @@ def refuse_difference(expected: TableContents, found: TableContents) -> None:
     """Raise E_CONTENTS if two databases do not hold the same rows, with the first table that differs."""
     for table in sorted({*expected, *found}):
         if expected.get(table) != found.get(table):
-            raise ContentsDiffer(table=table, expected=_rows(expected, table), found=_rows(found, table))
+            raise ContentsDiffer(table=table, expected=_rows(expected, table), actual=_rows(found, table))
 
 
 def _rows(contents: TableContents, table: str) -> str:

@@ -34,7 +34,10 @@ def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
     kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
     told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
     return ValuesOverwritten(
-        count=len(found), found=told, rows=format_values([value for _, value in found]), advice=" ".join(_advice(found))
+        count=len(found),
+        outcome=told,
+        rows=format_values([value for _, value in found]),
+        advice=" ".join(_advice(found)),
     )
 
 

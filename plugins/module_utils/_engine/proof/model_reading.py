@@ -83,8 +83,8 @@ _ADVICE = {
     ),
     "": SEE_LOG,
 }
-Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
-NOBODY: Meanwhile = {}
+ConcurrentRows = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
+NOBODY: ConcurrentRows = {}
 COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] | type[VerifyEncryption]] = {
     "check": ApplicationCheck,
     "verify_encryption": VerifyEncryption,
@@ -208,7 +208,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
         "broken": [
-            {"name": trip.name, "found": ROUND_TRIP_PROBLEMS[trip.outcome]}
+            {"name": trip.name, "fault": ROUND_TRIP_PROBLEMS[trip.outcome]}
             for trip in reading.round_trips
             if trip.failed
         ],
@@ -222,7 +222,7 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
     broken = [
-        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], found=trip["found"])) for trip in found["broken"]
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in found["broken"]
     ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
     refused = [
@@ -232,12 +232,12 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 
-def changed(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY) -> list[str]:
+def changed(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows = NOBODY) -> list[str]:
     """Return the attributes that read as many values as before, but different ones, although no process wrote in
     between."""
     return [
         new["name"]
-        for old, new, written, elsewhere in _pairs(before, after, meanwhile)
+        for old, new, written, elsewhere in _pairs(before, after, concurrent_rows)
         if not (written or elsewhere) and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
     ]
 
@@ -254,33 +254,36 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 
 
 def refuse_worse(
-    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+    before: RecordedReading,
+    after: RecordedReading,
+    concurrent_rows: ConcurrentRows = NOBODY,
+    ignore: Collection[str] = (),
 ) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if anything became worse.
 
-    ``meanwhile`` counts by table the rows that another process has written in between. ``ignore`` names attributes that
-    are no longer read.
+    ``concurrent_rows`` counts by table the rows that another process has written in between. ``ignore`` names
+    attributes that are no longer read.
     """
-    _refuse_other_readings(before, after, meanwhile, ignore)
+    _refuse_other_readings(before, after, concurrent_rows, ignore)
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
         if RoundTrip(**trip).failed or (trip["outcome"] == "not_tried" and trip["name"] in went & there):
-            raise RoundTripFailed(name=trip["name"], found=ROUND_TRIP_PROBLEMS[trip["outcome"]])
+            raise RoundTripFailed(name=trip["name"], fault=ROUND_TRIP_PROBLEMS[trip["outcome"]])
     for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
-            raise error(found=", ".join(sorted(worse)))
+            raise error(problems=", ".join(sorted(worse)))
 
 
 def _refuse_other_readings(
-    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile, ignore: Collection[str]
+    before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows, ignore: Collection[str]
 ) -> None:
     """All attributes that are read in another way are reported at once."""
     wavering = after.get("unsteady", ())
     wrong = {
         pair.new["name"]: f"{_counts(pair.new)}, and {_counts(pair.old)} before"
-        for pair in _pairs(before, after, meanwhile)
+        for pair in _pairs(before, after, concurrent_rows)
         if not _as_well(pair, pair.new["name"] in wavering)
     }
     there = {reading["name"] for reading in after["readings"]}
@@ -289,7 +292,7 @@ def _refuse_other_readings(
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return
-    others = [name for name in changed(before, after, meanwhile) if name in wrong]
+    others = [name for name in changed(before, after, concurrent_rows) if name in wrong]
     raise ApplicationReads(
         names=join_first([f"{name} ({counts})" for name, counts in wrong.items()], SHOWN),
         advice="".join(_advice(before, after, [name for name in wrong if name not in others], others)),
@@ -357,15 +360,15 @@ def format_ignored(names: Sequence[str]) -> str:
     return f"leave it out: -e '{option}'. "
 
 
-def _pairs(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
+def _pairs(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
-    # A column that had its first value meanwhile is one more that an attribute is made from.
+    # A column that had its first value in between is one more that an attribute is made from.
     by_name = {reading["name"]: reading for reading in was.values() if "digest" in reading}
-    anywhere = sum(meanwhile.get(ANYWHERE, {}).values())
+    anywhere = sum(concurrent_rows.get(ANYWHERE, {}).values())
     for new in after["readings"]:
         old = was.get(_place(new)) or (by_name.get(new["name"]) if "digest" in new else None) or new
-        own = sum(sum(meanwhile.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
+        own = sum(sum(concurrent_rows.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
         if anywhere and not new.get("bare"):  # its code may count the orders of a customer
             # Of its own columns no fewer values are read: what was written elsewhere is in the values only.
             yield ReadingPair(old, new, own if new["columns"] else max(own, anywhere), elsewhere=True)
@@ -421,7 +424,7 @@ def _explained_tokens(pair: ReadingPair) -> int:
 
 
 def _as_well(pair: ReadingPair, wavering: bool) -> bool:
-    """Return whether an attribute is read as before. If rows were written meanwhile, at most as many values may be
+    """Return whether an attribute is read as before. If other processes wrote rows, at most as many values may be
     missing."""
     old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]

@@ -62,7 +62,7 @@ def needing(
     census_findings.needing."""
     for closed in survey.evidence.closed:
         if closed.name in columns:
-            for target, rows in _found(database, survey, closed, keyring, stages):
+            for target, rows in _find_needing_rows(database, survey, closed, keyring, stages):
                 named = [f"{target.name}:{row}" for row in rows.first]
                 yield {"column": target.name, "class": OUTSIDE, "count": rows.count, "rows": named}
 
@@ -75,7 +75,7 @@ def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: st
     stages = [stage for stage in keyring.stages if stage != expected]
     for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
         for closed in columns:
-            for target, rows in _found(database, survey, closed, keyring, stages):
+            for target, rows in _find_needing_rows(database, survey, closed, keyring, stages):
                 yield from findings_of_rows(target, rows, _set_aside(target.name, by), by)
 
 
@@ -90,7 +90,7 @@ def tried(survey: Survey, keyring: Keyring) -> set[str]:
     return {closed.name for closed in survey.evidence.closed}
 
 
-def _found(
+def _find_needing_rows(
     database: Database, survey: Survey, closed: ClosedColumn, keyring: Keyring, stages: Collection[str]
 ) -> list[tuple[Target, Rows]]:
     """The rows with values that need one of the stages, by the scheme by which most do; nothing if none does."""

@@ -98,10 +98,10 @@ class RecordedReading(TypedDict, total=False):
 
 
 class BrokenRoundTrip(TypedDict):
-    """A round trip that does not go well, and what was ``found``."""
+    """A round trip that does not go well, and its ``fault``."""
 
     name: str
-    found: str
+    fault: str
 
 
 class RefusedValues(TypedDict):

@@ -357,11 +357,11 @@ def _differing(columns: Iterable[str], before: bytes, compared: Iterable[str], n
     """Return which of the ``compared`` columns has another digest in a row. The file has the digests of ``columns``."""
     if before == now:
         return []
-    was = dict(zip(columns, _each(before)))
-    return [column for column, digest in zip(compared, _each(now)) if was.get(word(column)) != digest]
+    was = dict(zip(columns, _split_digests(before)))
+    return [column for column, digest in zip(compared, _split_digests(now)) if was.get(word(column)) != digest]
 
 
-def _each(digests: bytes) -> list[bytes]:
+def _split_digests(digests: bytes) -> list[bytes]:
     return [digests[place : place + DIGEST_BYTES] for place in range(0, len(digests), DIGEST_BYTES)]
 
 

@@ -133,7 +133,7 @@ class PreparedRows:
     group: TargetGroup
     source: int
 
-    def known(self, page: PageRows) -> set[RowText]:
+    def find_prepared_keys(self, page: PageRows) -> set[RowText]:
         """Return the keys of a page's rows that are prepared as they are, or were changed by this already."""
         query = sql.SQL(
             "SELECT {keys} FROM {listed} JOIN {table} AS p ON p.source = %s AND p.row_key = ARRAY[{keys}]"
@@ -368,7 +368,7 @@ class Preparation:
                 yield rewriter.locked(group.table)
                 continue
             started = time.monotonic()
-            known = prepared.known(page)
+            known = prepared.find_prepared_keys(page)
             rows = [row for row in page if row[0] not in known]
             changes = rewriting.changes(group.members, rows, {})
             if rows:
@@ -469,7 +469,7 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
             if side == NEW and rows.has_all(side):
                 result.done.add(number)
     except RotationError as exc:
-        raise rewriting.told(exc, work) from None
+        raise rewriting.add_written(exc, work) from None
     return result
 
 

@@ -60,7 +60,7 @@ class BatchResult:
     rows: int = 0
     rewritten: int = 0  # rows
     values: Counter[str] = field(default_factory=Counter)
-    left: int = 0  # rows still under an old key
+    remaining: int = 0  # rows still under an old key
     conflicts: int = 0  # changed under us
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
@@ -183,7 +183,7 @@ class Rewriting:
         }
         members = page.group.members
         changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
-        batch.left = len(changes)
+        batch.remaining = len(changes)
         if since:
             batch.others = [row_name(change.key) for change in changes if change.key in theirs]
         if changes:
@@ -195,7 +195,7 @@ class Rewriting:
         asked = self.policy.throttle.batch_seconds
         return min(asked, database.patience / 2) if asked else asked
 
-    def told(self, exc: RotationError, work: Work) -> RotationError:
+    def add_written(self, exc: RotationError, work: Work) -> RotationError:
         """Return the error with what was written before it."""
         exact = not isinstance(exc, WorkersKilled)
         return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exact))

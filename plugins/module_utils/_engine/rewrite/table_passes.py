@@ -53,7 +53,7 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, 
         for number in (number for number in _order(database, rewriting) if number not in sets.done):
             TablePasses(database, rewriting, number, crew, work, [*sets.ours.get(number, ())]).run()
     except RotationError as exc:
-        raise rewriting.told(exc, work) from None
+        raise rewriting.add_written(exc, work) from None
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:
@@ -146,7 +146,7 @@ class TablePasses:
             self.rewriting.policy.concurrent_writes.add(
                 self.database.alias, self._table.label, transactions, batch.others
             )
-            left += batch.left
+            left += batch.remaining
             yielded += batch.yielded
         return left, yielded
 

@@ -75,7 +75,7 @@ def refuse_unfit(throttle: Mapping[str, object]) -> None:
             continue
         with contextlib.suppress(ValueError):  # the path of the pause file
             if not 0 <= float(value) < math.inf:
-                raise InvalidOption(option=f"throttle.{name}", found=f"is {float(value):g}", advice="Give 0 or more.")
+                raise InvalidOption(option=f"throttle.{name}", fault=f"is {float(value):g}", advice="Give 0 or more.")
 
 
 class Pace:

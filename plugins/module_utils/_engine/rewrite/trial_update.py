@@ -76,7 +76,7 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
         else:
             continue
         for target in group.members:
-            error = ColumnTied(column=target.name, found=found, advice=advice)
+            error = ColumnTied(column=target.name, obstacle=found, advice=advice)
             yield Finding.of(target.name, error, kind="tied")
 
 

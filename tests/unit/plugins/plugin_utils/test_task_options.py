@@ -60,6 +60,6 @@ def test_an_option_that_is_wrong_is_named_and_not_shown(spec, given, name, found
     with pytest.raises(RotationError) as refused:
         validated(spec, given, "a.b.c")
     assert (refused.value.code, refused.value.where["argument"]) == ("E_ARGUMENT", name)
-    assert refused.value.where["found"].startswith(found)
+    assert refused.value.where["fault"].startswith(found)
     assert refused.value.todo == "See ansible-doc a.b.c."
     assert "CANARY" not in str(refused.value)

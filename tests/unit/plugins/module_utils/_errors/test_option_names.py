@@ -45,7 +45,7 @@ def test_a_person_reads_the_variable_of_an_option():
 
 
 def test_an_error_is_filled_before_its_options_are_spelled():
-    error = InvalidOption(option="keys", found="lists O(targets)", advice="Correct it.")
+    error = InvalidOption(option="keys", fault="lists O(targets)", advice="Correct it.")
     assert "key_rotation_keys" in error.what
     assert "key_rotation_targets" in error.what
 

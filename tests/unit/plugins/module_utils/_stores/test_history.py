@@ -376,7 +376,7 @@ def test_a_document_of_another_form_is_refused(history, change, found):
     with pytest.raises(RotationError) as refused:
         History.from_document("/store", document)
     assert refused.value.code == "E_STORE_FORMAT"
-    assert found in refused.value.where["found"]
+    assert found in refused.value.where["reason"]
     assert "CANARY" not in str(refused.value)
 
 

@@ -67,7 +67,7 @@ FACTS: dict[str, Any] = {
     "files": [],
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
-FILES = {"column": "doc.file", "found": "its files are read by core.Safe", "stops": False}
+FILES = {"column": "doc.file", "finding": "its files are read by core.Safe", "stops": False}
 KEPT = [
     {
         "rotation_id": "r1",
@@ -466,7 +466,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "application",
         fact(
             reads={
-                "broken": [{"name": "people.Person.name", "found": "does not give back"}],
+                "broken": [{"name": "people.Person.name", "fault": "does not give back"}],
                 "refused": [],
                 "unknown": {},
             }

@@ -23,7 +23,7 @@ ROLES = Path(error_parts.__file__).parents[3] / "roles"
 FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
 ERRORS = [
     FENCED,
-    PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1, found="a.b (E_TABLE)"),
+    PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1, findings="a.b (E_TABLE)"),
 ]
 
 

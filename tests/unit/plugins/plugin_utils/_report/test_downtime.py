@@ -39,7 +39,7 @@ def stop_failed(begin: int, end: int, changed: str) -> list[dict[str, Any]]:
     return [services(begin, "stopped", phase="intent"), failed]
 
 
-BEGUN, OWN = line(0, "rotate", "intent"), {"takes_itself_back": True}
+BEGUN, OWN = line(0, "rotate", "intent"), {"rolls_itself_back": True}
 BOTH = [*stopped(5, 8), *stopped(6, 9, "app2")]
 FENCED = [line(10, "django_reencrypt", "intent"), line(15, "django_reencrypt", **FENCE)]
 

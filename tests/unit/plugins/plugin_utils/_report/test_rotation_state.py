@@ -343,7 +343,7 @@ def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotatio
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     play.begun(approval=approval).prepared().switched()
     play.step("application_commands", "failed", error={"code": "E_COMMAND"})
-    play.step("rollback", "intent", **({"takes_itself_back": True} if by_itself else {})).step("env_file", "failed")
+    play.step("rollback", "intent", **({"rolls_itself_back": True} if by_itself else {})).step("env_file", "failed")
     told = play.step("rollback", "failed", failed_task="Switch").told()
     assert (told.status, told.granted_by) == ("failed", "ada@example.org" if by_itself else "")
     assert ("signed by ada@example.org" in play.page()) is by_itself
@@ -475,8 +475,10 @@ def test_a_digest_that_differs_proves_nothing(play):
 
 def test_if_another_process_wrote_it_is_proved_row_by_row_and_reported(play):
     found = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
-    told = play.begun().prepared().switched().proved(digest="other", meanwhile=found).step("rotate", "done").told()
-    assert (told.proved, told.targets[0].meanwhile) == (True, 3)
+    told = (
+        play.begun().prepared().switched().proved(digest="other", concurrent_rows=found).step("rotate", "done").told()
+    )
+    assert (told.proved, told.targets[0].concurrent_rows) == (True, 3)
     (warning,) = told.warnings
     assert warning.startswith(
         "3 rows of shop_customer were written by another process in the meantime (2 changed, 1 deleted)."
@@ -488,7 +490,7 @@ def test_if_another_process_wrote_it_is_proved_row_by_row_and_reported(play):
 
 def test_what_another_process_wrote_elsewhere_proves_nothing_here(play):
     found = {"shop_order": {"changed": 2, "inserted": 0, "deleted": 0}}
-    assert play.begun().prepared().switched().proved(digest="other", meanwhile=found).told().proved is False
+    assert play.begun().prepared().switched().proved(digest="other", concurrent_rows=found).told().proved is False
 
 
 def test_a_census_before_the_work_proves_nothing(play):

@@ -209,7 +209,7 @@ def test_a_wrong_description_is_refused_and_reported(described, found):
     with pytest.raises(RotationError, match="key_rotation_schemes") as refused:
         schemes.parse(described)
     assert refused.value.code == "E_SCHEME"
-    assert found in refused.value.where["found"]
+    assert found in refused.value.where["fault"]
 
 
 def test_without_a_value_for_a_setting_there_is_no_cipher():

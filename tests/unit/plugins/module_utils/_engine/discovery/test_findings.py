@@ -79,7 +79,7 @@ def test_an_error_of_several_kinds_comes_with_its_kind():
         if errors & SHARED:
             assert "kind" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)
     with pytest.raises(ValueError, match="too many values"):
-        Finding.of("a.b", ColumnTied(column="a.b", found="x", advice="y"))
+        Finding.of("a.b", ColumnTied(column="a.b", obstacle="x", advice="y"))
 
 
 def test_a_finding_that_stops_is_its_error():

@@ -114,16 +114,16 @@ def test_if_another_process_wrote_the_digest_may_be_another(found):
 
 
 @pytest.mark.parametrize(
-    ("found", "meanwhile"),
+    ("found", "concurrent_rows"),
     [
         ({"digest": "cd", "read": 2}, WRITTEN),
         ({"digest": "cd", "failed": 1}, WRITTEN),
         ({"digest": "cd"}, {"pet": WRITTEN["person"]}),
     ],
 )
-def test_what_it_wrote_does_not_explain_is_reported(found, meanwhile):
+def test_what_it_wrote_does_not_explain_is_reported(found, concurrent_rows):
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), meanwhile)
+        model_reading.refuse_worse(READING, reading(readings=[{**NAME, **found}]), concurrent_rows)
 
 
 SHAPES = {
@@ -136,12 +136,12 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("readings", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("meanwhile", [{}, {"person": {"changed": 1, "inserted": 0, "deleted": 1}}])
+@pytest.mark.parametrize("concurrent_rows", [{}, {"person": {"changed": 1, "inserted": 0, "deleted": 1}}])
 @pytest.mark.parametrize("unsteady", [[], [NAME["name"]]])
-def test_a_reading_compared_with_itself_is_well(readings, meanwhile, unsteady):
+def test_a_reading_compared_with_itself_is_well(readings, concurrent_rows, unsteady):
     same = reading(readings=readings, unsteady=unsteady)
-    model_reading.refuse_worse(same, copy.deepcopy(same), meanwhile)
-    assert model_reading.changed(same, copy.deepcopy(same), meanwhile) == []
+    model_reading.refuse_worse(same, copy.deepcopy(same), concurrent_rows)
+    assert model_reading.changed(same, copy.deepcopy(same), concurrent_rows) == []
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_while_the_application_serves_what_code_makes_of_columns_may_be_of_any_t
     if made is CARD:  # a property that reads nothing where it cannot decrypt
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
             model_reading.refuse_worse(before, reading(readings=[{**made, **other, "read": 0}]), SERVED)
-    for meanwhile in ({}, {"order": SERVED["order"]}):
+    for concurrent_rows in ({}, {"order": SERVED["order"]}):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(before, after, meanwhile)
+            model_reading.refuse_worse(before, after, concurrent_rows)
 
 
 def test_what_is_written_elsewhere_is_nothing_to_a_column():
@@ -381,24 +381,24 @@ HANDED_ON = {**NAME, "bare": True, "tokens": 5}
 
 @pytest.mark.parametrize("old", [HANDED_ON, {**HANDED_ON, "read": 0, "tokens": 0}, {**HANDED_ON, "tokens": 3}])
 def test_rows_that_were_written_explain_tokens_if_these_are_read_as_they_are(old):
-    meanwhile = {"person": {"inserted": 3, "changed": 0}}
+    concurrent_rows = {"person": {"inserted": 3, "changed": 0}}
 
     def grown(by: int, **more: int) -> dict[str, Any]:
         return reading(
             readings=[{**old, "digest": "cd", "read": old["read"] + by, "tokens": old["tokens"] + by, **more}]
         )
 
-    model_reading.refuse_worse(reading(readings=[old]), grown(3), meanwhile)
+    model_reading.refuse_worse(reading(readings=[old]), grown(3), concurrent_rows)
     for worse in (grown(4), grown(3, failed=1), grown(2, failed=1)):
         with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-            model_reading.refuse_worse(reading(readings=[old]), worse, meanwhile)
+            model_reading.refuse_worse(reading(readings=[old]), worse, concurrent_rows)
 
 
 def test_rows_that_were_written_explain_no_token_if_the_application_decrypts():
-    meanwhile = {"person": {"inserted": 3, "changed": 0}}
+    concurrent_rows = {"person": {"inserted": 3, "changed": 0}}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
         model_reading.refuse_worse(
-            READING, reading(readings=[{**NAME, "digest": "cd", "read": 8, "tokens": 1}]), meanwhile
+            READING, reading(readings=[{**NAME, "digest": "cd", "read": 8, "tokens": 1}]), concurrent_rows
         )
 
 
@@ -484,7 +484,7 @@ def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monk
     )
     found = model_reading.beforehand([], None, ignore)
     lost = "does not return the value that was written"
-    assert found["broken"] == [{"name": name, "found": lost} for name in broken]
+    assert found["broken"] == [{"name": name, "fault": lost} for name in broken]
     assert {name: near[:1] for name, near in found["unknown"].items()} == unknown
     assert set(read) == {each.full_name for each in known} - set(ignore), "what is left out is not read"
 
@@ -548,8 +548,8 @@ def test_one_stale_token_does_not_make_an_attribute_one_that_hands_tokens_on():
     """It decrypts 999 values: 50 more that it does not are lost, however many rows were written."""
     old = {**NAME, "read": 1000, "tokens": 1, "digest": "ab"}
     new = {**NAME, "read": 1050, "tokens": 51, "digest": "cd"}
-    meanwhile = {"person": {"theirs": 50}}
+    concurrent_rows = {"person": {"theirs": 50}}
     with pytest.raises(RotationError, match="E_APPLICATION_READS"):
-        model_reading.refuse_worse(reading(readings=[old]), reading(readings=[new]), meanwhile)
+        model_reading.refuse_worse(reading(readings=[old]), reading(readings=[new]), concurrent_rows)
     handed_on = {**old, "tokens": 1000}, {**new, "tokens": 1050}
-    model_reading.refuse_worse(reading(readings=[handed_on[0]]), reading(readings=[handed_on[1]]), meanwhile)
+    model_reading.refuse_worse(reading(readings=[handed_on[0]]), reading(readings=[handed_on[1]]), concurrent_rows)
