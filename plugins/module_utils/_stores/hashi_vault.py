@@ -199,7 +199,7 @@ class HashiVault(ServerStore):
         """Return the path of a version's values. Raise E_STORE_FORMAT: no other path is ever built from an ID."""
         names = rotation_id.split(" ")
         if not all(map(is_plain, names)):
-            raise StoreFormat(path=self.path, fault="a version with an invalid rotation ID")
+            raise StoreFormat(path=self.path, reason="a version with an invalid rotation ID")
         return f"{self._secret}/{'~'.join(names)}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[StoreAnswer | None, StoreAnswer]:
