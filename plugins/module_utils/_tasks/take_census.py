@@ -446,7 +446,7 @@ def _compare(asked: CensusTask, compared: Compared, look: SecondLook | None) -> 
 
 
 def _name_written(params: TaskParams, compared: Compared, look: SecondLook | None) -> None:
-    """Return what another process wrote, for a census that was refused before its comparison with the baseline.
+    """Add to ``compared`` what another process wrote, for a census that was refused before it was compared.
 
     This may be the reason for the refusal. It may also have changed values that can be decrypted.
     """

@@ -68,7 +68,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
     """Open the store of these options, otherwise of the variable ``key_rotation_store``. Missing options come from
     variables, environment and ini file.
 
-    Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
+    Raise E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
     asked = _read_options(options, variables, loader)
     if not options and asked["store"]:
@@ -96,7 +96,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
 
 
 def _server_class(kind: str) -> Callable[[Options, str], Store]:
-    """Load the class of a store that needs an extra package. Raises ImportError."""
+    """Load the class of a store that needs an extra package. Raise ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
     found: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
@@ -121,7 +121,7 @@ def _read_options(options: Options, variables: Variables, loader: DataLoader) ->
 
 
 def set_options(lookup: LookupBase, options: Options, variables: Variables, loader: DataLoader) -> None:
-    """Have Ansible find the lookup's options. Raises E_OPTION instead of Ansible's own error, which would show the
+    """Have Ansible find the lookup's options. Raise E_OPTION instead of Ansible's own error, which would show the
     value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
     given: PluginOptions = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}

@@ -21,7 +21,7 @@ class StageChoice:
     rotation_id: str
 
     def values(self, history: History, names: Sequence[str], *, dry: bool) -> dict[str, str]:
-        """The values of these settings. Empty in a dry run before the version exists. Raises E_OPTION and E_STORE_*."""
+        """The values of these settings. Empty in a dry run before the version exists. Raise E_OPTION and E_STORE_*."""
         if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}
         self._refuse_other_rotation(history)

@@ -104,7 +104,7 @@ def read_settings(
     settings_module: str | None,
     environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
 ) -> None:
-    """Have Django know the settings, and with them the databases, without starting the application. Raises as
+    """Have Django know the settings, and with them the databases, without starting the application. Raise as
     ``start``."""
     check_folder(project_dir)
     if (project_dir, settings_module) in _started:
@@ -265,7 +265,7 @@ def check_folder(project_dir: str) -> None:
 
 
 def settings_of(project_dir: str) -> str:
-    """The settings module that manage.py names. Raises E_PROJECT without one, and E_SETTINGS_MODULE."""
+    """The settings module that manage.py names. Raise E_PROJECT without one, and E_SETTINGS_MODULE."""
     path = os.path.join(project_dir, "manage.py")
     if not os.path.isfile(path):
         raise InvalidProject(path=project_dir, found="has no manage.py, and no settings module is named")
@@ -358,7 +358,7 @@ def aliases() -> list[str]:
 
 
 def load_backends() -> None:
-    """Load Django's engine of every database. Raises whatever that raises."""
+    """Load Django's engine of every database. Raise whatever that raises."""
     from django.db import connections
 
     connections.all()
@@ -395,7 +395,7 @@ def columns_of(alias: str) -> dict[str, list[str]] | None:
 
 
 def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[str | bytes] | None]:
-    """Return some texts and bytes of each of these columns of a database of any kind. A column that cannot be read, or
+    """Yield some texts and bytes of each of these columns of a database of any kind. A column that cannot be read, or
     that is not reached in time, has None."""
     from django.db import Error, connections
 

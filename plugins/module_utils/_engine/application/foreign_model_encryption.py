@@ -52,7 +52,7 @@ def _members(cls: Any) -> Iterator[Any]:
 
 
 def _receivers(model: Any) -> Iterator[Any]:
-    """Return the receivers of a model's signals, including those of all models."""
+    """Yield the receivers of a model's signals, including those of all models."""
     from django.db.models import signals
 
     for name in _SIGNALS:

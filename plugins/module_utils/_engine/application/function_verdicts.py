@@ -106,7 +106,7 @@ class FunctionReader:
         return least >= PART and _common(value, token) >= least
 
     def read(self, token: Any, context: Context = (), *, final: bool = False) -> Verdict:
-        """Return whether the function reads a token. ``final`` follows the round trip of a token that was in doubt."""
+        """Return the verdict on a token. ``final`` follows the round trip of a token that was in doubt."""
         if not self._reads:
             return self._read_unlearned(token, context)
         if not self._swallows:

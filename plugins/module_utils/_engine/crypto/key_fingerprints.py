@@ -99,7 +99,7 @@ def _is_plain_word(word: str) -> bool:
 
 
 def _of_setting(name: str, text: bytes) -> Iterator[Fingerprint]:
-    """Return the fingerprints of one value of a setting: of its text, and of the bytes that it encodes."""
+    """Yield the fingerprints of one value of a setting: of its text, and of the bytes that it encodes."""
     of_bytes = set(decoded(text))
     yield from _of(name, text)
     shown = text.decode("utf-8", "replace").rstrip("=")

@@ -132,7 +132,7 @@ class Scheme:
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
         """The scheme under one set of settings; None if one of them has no value, or none that fits a trial.
 
-        Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
+        Derives the keys: call once per key set, never per row. Raise E_SCHEME on a setting that makes no key.
         """
         try:
             made = [derivation.keys(self.described[role], settings) for role in self.format.keys]
@@ -209,7 +209,7 @@ class Scheme:
 
 
 def parse(described: object) -> dict[str, Scheme]:
-    """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
+    """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raise E_SCHEME."""
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:
@@ -259,7 +259,7 @@ def _check(name: str, members: object) -> None:
         raise refuse("is not a mapping")
     names = members.get(IN_DOCUMENTS, [])
     if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
-        raise refuse(f"has {IN_DOCUMENTS} that are no list of names")
+        raise refuse(f"has {IN_DOCUMENTS} that are not a list of names")
     if any(one.startswith(TO_FILL_IN) for one in names):
         raise refuse(f"has {IN_DOCUMENTS} that are not filled in")
     if "application" in members:
@@ -291,7 +291,7 @@ def _check_inside(name: str, members: Mapping[str, object], refuse: Refuse) -> N
     if "application" in inner or INSIDE in inner:
         raise refuse("has an inside that is not a scheme of one layer")
     if not all(FORMATS[layer["format"]].authenticated for layer in (outer, inner)):
-        raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
+        raise refuse("has a layer without authentication, whose key cannot be determined")
 
 
 def _check_functions(members: Mapping[str, object], refuse: Refuse) -> None:

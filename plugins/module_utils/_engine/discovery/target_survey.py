@@ -98,8 +98,8 @@ def find(
     ``ignore`` are columns, as table.column, that a person found to be of another system. ``settled`` may have the
     number of layers of a target.
 
-    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns whether the survey is good enough to act
-    on.
+    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns the findings, of which some stop a
+    rotation.
     """
     survey = Survey(database, keyring)
     survey.settled = settled

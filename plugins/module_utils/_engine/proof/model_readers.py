@@ -144,7 +144,7 @@ class ModelReader:
         return read_only(self.alias, self.model, self.schema)
 
     def refusing_acts(self) -> contextlib.AbstractContextManager[None]:
-        """Refuse what code of the model does outside of the database: a field may ask there for a key. Raises
+        """Refuse what code of the model does outside of the database: a field may ask there for a key. Raise
         E_APPLICATION_ACTS at the end."""
         return contextlib.nullcontext() if self.bare else external_acts.refused(self.name_in_models)
 
@@ -237,7 +237,7 @@ class ModelReader:
         return "\0".join(str(getattr(instance, f"{KEY}{column.attname}")) for column in self._key_columns)
 
     def stored(self, instance: Any) -> Iterator[tuple[Any, Target, Any]]:
-        """Return the stored values of its encrypted columns in one row: the field, the target, and the value if there
+        """Yield the stored values of its encrypted columns in one row: the field, the target, and the value if there
         is one."""
         for column, target in self._held:
             value = getattr(instance, f"{STORED}{column.attname}", None)
@@ -339,7 +339,7 @@ class ModelReader:
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
-    """Return the readers of each model in each database, if there are any; for a proxy, those that its model does not
+    """Yield the readers of each model in each database, if there are any; for a proxy, those that its model does not
     have.
 
     Some ``targets`` may be columns under keys that are kept. Attributes made of targets are read in every place.
@@ -492,7 +492,7 @@ def _made_from(member: Any, attribute: str) -> bool:
 
 
 def _names_in(function: Any) -> Iterator[Any]:
-    """Return the names in the code of a function, and in what the function that made it passed to it."""
+    """Yield the names in the code of a function, and in what the function that made it passed to it."""
     yield from (*function.__code__.co_names, *function.__code__.co_consts)
     yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     for cell in function.__closure__ or ():

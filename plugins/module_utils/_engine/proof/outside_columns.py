@@ -43,7 +43,7 @@ class Unopened(NamedTuple):
 
 
 def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
-    """Return these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
+    """Yield these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
     encrypted = set(survey.findings.columns(*ENCRYPTED))
     for table, column in (closed for closed in survey.closed if closed.name in encrypted):
         decision = survey.decision(table.label_of(column.name))
@@ -57,7 +57,7 @@ def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
 def needing(
     database: Database, survey: Survey, keyring: Keyring, columns: Collection[str], stages: Collection[str]
 ) -> Iterator[RowsNeeding]:
-    """Return the columns with values that open under one of the stages, with the first rows, as
+    """Yield the columns with values that open under one of the stages, with the first rows, as
     census_findings.needing."""
     for closed in survey.closed:
         if closed.name in columns:
@@ -67,7 +67,7 @@ def needing(
 
 
 def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
-    """Return findings for columns that a person has set aside, if values are under these keys and not under
+    """Yield findings for columns that a person has set aside, if values are under these keys and not under
     ``expected``."""
     not_ours = [closed for closed in survey.closed if survey.decision(closed.name) == NOT_OURS]
     ignored = [closed for closed in survey.ignored if survey.decision(closed.name) != UNREADABLE]

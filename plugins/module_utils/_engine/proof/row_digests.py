@@ -282,8 +282,8 @@ def comparison(
 def left_over(
     path: str | None, key_ids: Mapping[str, str], strict: Collection[str], columns: Collection[str]
 ) -> Iterator[tuple[str, Comparison] | None]:
-    """Return a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
-    ``key_ids`` that keys its digests. Return None unless the file is of exactly these ``columns``, each as
+    """Yield a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
+    ``key_ids`` that keys its digests. Yield None unless the file is of exactly these ``columns``, each as
     table.column."""
     found = None
     with contextlib.ExitStack() as stack:

@@ -32,7 +32,7 @@ UNLISTED = (
     "If it decrypts, its values would be lost: describe their scheme in O(schemes) and O(targets), or let the "
     "application's own command re-encrypt them (O(method)=command). "
 )
-SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
+SIGNS = "If it signs or hashes, its earlier results become invalid: let it recreate them after the rotation, and "
 
 Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[Answer]]]
 

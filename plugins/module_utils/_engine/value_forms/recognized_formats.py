@@ -14,8 +14,8 @@ from ..crypto.tokens import as_bytes
 
 _FUNCTIONS = "describe the application's own functions in O(schemes) (application: decrypt, encrypt)"
 _FOREIGN = (
-    "By its look it is under a key of that system. If it is under none of O(keys), settle the column, with this "
-    "reason. If the application itself makes it with one of them, " + _FUNCTIONS + "."
+    "It looks encrypted under a key of that system. If it is under none of O(keys), settle the column, with this "
+    "reason. If the application itself encrypts it with one of them, " + _FUNCTIONS + "."
 )
 
 
@@ -54,7 +54,7 @@ SIGNATURES = (
     Signature(
         "aes_1",
         "in the format AES.1 of DefectDojo: AES-OFB without authentication, which nothing can prove",
-        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ". Or, if the application reads it decrypted, have it save the value "
+        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ". Or, if the application reads it decrypted, let it save the value "
         "again, as AES.2. If it does not, what it saves is lost.",
         _looks(rb"AES\.1:[\da-fA-F]{32}:(?:[\da-fA-F]{2})+\Z"),
     ),
@@ -126,7 +126,7 @@ SIGNATURES = (
     ),
     Signature(
         "fernet",
-        "a Fernet token that no key at hand opens under a known derivation",
+        "a Fernet token that no available key decrypts under a known derivation",
         "If its key is one of these, describe how it is derived in O(schemes), or "
         + _FUNCTIONS
         + ". Otherwise name its setting in O(keys).",

@@ -52,7 +52,7 @@ def test_in_the_middle_of_a_run_it_says_that_and_no_more(snapshot):
 
 def test_if_all_is_well_it_says_so(snapshot):
     snapshot["findings"] = []
-    assert next(snapshot_table.lines(snapshot, "app1")).endswith(": all is well")
+    assert next(snapshot_table.lines(snapshot, "app1")).endswith(": no findings")
 
 
 @pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first check that is not a dry run")])
@@ -65,7 +65,7 @@ def test_a_dry_run_does_not_say_that_it_remembers(snapshot, kept, begins):
 
 def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(snapshot):
     snapshot["logs"]["since"] = None
-    assert "security.log: 7 Decryption failed since the first look\n" in "\n".join(
+    assert "security.log: 7 Decryption failed since the first check\n" in "\n".join(
         snapshot_table.lines(snapshot, "app1")
     )
 
@@ -84,11 +84,11 @@ def test_several_hosts_are_one_table_and_each_says_what_is_wrong(snapshot):
         )
     )
     assert text[:5] == [
-        "  host  verdict        decryption  slowest         log errors",
-        "  app1  2 findings     99.999 %    3.0 x baseline  7",
-        "  app2  all is well    -           -               -",
-        "  app3  NOT REACHED    -           -               -",
-        "  app4  NOT LOOKED AT  -           -               -",
+        "  host  verdict      decryption  slowest         log errors",
+        "  app1  2 findings   99.999 %    3.0 x baseline  7",
+        "  app2  no findings  -           -               -",
+        "  app3  NOT REACHED  -           -               -",
+        "  app4  NOT CHECKED  -           -               -",
     ]
     assert text[-1] == "  WRONG on app3: E_MONITOR_HOST: app3 cannot be reached"
 
