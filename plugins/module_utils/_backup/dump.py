@@ -112,7 +112,7 @@ class Backup:
         return found[-1]
 
     def as_planned(self, database: Database, order: DumpOrder) -> DumpSummary:
-        """The paths that a dump would have, as ``as_result`` has those of one that was made."""
+        """The paths that a dump would have, as ``as_result`` has those of an existing one."""
         archives = dump_shards.archives(database, order.jobs)
         path = _path_of(os.path.join(self.folder, self.name), archives, order.recipients)
         return {"path": path, "manifest": self.manifest}

@@ -40,7 +40,7 @@ CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
 ROOM_SECONDS, POLL_SECONDS = 10.0, 0.05  # how long a session that has disconnected may still be counted
 TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
-# Of what the table of contents of an archive is restored in which pass; everything else in the first.
+# What of the table of contents of an archive is restored in which pass; everything else in the first.
 PASSES = ((), (b"ACL ", b"DEFAULT ACL "), (b"EVENT TRIGGER ", b"MATERIALIZED VIEW DATA ", b"COMMENT - EVENT TRIGGER "))
 _ENTRY = re.compile(rb"\d+; \d+ \d+ (.*)")
 # A server's message on a line of COPY may hold the line.

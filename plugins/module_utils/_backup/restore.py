@@ -258,7 +258,7 @@ class Restoration:
 
     def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
-        with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
+        with one.opened(described, self._params["identity"]) as archives:  # refused before anything is created
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
                 tools = pg_client.find_tools(self._params["pg_bindir"], server_info.read_server_major(copy))

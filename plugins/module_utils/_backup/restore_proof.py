@@ -184,7 +184,7 @@ def _embedded_helps(database: Database) -> bool:
 
 
 def refuse_impossible(database: Database) -> None:
-    """Raise E_PROOF_RIGHT or E_PROOF_SPACE if no copy of the database can be made, before anything is."""
+    """Raise E_PROOF_RIGHT or E_PROOF_SPACE if no copy of the database can be created, before one is begun."""
     if not may_copy(database):
         _embedded_version(database)
         _refuse_full(tempfile.gettempdir(), database)

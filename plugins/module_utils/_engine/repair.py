@@ -256,7 +256,7 @@ class _TableRepair:
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:
-    """Return a value with a placeholder in place of each token."""
+    """Return a value with a placeholder instead of each token."""
     tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)
     return target.kind.put(value, tokens, [b"?"] * len(tokens))
 

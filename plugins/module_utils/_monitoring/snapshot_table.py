@@ -172,6 +172,6 @@ def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue
-        looked = f"{counted(version['backups'], 'backup')} looked at" if version["backups"] else "no backup was found"
+        looked = f"{counted(version['backups'], 'backup')} checked" if version["backups"] else "no backup was found"
         yield f"  retire      {version['key_id']} ({version['stage']}) can be retired, nothing needs it ({looked}):"
         yield f"              {known['commands']['retire']}"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open the key store that the operator configured.
 
-This file has the options of each type of store, and finds where they are set.
+This file has the options of each type of store, and finds the place of each.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
         choices = ", ".join(definition.get("choices") or ())
         raise InvalidOption(
             name=f"{name} of key_rotation_store, or of the lookup,",
-            found=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
+            found=f"is not one of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-PLAN = "plan"  # the rotation ID while a plan is made
+PLAN = "plan"  # the rotation ID while a plan is created
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Notify people about a rotation: by e-mail, a webhook in Slack's format, or any HTTP hook.
 
-A failed notification never stops a rotation: it is a warning, and goes into the record. The text is made from the
+A failed notification never stops a rotation: it is a warning, and goes into the record. The text comes from the
 record alone. The recipient is named by kind and host only: the rest of a webhook's address is a secret.
 """
 
@@ -52,7 +52,7 @@ SECURITY = {"starttls": 587, "tls": 465, "none": 25}
 TEXTS = ("host", "from", "url")
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
 GivenChannel = Mapping[str, Any]  # as an operator wrote it in YAML: check makes it a Channel
-# A channel of key_rotation_notify, checked; "from" is no name of Python's.
+# A channel of key_rotation_notify, checked; "from" cannot be a name in Python.
 Channel = TypedDict(
     "Channel",
     {

@@ -300,7 +300,7 @@ def settings_with(known: Collection[bytes]) -> dict[str, bytes]:
 
 
 def _read_members(value: Any) -> list[bytes]:
-    """The values of any setting; none of one that cannot be read here, such as an object that is made at its use."""
+    """The values of any setting. Empty if it cannot be read here, such as an object that its first use creates."""
     try:
         return members(value)
     except Exception:
@@ -336,7 +336,7 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
 def _feeds_of_mapping(
     setting_name: str, own: Mapping[str, object], names: Mapping[bytes, str]
 ) -> Iterator[tuple[str, list[str]]]:
-    """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
+    """The name of the key that each entry has the value of, in their order; empty for an entry that is not a key."""
     sources = [names.get(b"".join(_read_members(value)[:1]), "") for value in own.values()]
     if any(sources):
         yield setting_name, sources

@@ -197,7 +197,7 @@ def _serve(
 
 
 def _end_with(connection: Connection) -> None:
-    """End a command when no process waits for its result any more, so that it does not meet the next run."""
+    """End a command when no process waits for its result anymore, so that it does not meet the next run."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
     os.killpg(0, signal.SIGKILL)

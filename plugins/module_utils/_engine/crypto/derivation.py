@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .scheme_description import CompositeSource, DerivationNumber, Group, KeyDescription, KeySource, SourceRole
 
 
-NOTHING = ""  # in place of a setting's name: a digest without a key
+NOTHING = ""  # instead of a setting's name: a digest without a key
 
 
 with contextlib.suppress(ImportError):  # module.run reports it

@@ -172,7 +172,7 @@ def _as_number(number: int) -> bytes:
 
 
 def _numbers(body: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
-    """Return so many numbers from a position on, and where they end. Raise ValueError if the body is shorter."""
+    """Return so many numbers from a position on, and the next position. Raise ValueError if the body is shorter."""
     found = []
     for _ in range(count):
         begin = at + 2

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemes: how a token is made from a key set, as data. A format, its keys, and what is around the token."""
+"""Schemes: how a key set makes a token, as data. A format, its keys, and what is around the token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROLES: tuple[KeyRole, ...] = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
-# Of what the application's own functions make it is not known what a wrong key would do.
+# It is not known what a wrong key would do to what the application's own functions make.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
 IN_DOCUMENTS: Final = "json_members"  # names of the members of JSON documents in which its tokens are
 # The scheme of the tokens that its plaintexts are, if the application encrypts twice by design.

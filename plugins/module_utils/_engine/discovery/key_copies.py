@@ -17,7 +17,7 @@ from ..value_forms.plain_text_look import is_word
 
 
 class KeyCopies:
-    """The copies of the keys at hand, of every stage, and of the keys that some ``schemes`` derive from them."""
+    """The copies of the available keys, of every stage, and of the keys that some ``schemes`` derive from them."""
 
     def __init__(self, keyring: Keyring, schemes: Iterable[str] = ()) -> None:
         self._copies: dict[str, str] = {}  # what each of them is, by its text

@@ -46,7 +46,7 @@ WAYS: dict[str, Callable[[str, bytes, bytes], bytes]] = {
 HASHES: dict[str, Callable[[bytes, bytes], bytes]] = {
     way.format(name): partial(WAYS[way], name) for name, way in product(_algorithms(), WAYS)
 }
-# How the key is made of the setting.
+# How the key is derived from the setting.
 KEYS: dict[str, Callable[[bytes], bytes]] = {
     "raw": lambda secret: secret,
     "sha256": lambda secret: hashlib.sha256(secret).digest(),
@@ -192,7 +192,7 @@ def _normalized(text: str, how: Sequence[str]) -> bytes:
 
 
 def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
-    """Return every key that may be made of a setting, each as the setting, the way and the key."""
+    """Return every key that may be derived from a setting, each as the setting, the way and the key."""
     found = []
     for secret, key in product(secrets, KEYS):
         with contextlib.suppress(ValueError):  # the setting is not base64, or not hex

@@ -338,7 +338,7 @@ UNVALIDATED = (
 
 BEGINNING = 500  # characters of a token: its random bytes are among them
 FIRST_ROWS = 10_000  # in which a value that is repeated is looked for without statistics
-MOSTLY = 0.9  # of the values: an estimate of how many are distinct is no exact number
+MOSTLY = 0.9  # of the values: an estimate of how many are distinct is not exact
 _DISTINCT = (
     "SELECT CASE WHEN s.n_distinct < 0 THEN -s.n_distinct ELSE s.n_distinct / greatest(c.reltuples, 1) END"
     " / (1 - s.null_frac) FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname"

@@ -51,7 +51,7 @@ from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
-MOST_UNMADE = 100  # rows of which a model makes no instance: it makes none of the others either
+MOST_UNMADE = 100  # rows that a model cannot read: it cannot read the others either
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (
@@ -299,7 +299,7 @@ def _advice(
     """Yield what to do about attributes that have ``lost`` values, and about those that read ``others``.
 
     To leave out an attribute is advised only if the application need not decrypt for it, or decrypts all that it is
-    made of.
+    computed from.
     """
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
@@ -357,7 +357,7 @@ def format_ignored(names: Sequence[str]) -> str:
 def _pairs(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
-    # A column that had its first value meanwhile is one more that an attribute is made from.
+    # The attribute may also be computed from a column that has had its first value since then.
     by_name = {reading["name"]: reading for reading in was.values() if "digest" in reading}
     anywhere = sum(meanwhile.get(ANYWHERE, {}).values())
     for new in after["readings"]:
@@ -418,7 +418,7 @@ def _explained_tokens(pair: ReadingPair) -> int:
 
 
 def _as_well(pair: ReadingPair, wavering: bool) -> bool:
-    """Return whether an attribute is read as before. If rows were written meanwhile, at most as many values may be
+    """Return whether an attribute is read as before. If rows were written since then, at most as many values may be
     missing."""
     old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]

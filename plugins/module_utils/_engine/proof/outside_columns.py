@@ -28,7 +28,7 @@ from .census_findings import RowFinding, findings_of_rows
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 
-OUTSIDE = "outside"  # in place of a class of the census
+OUTSIDE = "outside"  # instead of a class of the census
 ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns whose values are known to be encrypted
 
 

@@ -230,8 +230,10 @@ def discard(path: str | None) -> None:
 
 
 def of_preparation(key: str) -> str:
-    """The id of a ``key`` for a file that is made while the application serves, so that users go on to write its rows.
-    Only who knows from what is prepared which ones they wrote can continue it."""
+    """The id of a ``key`` for a file that is created while the application serves and users write its rows.
+
+    Only who knows from what is prepared which ones they wrote can continue it.
+    """
     return f"{key} prepared"
 
 

@@ -145,7 +145,7 @@ def of_another_format(stored: bytes, field: str = "") -> Signature | None:
 
 
 def identify(stored: str | bytes, field: str = "") -> Signature | None:
-    """Return the format of a stored value, by its look or its field's dotted class path. None if unknown."""
+    """Return the format of a stored value, by its appearance or its field's dotted class path. None if unknown."""
     value = as_bytes(stored)
     for each in SIGNATURES:
         if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):

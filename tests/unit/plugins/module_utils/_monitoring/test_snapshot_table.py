@@ -31,8 +31,7 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(snapshot):
         "security.log: 7 Decryption failed since 2026-11-24T09:00:00Z",
         f"{'c' * 16}, generated on 2026-11-01, next rotation due on 2027-11-01",
         f"{'d' * 16} (previous): not yet, it is held until 2026-12-01",
-        "can be retired, nothing needs it (1 backup looked at):\n              ansible-playbook retire.yml -i "
-        "production",
+        "can be retired, nothing needs it (1 backup checked):\n              ansible-playbook retire.yml -i production",
         "WRONG       E_UNREADABLE: 1 value opens under no known key: customer_userprofile._address_encrypted:77",
     ):
         assert words in text, words
