@@ -24,7 +24,7 @@ WORDS = {
     r"\bbeside\b": "next to",
     r"\bl(ies|ay) (in|on|at|there|next)\b": "is in",
     r"(?<!\bthere )\b(is|are|was|were) (?-i:none)\b": "is not a ..., there is no ...",
-    r"\b(is|are|was|were|be) told\b|\btells? of\b": "is reported, the error says",
+    r"\btold\b|\btells? of\b": "is reported, is notified, the error says",
     r"\b(go|goes|gone|going) on with\b": "resume",
     r"\btak(e|es|en|ing) (\w+ ){1,2}back\b": "roll back",
     r"\bby whose word\b": "approved by",
@@ -46,14 +46,12 @@ WORDS = {
     r"\bin place of\b": "instead of",
     r"\bafter all\b(?! (checks|rows|services|values)\b)": "leave it out",
     r"\bnobody (can|has|knows|named)\b": "it is unknown, is not",
-    r"\b(what|which) it (is|was) told\b": "leave it out",
     r"\bfor good\b(?! reason\b)": "permanently",
     r"\bby somebody else than\b": "by somebody other than",
     r"(?<!\.)\benv(ironment)? file\b": "the .env file",
     r"\b(?-i:key id)\b": "key ID",
     r"(?<!resume )\bwhere (they|that|there|no|none|nothing)\b": "if, or in which",
     r"^(?-i:Of) (the|what|a)\b": "begin with the subject",
-    r"\btold\b": "notified, reported",
     r"\bby (its|their) look\b": "by its appearance",
     r"\banother than\b": "differs from",
     r"\bat hand\b": "available",
@@ -65,8 +63,9 @@ WORDS = {
     r"catalogue|\bcentre\b|\bgrey\b|\blicence\b|cancell(ed|ing)": "catalog, center, gray, license, canceled",
     r"\b(author|final|initial|minim|normal|optim|organ|real|recogn|serial|special|summar)is(e|ing|ation)": "-ize",
 }
-# And in a docstring: a condition is not a place.
+# And in a docstring: a condition is not a place, and errors have one form.
 CONDITIONS = {
+    r"\b(?-i:Raises)\b": "Raise",
     r"\bRaises?\b(?:[^.]|\.(?! ))*?\bwhere\b": "if",
     r"\b(None|True|False|empty|nothing|nobody|zero) where\b": "if",
 }
@@ -279,10 +278,12 @@ def test_what_a_text_quotes_is_not_its_own() -> None:
 
 
 def test_where_for_if_in_a_docstring_is_found() -> None:
-    texts, _ = split_strings(
-        ast.parse('def f():\n    """Raises\n    E_OPTION where it is wrong."""\n    g("as it is")')
-    )
+    texts, _ = split_strings(ast.parse('def f():\n    """Raise\n    E_OPTION where it is wrong."""\n    g("as it is")'))
     assert words_to_replace(Path(), texts, CONDITIONS)
+
+
+def test_another_form_of_the_errors_of_a_docstring_is_found() -> None:
+    assert words_to_replace(Path(), ["Read it. Raises E_OPTION."], CONDITIONS)
 
 
 def test_a_document_has_no_word_to_replace() -> None:

@@ -62,7 +62,7 @@ class KeyFingerprints:
                 for text in {*members(value), *(part.encode() for part in split_list(value))}:
                     self._add(_of_setting(name, text))
         for names, key in dict.fromkeys(each for scheme in schemes for each in keyring.raw_keys(scheme)):
-            title = f"the key made of {names}"
+            title = f"the key derived from {names}"
             self._add(chain(_of(title, key), _of(title, base64.urlsafe_b64encode(key))))
 
     def _add(self, made: Iterator[Fingerprint]) -> None:

@@ -26,7 +26,7 @@ class KeyCopies:
                 for secret in dict.fromkeys([*members(value), *(part.encode() for part in split_list(value))]):
                     self._add(_of_setting(name, secret))
         for names, key in dict.fromkeys(each for scheme in schemes for each in keyring.raw_keys(scheme)):
-            self._add(_of_bytes(f"the key made of {names}", key))
+            self._add(_of_bytes(f"the key derived from {names}", key))
 
     def _add(self, copies: Iterable[tuple[str, str]]) -> None:
         for text, what in copies:

@@ -46,7 +46,7 @@ SIGNATURES = (
     Signature(
         "awx",
         "in the format of AWX and django-ansible-base. In AWX each row has a key of its own, "
-        "made of SECRET_KEY, the row's primary key and the field's name",
+        "derived from SECRET_KEY, the row's primary key and the field's name",
         "For AWX, " + _FUNCTIONS + " with context: [pk, member] or [pk, column]. For django-ansible-base, "
         "name SECRET_KEY in O(keys).",
         _looks(rb"\$encrypted\$(?:UTF8\$)?AES(?:CBC)?\$"),
@@ -62,7 +62,7 @@ SIGNATURES = (
         "aes_2",
         "in the format AES.2 of DefectDojo: AES-256-GCM in hex, there under the SHA-256 of a setting",
         "For DefectDojo, name the setting (DD_CREDENTIAL_AES_256_KEY) in O(keys). If the key is listed, the "
-        "application makes another one of it: " + _FUNCTIONS + ".",
+        "application derives another one from it: " + _FUNCTIONS + ".",
         _looks(rb"AES\.2:[\da-fA-F]{24}:(?:[\da-fA-F]{2}){16,}\Z"),
     ),
     Signature(
@@ -120,7 +120,7 @@ SIGNATURES = (
     ),
     Signature(  # openssl-enc(1): Salted__, in base64 or not
         "openssl_enc",
-        "in the format of openssl enc: each value has a key of its own, made of a salt and a passphrase",
+        "in the format of openssl enc: each value has a key of its own, derived from a salt and a passphrase",
         _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ".",
         _looks(rb"Salted__.{8}|U2FsdGVkX1[\w+/]"),
     ),
