@@ -435,7 +435,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
 
 OBSTACLES = {
     "foreign key": "ALTER TABLE secrets ADD UNIQUE (a); CREATE TABLE beside (id int, b text REFERENCES secrets (a))",
-    "some columns alone": "GRANT SELECT (id, a), UPDATE ON secrets TO plain; SET ROLE plain",
+    "only some columns": "GRANT SELECT (id, a), UPDATE ON secrets TO plain; SET ROLE plain",
     "update": "GRANT SELECT ON secrets TO plain; GRANT UPDATE (id) ON secrets TO plain; SET ROLE plain",
     "rewrite rule": "CREATE RULE away AS ON UPDATE TO secrets DO INSTEAD NOTHING",
 }

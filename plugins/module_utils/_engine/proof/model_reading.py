@@ -51,7 +51,7 @@ from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
-MOST_UNMADE = 100  # rows that a model cannot read: it cannot read the others either
+MOST_UNMADE = 100  # rows from which a model creates no instance: it creates none from the others either
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (

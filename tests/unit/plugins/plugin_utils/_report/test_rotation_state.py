@@ -532,7 +532,7 @@ def test_who_was_notified_is_no_bar_of_the_timeline(play):
     (run,) = play.told().runs
     assert {step.outcome for step in run.steps} == {"done"}
     assert "Notification" not in [step.name for step in run.steps]
-    assert play.page().count("<dt>Not told</dt>") == 2
+    assert play.page().count("<dt>Not notified</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
     assert "<dt>Notified</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
 
