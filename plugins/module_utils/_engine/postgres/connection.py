@@ -56,7 +56,7 @@ KEEPALIVE = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# The same for our side of it (libpq, "Parameter Key Words").
+# The client side has the same limits (libpq, "Parameter Key Words").
 CLIENT_KEEPALIVE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",

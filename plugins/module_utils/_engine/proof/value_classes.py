@@ -22,5 +22,5 @@ UNOPENED = {
     TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
-# The same if only one key set is available: a value that does not open may be under another one.
+# Those of them that count if only one key set is available: any other value may be under another one.
 UNOPENED_ALONE = (PLAINTEXT, TOKEN_IN_TEXT, *INSIDES)
