@@ -118,8 +118,8 @@ reading:
       derived from, and how many values were C(read), read as C(tokens), and C(failed). The keyed C(digest) covers all
       values. Rows that are not read are named by keyed digests (C(unread_rows)), and C(read_digest) covers the others;
       C(read_before_digest) covers those that were read according to O(baseline). A column that is not encrypted has
-      C(parts), digests of the stored and the read values of groups of its rows. One that is made C(of_ciphertext), or
-      of the date or the time (C(dated)), is only counted.
+      C(parts), digests of the stored and the read values of groups of its rows. One that is computed
+      from ciphertext (C(of_ciphertext)), or from the date or the time (C(dated)), is only counted.
     - With O(written), the values that the application reads as something other than a value (C(written)).
     - The C(round_trips), each with its C(outcome) (C(well), C(not_tried), C(not_returned) or C(other_keys)), and the
       columns that no model reads (C(unread)).

@@ -188,7 +188,7 @@ damaged:
 doubtful:
   description:
     - With O(accounted=true), columns that stop nothing and of which some values may be under a key that is rotated, or
-      hashes that may be made with one.
+      hashes that may be computed with one.
       Each has C(column), C(what) and C(todo).
   type: list
   elements: dict

@@ -126,7 +126,7 @@ class RotationAction(HostCaller, abc.ABC):
         return args
 
     def _with_keys_of_store(self, args: TaskArguments) -> TaskArguments:
-        """The task's arguments, with the keys that were rotated if it asks for them. Raises E_OPTION."""
+        """The task's arguments, with the keys that were rotated if it asks for them. Raise E_OPTION."""
         if not boolean(args.get("recorded_keys") or False):
             return args
         listed = self._validated(args)["keys"]

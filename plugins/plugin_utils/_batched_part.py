@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One of the actions that share a process on the host, and how it is made from an entry of the option ``tasks``."""
+"""One of the actions that share a process on the host, and how an entry of the option ``tasks`` becomes one."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has n
 
 
 def validated(spec: Spec, given: Options, action: str) -> TaskArguments:
-    """The arguments with every option of ``spec``, paths as they were written. Raises E_ARGUMENT.
+    """The arguments with every option of ``spec``, paths as they were written. Raise E_ARGUMENT.
 
     One that is null has its default, as on the host's side.
     """

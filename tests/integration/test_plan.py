@@ -30,8 +30,8 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     for words in (
         "E_PLAN_NOT_READY",
         "_email_encrypted: no known key decrypts 1 value: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
-        "1 value does not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
-        "1 value does not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_P",
+        "1 value does not look encrypted: restaurant_restaurant._email_encrypted:8 (by appearance: words 1) (E_PLAIN",
+        "1 value does not look encrypted: customer_userprofile._phone_number_encrypted:3 (by appearance: words 1) (E_P",
         "3 findings stop a rotation",
         "next: ansible-playbook plan.yml -i",
     ):

@@ -884,7 +884,7 @@ def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of
     connectors.key.secret = "new-secret"
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Tagged\.known \(40 values, and 40") as refused:
         model_reading.refuse_worse(before, reading(connectors, lambda name: name.endswith("known")))
-    assert "Tagged.known gives as many values as before, and other ones." in refused.value.todo
+    assert "Tagged.known returns as many values as before, but different ones." in refused.value.todo
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 

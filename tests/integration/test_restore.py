@@ -547,7 +547,7 @@ def test_a_database_that_is_gone_comes_back_if_services_hold_it(site: Site, tmp_
     assert "lease was not released" not in dry.text, "a dry run has taken no lease"
     refused = site.play("rollback")
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert f"is the restored and verified copy; {site.database} is still gone." in " ".join(refused.text.split())
+    assert f"is the restored and verified copy; {site.database} is still missing." in " ".join(refused.text.split())
     assert "lease was not released" not in refused.text, "none was taken"
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
     assert done.code == 0, done.text

@@ -32,7 +32,7 @@ TRIAL_BYTES = 1024
 
 
 def program(name: str = "age") -> str:
-    """Return the path of age. Raises E_AGE_MISSING."""
+    """Return the path of age. Raise E_AGE_MISSING."""
     found = shutil.which(name)
     if found is None:
         raise AgeMissing(name=name)
@@ -51,7 +51,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
 
 
 def recipients_of(identity: str) -> list[str]:
-    """Return the recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
+    """Return the recipients of the identities in an identity file's text. Raise E_AGE_MISSING, E_BACKUP_IDENTITY."""
     asked = run_program([program("age-keygen"), "-y"], data=identity)
     recipients = asked.stdout.split()
     if asked.returncode or not recipients:

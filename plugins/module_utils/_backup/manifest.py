@@ -182,7 +182,7 @@ def written(manifest: Manifest) -> bytes:
 
 
 def read(path: str) -> Manifest | None:
-    """Return the manifest in a file, or None if there is no such file. Raises E_BACKUP_MANIFEST."""
+    """Return the manifest in a file, or None if there is no such file. Raise E_BACKUP_MANIFEST."""
     try:
         with open(path, encoding="utf-8") as handle:
             document = json.load(handle)
@@ -208,7 +208,7 @@ def _checksum(document: ManifestDocument) -> str:
 def in_folder(folder: str) -> Iterator[tuple[str, Manifest]]:
     """Yield the manifests in a folder, with their paths. A folder that does not exist has no manifests.
 
-    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST if the folder cannot be listed.
+    Raise E_BACKUP_MANIFEST, and E_BACKUP_LIST if the folder cannot be listed.
     """
     folder = os.path.expanduser(folder)
     try:

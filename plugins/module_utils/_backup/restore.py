@@ -160,7 +160,7 @@ class Restoration:
         return {}
 
     def let_in(self, *, dry: bool) -> None:
-        """Allow sessions again, if a restore ended after it had refused them and before the swap. Raises
+        """Allow sessions again, if a restore ended after it had refused them and before the swap. Raise
         E_RESTORE_SHUT."""
         backups = {described.rotation_id for described in self._all()}
         if not backups or self._answers():
@@ -188,7 +188,7 @@ class Restoration:
     def present(self, *, dry: bool) -> RestoreResult:
         """Restore a copy, prove it, count the rows that are lost, and swap.
 
-        Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE.
+        Raise E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE.
         """
         return self._restore(dry=dry, swap=True)
 
@@ -299,8 +299,8 @@ class Restoration:
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
-            uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
-            state = "as it was" if self._name in pair.facts() else "still gone"
+            uncounted = f"; unknown for {', '.join(unknown)}" if unknown else ""
+            state = "unchanged" if self._name in pair.facts() else "still missing"
             raise RestoreLoss(
                 count=count,
                 time=moment,
@@ -391,7 +391,7 @@ class Restoration:
         return contextlib.closing(Database(self._alias, f"restore of {self._options.rotation_id}", direct))
 
     def _as_admin(self, **direct: str) -> contextlib.closing[Database]:
-        """Connect to another database as the role that creates and renames databases. Raises E_RESTORE_CONNECT."""
+        """Connect to another database as the role that creates and renames databases. Raise E_RESTORE_CONNECT."""
         try:
             return self._database(**{**self._admin, **direct})
         except DatabaseConnectFailed as exc:
@@ -421,7 +421,7 @@ def find_backup(options: RestoreOptions, *, dry: bool) -> FoundBackup:
     """Return the newest backup, and what of it the databases in use lack.
 
     All backups are of one rotation: the newest one's, if no rotation is asked for. If a restore died after it had
-    refused all sessions, nothing is lost and they are allowed again. Raises E_RESTORE_SHUT in a dry run, which changes
+    refused all sessions, nothing is lost and they are allowed again. Raise E_RESTORE_SHUT in a dry run, which changes
     nothing.
     """
     works = {alias: Restoration(replace(options, alias=alias)) for alias in django_project.aliases()}

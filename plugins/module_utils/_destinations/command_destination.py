@@ -112,7 +112,7 @@ class KeyCommands:
             while not os.path.lexists(place):
                 place = os.path.dirname(place)
             if not os.path.isdir(place):
-                raise OSError(errno.ENOTDIR, f"{place} is no folder")
+                raise OSError(errno.ENOTDIR, f"{place} is not a folder")
             if os.statvfs(place).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, f"{place} is on a read-only file system")
             if not os.access(place, os.W_OK | os.X_OK):

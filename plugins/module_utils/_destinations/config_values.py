@@ -159,7 +159,7 @@ def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
 
 
 def _separators(form: ConfigFormat, text: str, steps: Steps, first: tuple[int, int]) -> Iterator[str]:
-    """Return what may separate the members of a list."""
+    """Yield what may separate the members of a list."""
     if len(_get(form.parse(text), steps)) > 1:
         yield text[first[1] : _quoted_span(form, text, steps, 1)[0]]
     yield ", "

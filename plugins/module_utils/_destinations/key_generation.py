@@ -37,7 +37,7 @@ TYPES: dict[str, Callable[[int], str]] = {
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
-OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of a .env file
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is not in a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
 BITS = {"fernet": 256, "django_secret_key": 282}  # of the types without an option for it

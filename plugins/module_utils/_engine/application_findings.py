@@ -90,7 +90,7 @@ def refuse_settlements_without_place(application: Application) -> None:
     )
     variables = [name for name, one in application.settlements.items() if one.decision == settlements.NOT_A_KEY]
     places = {*columns, *application.env().keys() & {*variables}}
-    if not places.issuperset(application.settlements):  # few of them are about what was not looked at
+    if not places.issuperset(application.settlements):  # few of them are about what was not checked
         from .discovery import configured_tokens, out_of_reach, stored_definitions
 
         places |= {name for name in variables if django_project.setting(name) is not None}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-# Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
+# Third parties by the application that Django loads: whether they honor SECRET_KEY_FALLBACKS, and what is lost
 # (docs/design/django-encryption.md; read in their source, run on Django 4.2, 5.2 and 6.1).
 SIGNERS = {
     "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),

@@ -31,7 +31,7 @@ SEVERAL = "is command, whose work is one transaction, and the application has se
 
 @contextlib.contextmanager
 def open_application(request: Request, known: KnownSurveys | None = None) -> Iterator[Application]:
-    """Start the application and find its targets, unless they are ``known`` from a task before. Raises what project,
+    """Start the application and find its targets, unless they are ``known`` from a task before. Raise what project,
     schemes, discovery and Database raise."""
     _refuse_invalid_rows(request.leave_alone)
     settled = settlements.parse(request.settlements)

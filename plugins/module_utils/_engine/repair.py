@@ -40,15 +40,15 @@ class Reason(NamedTuple):
 
 NOT_IN_BACKUP = Reason("is not in the backup")
 OPENS_NOWHERE = Reason("opens under no key in the backup either")
-CHANGED_DURING_REPAIR = Reason("was changed meanwhile")
+CHANGED_DURING_REPAIR = Reason("was changed during the repair")
 ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
 DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
 # Reasons for a value that a person named and that is in no target.
 NO_ROW = "there is no such row"
 NO_COLUMN = "there is no such column"
-LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme as the plan has it, this one too"
+LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme from the plan, including this one"
 UNLISTED = f"its column is not among the encrypted columns that were found: {LIST}"
-SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: take it out there, and {LIST}"
+SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: remove it there, and {LIST}"
 
 
 class Left(NamedTuple):
@@ -258,7 +258,7 @@ class _TableRepair:
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:
-    """Return a value with a placeholder in place of each token."""
+    """Return a value with a placeholder instead of each token."""
     tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)
     return target.kind.put(value, tokens, [b"?"] * len(tokens))
 

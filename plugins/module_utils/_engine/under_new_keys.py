@@ -229,7 +229,8 @@ def _settings_with_values(application: Application) -> dict[str, str]:
 def refuse_keyless_digests(application: Application, destination: str) -> None:
     """Raise E_COLUMN_TIED for a search column whose digests cannot be computed under the destination's keys.
 
-    Either the new value of its setting makes no key, or it is unknown which key the digests have, now or in a rollback.
+    Either the new value of its setting is not a valid key, or it is unknown which key the digests have, now or in a
+    rollback.
     """
     refuse(keyless_digests(application, destination))
 
@@ -247,7 +248,7 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
         why, made = each.tied(*secrets) or ("", "")
         advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
         if twins := _twins(keyring, each.secret, destination):
-            why = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
+            why = f"the value of {' and '.join(twins)}, and it is unknown which of them computes it"
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(each.column)
         if why and column not in found.columns():

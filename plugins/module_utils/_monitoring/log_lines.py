@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from .._errors.options import InvalidOption
 
-PIECE = 65_536  # bytes of a line that are looked at at once
+PIECE = 65_536  # bytes of a line that are read at once
 OVERLAP = 1024  # bytes of the piece before, so that a pattern that goes across is found
 
 

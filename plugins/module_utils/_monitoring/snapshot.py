@@ -391,12 +391,12 @@ def _logs(logs: LogSnapshot, tolerated: int) -> Iterator[RotationError]:
                 source=source,
                 count=sum(counts.values()),
                 patterns=patterns,
-                since=logs["since"] or "the first look",
+                since=logs["since"] or "the first check",
             )
 
 
 def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holder | None) -> Iterator[RotationError]:
-    """Return what is overdue or left over according to the store's history, if the store was asked just now.
+    """Yield what is overdue or left over according to the store's history, if the store was asked just now.
 
     It includes what the lease of a run that ``died`` says. For a rotation nothing is overdue, since it replaces the
     keys.
@@ -480,7 +480,8 @@ def _needed_by_values(version: RetirableVersion, found: CensusSnapshot | None) -
 def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
-        refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
+        unlisted = params["backups"].get("msg") or "no run has listed the backups yet"
+        refused = params["backups"].get("error") or {"what": unlisted}
         yield f"the backups that need it could not be listed ({refused['what']})"
     kept = found.get("kept_aside", {}) if found else {}  # earlier versions did not write it
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:

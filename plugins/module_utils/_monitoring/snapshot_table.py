@@ -60,7 +60,7 @@ def _verdict(snapshot: MonitoringSnapshot, findings: Sized) -> str:
 
 
 def _count(count: int) -> str:
-    return counted(count, "finding") if count else "all is well"
+    return counted(count, "finding") if count else "no findings"
 
 
 def table(looks: Mapping[str, MonitoredHost]) -> Iterator[str]:
@@ -79,7 +79,7 @@ def table(looks: Mapping[str, MonitoredHost]) -> Iterator[str]:
 def _row(host: str, look: MonitoredHost) -> tuple[str, ...]:
     snapshot = look["snapshot"]
     if snapshot is None:
-        return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"
+        return host, "NOT CHECKED" if look["reached"] else "NOT REACHED", "-", "-", "-"
     census = snapshot["census"]
     ratios = [measure["ratio"] for measure in snapshot["response"] if measure["ratio"] is not None]
     errors = sum(count for counts in snapshot["logs"]["new"].values() for count in counts.values())
@@ -158,7 +158,7 @@ def _logs(snapshot: MonitoringSnapshot) -> Iterator[str]:
     none = f"none since {logs['since']}" if logs["since"] else f"not checked before, watched from {_from(snapshot)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
-        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
+        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first check'}" if errors else none)
 
 
 def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
@@ -172,6 +172,6 @@ def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue
-        looked = f"{counted(version['backups'], 'backup')} looked at" if version["backups"] else "no backup was found"
+        looked = f"{counted(version['backups'], 'backup')} checked" if version["backups"] else "no backup was found"
         yield f"  retire      {version['key_id']} ({version['stage']}) can be retired, nothing needs it ({looked}):"
         yield f"              {known['commands']['retire']}"

@@ -113,7 +113,7 @@ def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str
 
 
 def signed_wrongly(sums: PageChecksums, trusted: Collection[str]) -> Iterator[Problem]:
-    """Return why the signature is wrong. ``trusted`` are the keys that may have signed; without any, it cannot be
+    """Yield why the signature is wrong. ``trusted`` are the keys that may have signed; without any, it cannot be
     checked."""
     if not sums.key:
         yield Problem("page", f"{SUMS} was changed after it was signed")

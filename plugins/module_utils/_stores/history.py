@@ -236,7 +236,7 @@ class History:
         return newest.rotation_id
 
     def adopt(self, keys: KeySet, listed: KeyEntries = ()) -> Version:
-        """Take the application's own keys as the first version, or in place of a current one with an ``other_list`` of
+        """Take the application's own keys as the first version, or instead of a current one with an ``other_list`` of
         them.
 
         After such a replacement, a rollback to the previous version is impossible. The version is stored under its key

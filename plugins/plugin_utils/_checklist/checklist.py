@@ -88,7 +88,7 @@ WIDTH = 120
 
 def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
     """Check every item, in order; for a plan, without those that it shows itself. An accepted item warns instead of
-    stopping. Raises E_OPTION for an item that cannot be accepted."""
+    stopping. Raise E_OPTION for an item that cannot be accepted."""
     for name in accepted:
         if name not in ACCEPTABLE:
             raise InvalidOption(

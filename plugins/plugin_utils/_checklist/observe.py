@@ -36,7 +36,7 @@ SERVICES = ("stops", "services")  # what would be stopped, and what an earlier r
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
-    """Collect what the hosts, the store and the records show. Raises E_OPTION or E_APPROVAL_MISSING."""
+    """Collect what the hosts, the store and the records show. Raise E_OPTION or E_APPROVAL_MISSING."""
     _refuse_unfit(options)
     variables = log.controller.variables
     hosts = results_by_host(variables)

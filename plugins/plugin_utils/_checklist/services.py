@@ -49,7 +49,7 @@ def stops(seen: Observations) -> ChecklistItem:
             "services", SKIP, "key_rotation_services is empty: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
-    summary = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
+    summary = f"{', '.join(sorted(names))} will be stopped" if names else "no service is running"
     item = worst("services", [of_result("services", each, "services") for each in asked], summary)
     served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:

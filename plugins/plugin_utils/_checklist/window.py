@@ -31,7 +31,7 @@ def window(seen: Observations) -> ChecklistItem:
     if not limits:
         status = WARN if seen.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
-        return ChecklistItem("window", status, f"none is set; {basis}", todo)
+        return ChecklistItem("window", status, f"no window is set; {basis}", todo)
     try:
         start, end = (parse_with_offset(str(limits[name])) for name in ("start", "end"))
     except (KeyError, ValueError):

@@ -27,7 +27,7 @@ def path_next_to(plan: str) -> str:
 
 
 def write(path: str, found: Sequence[FindingRows]) -> None:
-    """Write the rows, or remove the file of an earlier run if there are none. Raises E_ROW_FILE."""
+    """Write the rows, or remove the file of an earlier run if there are none. Raise E_ROW_FILE."""
     try:
         if found:
             atomic_file.private_folder(os.path.dirname(path))

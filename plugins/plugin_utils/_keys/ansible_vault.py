@@ -106,7 +106,7 @@ def _make_password_file(path: str) -> None:
     except FileExistsError:
         return  # another run was first, and its password counts
     except OSError as exc:
-        raise VaultPasswordFile(path=path, fault=f"cannot be made: {exc.strerror}") from None
+        raise VaultPasswordFile(path=path, fault=f"cannot be created: {exc.strerror}") from None
     display.warning(
         f"Ansible was started without a vault password, so one was created in {path}. "
         "Keep a copy elsewhere: only this password decrypts the key store."
@@ -114,7 +114,7 @@ def _make_password_file(path: str) -> None:
 
 
 def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[str, str]:
-    """Read settings from a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows only ``names``."""
+    """Read settings from a YAML file that Ansible Vault encrypted. Raise E_KEY_FILE, which shows only ``names``."""
     content = None
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
@@ -131,7 +131,7 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
 def read_identity(path: str | None, loader: DataLoader) -> str | None:
     """Read the age identity from a file on the control node, which may be encrypted with Ansible Vault.
 
-    Raises E_BACKUP_IDENTITY.
+    Raise E_BACKUP_IDENTITY.
     """
     if not path:
         return None

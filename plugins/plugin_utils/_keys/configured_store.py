@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open the key store that the operator configured.
 
-This file has the options of each type of store, and finds where they are set.
+This file has the options of each type of store, and finds the place of each.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
     """Open the store of these options, otherwise of the variable ``key_rotation_store``. Missing options come from
     variables, environment and ini file.
 
-    Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
+    Raise E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
     asked = _read_options(options, variables, loader)
     if not options and asked["store"]:
@@ -96,7 +96,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
 
 
 def _server_class(kind: str) -> Callable[[Options, str], Store]:
-    """Load the class of a store that needs an extra package. Raises ImportError."""
+    """Load the class of a store that needs an extra package. Raise ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
     found: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
@@ -121,7 +121,7 @@ def _read_options(options: Options, variables: Variables, loader: DataLoader) ->
 
 
 def set_options(lookup: LookupBase, options: Options, variables: Variables, loader: DataLoader) -> None:
-    """Have Ansible find the lookup's options. Raises E_ARGUMENT instead of Ansible's own error, which would show the
+    """Have Ansible find the lookup's options. Raise E_ARGUMENT instead of Ansible's own error, which would show the
     value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
     given: PluginOptions = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
@@ -134,8 +134,8 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
         name, definition = _refused(lookup._load_name, given)
         choices = ", ".join(definition.get("choices") or ())
         raise InvalidArgument(
-            argument=f"{name} of key_rotation_store, or of the lookup,",
-            fault=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
+            argument=f"{argument} of key_rotation_store, or of the lookup,",
+            fault=f"is not one of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )
 

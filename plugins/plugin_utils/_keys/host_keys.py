@@ -49,7 +49,7 @@ class SealedKeys:
         return {**asked, "seal_to": self._envelope.address}
 
     def open(self, result: TaskResult) -> KeySet:
-        """Open the sealed keys. Raises E_KEYS_NOT_PROVED if they were sealed for another recipient."""
+        """Open the sealed keys. Raise E_KEYS_NOT_PROVED if they were sealed for another recipient."""
         try:
             return KeySet(self._envelope.open(result["sealed"]))
         except (InvalidTag, ValueError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
     from .._task_types import TaskArguments
 
-UNMADE = "(made by a real run)"  # in place of the key ID that only a real run creates
+UNMADE = "(created by a real run)"  # instead of the key ID that only a real run creates
 
 
 SHOWN = 10  # backups in a message

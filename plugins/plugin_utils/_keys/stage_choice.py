@@ -11,7 +11,7 @@ from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import StageOfOtherRotation
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-PLAN = "plan"  # the rotation ID while a plan is made
+PLAN = "plan"  # the rotation ID while a plan is created
 
 
 @dataclass(frozen=True)

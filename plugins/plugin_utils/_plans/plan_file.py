@@ -17,7 +17,7 @@ from ...module_utils._system import atomic_file
 from .._control_node.paths import path_from_inventory, state_folder
 from .._task_types import Variables
 
-HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
+HEAD = "# What a key rotation would re-encrypt. Written by tetech.key_rotation; rotate.yml follows it.\n"
 FORMER = "an earlier version of this collection wrote it, and its hash is no longer valid"
 
 

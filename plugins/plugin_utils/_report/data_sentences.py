@@ -59,7 +59,7 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def _sameness(state: DataState) -> str:
-    """Return whether the values are the same as before the rotation, if the comparison with it is not complete."""
+    """Return, as a sentence, whether each value is known to be the same as when the rollback began."""
     if state.doubt:
         return f"It is not known whether each value is the same: see {state.doubt}."
     if state.restored or not (state.values and state.values.proved):

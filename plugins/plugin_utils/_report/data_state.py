@@ -50,7 +50,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Host:
-    """The keys of a host: ``key_id`` is its version, empty if unknown, and ``place`` is where they are stored.
+    """The keys of a host: ``key_id`` is its version, empty if unknown, and ``place`` is the location of its keys.
 
     ``reached`` is whether the last run could reach the host. ``place`` is empty until the keys are written.
     """

@@ -30,7 +30,7 @@ KINDS = {"old": "previous keys", "new": "new keys", "other": "other"}
 
 
 def write(record: Record) -> str:
-    """Write the pages of a record next to it, and return the path of the HTML page. Raises E_RECORD_WRITE."""
+    """Write the pages of a record next to it, and return the path of the HTML page. Raise E_RECORD_WRITE."""
     return _write(read(record), superseded_runs.others(record))
 
 

@@ -46,7 +46,7 @@ class Unsigned:
 
 
 def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
-    """The unsigned lines of a record. Raises E_RECORD_WRITE if it cannot be read."""
+    """The unsigned lines of a record. Raise E_RECORD_WRITE if it cannot be read."""
     seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
     for line in seen.lines:
         event = line.event

@@ -54,7 +54,7 @@ class RollbackChoice:
 
 
 def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
-    """Choose the strategy, and show it. Raises LookFailed if it depends on a check that failed, and the refusal if
+    """Choose the strategy, and show it. Raise LookFailed if it depends on a check that failed, and the refusal if
     there is no rotation to roll back."""
     situation, refusal = find_situation(log, look)
     chosen = rollback_strategy.choose(situation)

@@ -54,7 +54,7 @@ class RollbackLook:
 
     @property
     def requested_rotation(self) -> str | None:
-        """The rotation that the operator named. Raises E_OPTION."""
+        """The rotation that the operator named. Raise E_OPTION."""
         return checked(self.rotation_id) if self.rotation_id else None
 
     @property

@@ -41,7 +41,7 @@ NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Close a completed rotation. Raises E_VALUES_WRITTEN if another process wrote values while the application was
+    """Close a completed rotation. Raise E_VALUES_WRITTEN if another process wrote values while the application was
     stopped, and otherwise E_VALUES_EMPTIED if it emptied any."""
     record = log.record(task.rotation_id)
     record.begun(ROTATE)  # fails before anything is closed

@@ -11,7 +11,7 @@ from ...module_utils._record import sshsig
 
 
 def public_keys(named: Sequence[str]) -> Sequence[str]:
-    """Check public keys, and remove their comments. Raises E_OPTION."""
+    """Check public keys, and remove their comments. Raise E_OPTION."""
     for key in named:
         try:
             sshsig.fingerprint(key)

@@ -24,7 +24,7 @@ class RotationChoice(NamedTuple):
 
 
 def choose_rotation(history: History, direction: str, asked: str | None) -> RotationChoice:
-    """Choose the rotation. Raises E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what History.to_roll_back
+    """Choose the rotation. Raise E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what History.to_roll_back
     raises."""
     asked = checked(asked) if asked else None
     if direction == ROLLBACK:

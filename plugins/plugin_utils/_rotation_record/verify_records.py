@@ -42,7 +42,7 @@ class VerifyTask:
 
 
 def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
-    """Verify the records. Raises E_RECORD_* for the worst problem."""
+    """Verify the records. Raise E_RECORD_* for the worst problem."""
     records = _check(log, task)
     lines.show([f"  {record}" for record in records], "Records")
     for record in records:

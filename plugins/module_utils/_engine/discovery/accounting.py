@@ -320,7 +320,7 @@ def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey],
 
 
 def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
-    """Return the keys at hand that values of the targets, or columns derived from them, may be under."""
+    """Return the available keys that values of the targets, or columns derived from them, may be under."""
     return set().union(*_keys_of_targets(surveys, keyring).values())
 
 

@@ -25,7 +25,7 @@ from .findings import Finding
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
-# Of a value in a list it does not show with which of the two the application encrypted.
+# A value in a list does not show with which of the two the application encrypted.
 PART_THEM = (
     f"Let the application re-encrypt the values under {{name}} with a separate key, or remove the value from "
     f"{{key}} if nothing is under it there. {REMOVE}"

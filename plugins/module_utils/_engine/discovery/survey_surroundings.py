@@ -29,7 +29,7 @@ _IN_THE_KEY = (
     "Give the table a primary key over other columns, or list the column in O(ignore).",
 )
 _RELATED = (
-    "is bound to {} by a relation of the models, and its new value would be another than that one's",
+    "is bound to {} by a relation of the models, and their new values would differ",
     "Let the relation use the row's key instead.",
 )
 

@@ -99,8 +99,8 @@ def find(
     ``ignore`` are columns, as table.column, that a person found to be of another system. ``settled`` may have the
     number of layers of a target.
 
-    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns whether the survey is good enough to act
-    on.
+    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns the findings, of which some stop a
+    rotation.
     """
     survey = Survey(database, keyring)
     survey.settled = settled
@@ -180,7 +180,7 @@ class Survey:
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
         name = table.label_of(column.name)
-        if column.generated or column.type in NO_TEXT:  # the first follows the column that it is made of
+        if column.generated or column.type in NO_TEXT:  # the first is computed from another column
             return
         if column.name in lasting_caches.COLUMNS and self.is_cache(table):
             self.findings.put_kind("cached", name)
@@ -222,11 +222,11 @@ class Survey:
         return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
 
     def rotates(self, setting: str) -> bool:
-        """Return whether a setting is one of the keys at hand, or fed by one."""
+        """Return whether a setting is one of the available keys, or fed by one."""
         return any(setting in {name, *self._keyring.settings_fed_by(name)} for name in self._keyring.names)
 
     def keys(self) -> Iterator[tuple[str, str]]:
-        """Yield the keys at hand by their names, of every version."""
+        """Yield the available keys by their names, of every version."""
         return (pair for key_set in self._keyring.stages.values() for pair in key_set.values.items())
 
     def kept_keys(self) -> Iterator[bytes]:
@@ -325,7 +325,7 @@ class Survey:
             self.evidence[held.name].fixed = held
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
-        """Return the schemes at hand that open tokens which the scheme of their column does not open."""
+        """Return the available schemes that open tokens which the scheme of their column does not open."""
         opened = self._keyring.stages_of(scheme, pieces)
         left = [piece for piece, each in zip(pieces, opened) if each is None]
         tried = [each for each in self._keyring.schemes.values() if each.format.authenticated and not each.functions]

@@ -294,19 +294,19 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
 # Obstacles to the rewriting of a column: a description, what to do about it, and how the catalog shows it.
 _OBSTACLES = (
     (
-        "is bound to another column by a foreign key, and its new value would be another than that one's",
+        "is bound to another column by a foreign key, and their new values would differ",
         "Let the reference use the row's key instead, or list both columns in O(ignore).",
         "SELECT 1 FROM pg_constraint f JOIN pg_attribute a ON (a.attrelid = f.conrelid AND a.attnum = ANY(f.conkey))"
         " OR (a.attrelid = f.confrelid AND a.attnum = ANY(f.confkey))"
         " WHERE f.contype = 'f' AND a.attrelid = to_regclass(%s) AND a.attname = %s",
     ),
     (
-        "is not this role's to update",
+        "cannot be updated by this role",
         "Grant the role of the application's DATABASES UPDATE on it.",
         "SELECT 1 WHERE NOT has_column_privilege(to_regclass(%s), %s::text, 'UPDATE')",
     ),
     (
-        "is in a table of which this role may read some columns alone, and not the rows' own xmin",
+        "is in a table of which this role may read only some columns, and not xmin",
         "Grant the role of the application's DATABASES SELECT on the whole table.",
         "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s::text IS NOT NULL",
     ),
@@ -341,7 +341,7 @@ UNVALIDATED = (
 
 BEGINNING = 500  # characters of a token: its random bytes are among them
 FIRST_ROWS = 10_000  # in which a value that is repeated is looked for without statistics
-MOSTLY = 0.9  # of the values: an estimate of how many are distinct is no exact number
+MOSTLY = 0.9  # of the values: an estimate of how many are distinct is not exact
 _DISTINCT = (
     "SELECT CASE WHEN s.n_distinct < 0 THEN -s.n_distinct ELSE s.n_distinct / greatest(c.reltuples, 1) END"
     " / (1 - s.null_frac) FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname"
@@ -421,7 +421,7 @@ def update_triggers(database: Database, table: Table) -> list[str]:
 
 
 def row_key(database: Database, table: Table) -> RowKey:
-    """Return the primary key of ``table``, or a unique key over not-null columns. Raises E_TABLE_KEY."""
+    """Return the primary key of ``table``, or a unique key over not-null columns. Raise E_TABLE_KEY."""
     found = database.rows(
         "SELECT array_agg(a.attname::text ORDER BY k.place),"
         " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"

@@ -92,7 +92,7 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
     """Return count and hash of every table, by one aggregate each, in the open transaction or one of its own.
 
-    ``tell`` is called with each table first. Raises E_DB, with SQLSTATE 42501 if row-level security hides rows.
+    ``tell`` is called with each table first. Raise E_DB, with SQLSTATE 42501 if row-level security hides rows.
     """
     with fixed_settings(database):
         found: dict[str, TableCount] = {}

@@ -99,7 +99,7 @@ def _left_alone(count: int, rows: str) -> FindingFacts:
 
 
 def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
-    """Return plain text that stays in columns settled as mixed, by its look. If ciphertext can look the same, the
+    """Return plain text that stays in columns settled as mixed, by its appearance. If ciphertext can look the same, the
     finding stops the rotation until the reason of the settlement names that look."""
     found = []
     for tally in tallies if settled else ():
@@ -127,9 +127,9 @@ def in_standard_base64(tallies: Sequence[Tally]) -> Iterator[Finding]:
 
 
 def _by_look(tally: Tally) -> str:
-    """Return how many values in plain text there are by their look, for a message."""
+    """Return how many values in plain text there are by their appearance, for a message."""
     told = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
-    return f" (by their look: {told})" if told else ""
+    return f" (by appearance: {told})" if told else ""
 
 
 def notable(tallies: Sequence[Tally]) -> list[Finding]:

@@ -57,7 +57,7 @@ def build_damaged_error(read: Iterable[Sequence[str]]) -> RotationError | None:
 
 
 def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Return what to do: a value that is not encrypted is lost if an older one takes its place."""
+    """Yield what to do: a value that is not encrypted is lost if an older one takes its place."""
     readable = [value for value_class, value in found if value_class == "plaintext"]
     lost = [value for value_class, value in found if value_class != "plaintext"]
     if readable:

@@ -26,7 +26,7 @@ from .table_pages import PageRequest, by_table, pages
 TOKENS = 5  # of each column that are tried if nothing asks for more
 MOST_CLOSED = 100  # that do not open, before one that does: a rotation was interrupted, and all are under new keys
 MOST_SECONDS = 20  # after these, if no token of a column depends on a key that nothing else needs
-SINGLE = "trial of "  # in place of a stage: the application under another value of one key
+SINGLE = "trial of "  # instead of a stage: the application under another value of one key
 
 
 def key_sets(current: Mapping[str, str], other: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -52,7 +52,7 @@ from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
-MOST_UNMADE = 100  # rows of which a model makes no instance: it makes none of the others either
+MOST_UNMADE = 100  # rows from which a model creates no instance: it creates none from the others either
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (
@@ -65,8 +65,8 @@ REFUSED = (
     "(O(method)=command), which can recompute that digest. "
 )
 OTHERWISE = (
-    "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
-    "before and after a rotation of a copy: what decrypts must give the same. "
+    "{} returns as many values as before, but different ones. Read the code of each, and compare one row in manage.py "
+    "shell before and after rotating a copy: anything decrypted must be the same. "
 )
 BY_ITSELF = "What is encrypted is read as before. If {} changes by itself (time, order, other rows), {}"
 OF_CIPHERTEXT = "An attribute that is computed from the ciphertext differs after every rotation: {}"
@@ -76,7 +76,7 @@ MISSED = (
 # What to do about a model that cannot be read, by how the SQLSTATE begins: the first entry that fits.
 _ADVICE = {
     "42501": SEE_LOG,  # insufficient_privilege
-    "42": "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",
+    "42": "Its models and its tables differ: run its migrations, or install the release that matches the database.",
     "54011": (  # too_many_columns
         "PostgreSQL returns at most 1,664 columns from one query. A rotation reads two for each encrypted column of "
         "the model: move some of these columns to another table."
@@ -302,10 +302,10 @@ def _refuse_other_readings(
 def _advice(
     before: RecordedReading, after: RecordedReading, lost: Sequence[str], others: Sequence[str]
 ) -> Iterator[str]:
-    """Return what to do about attributes that have ``lost`` values, and about those that read ``others``.
+    """Yield what to do about attributes that have ``lost`` values, and about those that read ``others``.
 
     To leave out an attribute is advised only if the application need not decrypt for it, or decrypts all that it is
-    made of.
+    computed from.
     """
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
@@ -512,7 +512,7 @@ def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
 
 
 def row_of(readers: Sequence[ModelReader], row: str) -> Any:
-    """The instance of one row, by its primary key, with what is stored in all columns that are read. Raises what the
+    """The instance of one row, by its primary key, with what is stored in all columns that are read. Raise what the
     model raises."""
     return _query(readers).get(pk=row)
 

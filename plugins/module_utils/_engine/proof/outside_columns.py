@@ -29,7 +29,7 @@ from .census_findings import RowFinding, findings_of_rows
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 
-OUTSIDE = "outside"  # in place of a class of the census
+OUTSIDE = "outside"  # instead of a class of the census
 ENCRYPTED: Sequence[KindName] = ("unproved", "silent", "format")  # in these columns, values are known to be encrypted
 
 
@@ -44,7 +44,7 @@ class Unopened(NamedTuple):
 
 
 def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
-    """Return these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
+    """Yield these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
     encrypted = set(survey.findings.columns(*ENCRYPTED))
     for table, column in (closed for closed in survey.evidence.closed if closed.name in encrypted):
         decision = survey.decision(table.label_of(column.name))
@@ -58,7 +58,7 @@ def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
 def needing(
     database: Database, survey: Survey, keyring: Keyring, columns: Collection[str], stages: Collection[str]
 ) -> Iterator[RowsNeeding]:
-    """Return the columns with values that open under one of the stages, with the first rows, as
+    """Yield the columns with values that open under one of the stages, with the first rows, as
     census_findings.needing."""
     for closed in survey.evidence.closed:
         if closed.name in columns:
@@ -68,7 +68,7 @@ def needing(
 
 
 def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
-    """Return findings for columns that a person has set aside, if values are under these keys and not under
+    """Yield findings for columns that a person has set aside, if values are under these keys and not under
     ``expected``."""
     not_ours = [closed for closed in survey.evidence.closed if survey.decision(closed.name) == NOT_OURS]
     ignored = [closed for closed in survey.evidence.ignored if survey.decision(closed.name) != UNREADABLE]

@@ -13,7 +13,7 @@ RoundTripOutcome = Literal["well", "not_tried", "not_returned", "other_keys"]
 class CountedReading(TypedDict):
     """The counts of an attribute: values that were read, failures, and values that were read as the stored tokens.
 
-    ``columns`` are the encrypted ones that it is made from. The ``table`` is that of the first one, or of the model.
+    ``columns`` are the encrypted ones that it is computed from. The ``table`` is that of the first one or of the model.
     """
 
     name: str

@@ -75,7 +75,7 @@ def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
 
 
 def send(reader: ModelReader, value: Any) -> Trip:
-    """A value through an attribute. Raises what code of the application does, or E_APPLICATION_ACTS."""
+    """A value through an attribute. Raise what code of the application does, or E_APPLICATION_ACTS."""
     return _by_field(reader, value) if reader.bare else _by_attribute(reader, value)
 
 

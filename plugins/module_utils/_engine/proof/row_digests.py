@@ -230,8 +230,10 @@ def discard(path: str | None) -> None:
 
 
 def of_preparation(key: str) -> str:
-    """The id of a ``key`` for a file that is made while the application serves, so that users go on to write its rows.
-    Only who knows from what is prepared which ones they wrote can continue it."""
+    """The id of a ``key`` for a file that is created while the application serves and users write its rows.
+
+    Only who knows from what is prepared which ones they wrote can continue it.
+    """
     return f"{key} prepared"
 
 
@@ -282,8 +284,8 @@ def comparison(
 def left_over(
     path: str | None, key_ids: Mapping[str, str], strict: Collection[str], columns: Collection[str]
 ) -> Iterator[tuple[str, Comparison] | None]:
-    """Return a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
-    ``key_ids`` that keys its digests. Return None unless the file is of exactly these ``columns``, each as
+    """Yield a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
+    ``key_ids`` that keys its digests. Yield None unless the file is of exactly these ``columns``, each as
     table.column."""
     found = None
     with contextlib.ExitStack() as stack:

@@ -61,7 +61,7 @@ def pages(database: Database, request: PageRequest) -> Iterator[PageRows]:
 
     A page of large rows has fewer of them: the server ends it with the row that takes it over PAGE_BYTES. On an
     impatient connection an empty page means that another session has locked the table, and that the next page tries
-    again. Raises E_DB_LOCKED.
+    again. Raise E_DB_LOCKED.
     """
     last, limit = request.span[0], min(PAGE_ROWS, FIRST_ROWS)
     statements = {after: database.text(_statement(request, after=after)) for after in (False, True)}

@@ -32,7 +32,7 @@ UNLISTED = (
     "If it decrypts, its values would be lost: describe their scheme in O(schemes) and O(targets), or let the "
     "application's own command re-encrypt them (O(method)=command). "
 )
-SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
+SIGNS = "If it signs or hashes, its earlier results become invalid: let it recreate them after the rotation, and "
 
 Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[RowAnswer]]]
 
@@ -60,7 +60,7 @@ def findings(
         if asked:
             before = [answer_all(questions) for questions in here]
             there = ask(asked)
-            after = answer_all(here[0])  # the application serves: what a user changes meanwhile depends on no key
+            after = answer_all(here[0])  # the application serves: what a user changes now depends on no key
             _compare(readers, list(zip(*before, after, there)), compared)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
     return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
@@ -191,7 +191,7 @@ class KeyedTokens(RowTokens):
 
 
 def _sealed_again(reader: ModelReader, target: Target, stored: Any, keyring: Keyring) -> Any:
-    """A stored value with a token of the keyring's destination in place of each that opens."""
+    """A stored value with a token of the keyring's destination instead of each that opens."""
     opener = reader.keyring or keyring
     found = target.kind.tokens(stored, opener.schemes[target.scheme].marker)
     opened = [(token, one) for token, one in zip(found, opener.stages_of(target.scheme, found)) if one is not None]

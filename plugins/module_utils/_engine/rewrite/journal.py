@@ -37,7 +37,7 @@ class Journal:
         return bool(self._database.rows("SELECT to_regclass(%s) IS NOT NULL", (TABLE,))[0][0])
 
     def prepare(self) -> None:
-        """Create the table if a target needs it, and drop entries for the base keys. Raises E_JOURNAL or E_DB."""
+        """Create the table if a target needs it, and drop entries for the base keys. Raise E_JOURNAL or E_DB."""
         if not self._names:
             return
         if not self._there:

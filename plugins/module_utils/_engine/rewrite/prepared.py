@@ -270,7 +270,7 @@ class PreparedRows:
     def apply(self, after: int, last: int, since: str, side: str = NEW) -> SetUpdate:
         """Give the rows of a part one side, if they are exactly the other.
 
-        Rows that another transaction wrote from ``since`` on are left alone. Raises Yielded.
+        Rows that another transaction wrote from ``since`` on are left alone. Raise Yielded.
         """
         with self.database.batch():
             self.database.execute(_BY_INDEX)
@@ -384,7 +384,7 @@ def prepare(
 ) -> None:
     """Prepare every row of the tables of ``contents`` that is under other keys than the destination's.
 
-    ``crew`` does ``Preparation.batches``. Raises what a rewrite raises before its first write.
+    ``crew`` does ``Preparation.batches``. Raise what a rewrite raises before its first write.
     """
     if not contents.sources:
         return

@@ -224,7 +224,7 @@ class Rewriting:
     def _write_at_once(self, page: PageWork, changes: Sequence[Change], *, free: bool) -> None:
         """Write the changes in one transaction. With ``free``, write only those to rows that it can lock at once.
 
-        Raises Yielded.
+        Raise Yielded.
         """
         database, group, journal, batch = page
         asked = len(changes)
@@ -330,7 +330,7 @@ class Rewriting:
             yield token._replace(opened=by_other.opened), fresh
 
     def _values(self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[PageToken, bytes]]) -> list[Any]:
-        """Return the values of one column with the new tokens in them. Raises E_TOKEN_TOO_LONG."""
+        """Return the values of one column with the new tokens in them. Raise E_TOKEN_TOO_LONG."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
             raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)

@@ -45,7 +45,7 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, 
     its counts. With a share, the rest of the table is not checked: a later look at the whole table finds what a lost
     host left.
 
-    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
+    Raise E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     sets = sets or SetResult()
@@ -98,7 +98,7 @@ class TablePasses:
     ours: list[str] = field(default_factory=list)  # transactions that wrote nothing but what was planned
 
     def run(self) -> None:
-        """Pass over the table until nothing is left. Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch
+        """Pass over the table until nothing is left. Raise E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch
         raises."""
         own = self._own_spans()
         triggers = catalog.update_triggers(self.database, self._table)
@@ -156,7 +156,7 @@ class TablePasses:
             self.work.dead[label] = 0
 
     def _wait(self, back_off: BackOff, yielded: int) -> None:
-        """Wait for the rows that others have locked. Raises E_DB_BUSY or E_STOPPED."""
+        """Wait for the rows that others have locked. Raise E_DB_BUSY or E_STOPPED."""
         if back_off.over:
             raise RowsLocked(table=self._table.label, rows=yielded)
         for _ in back_off.wait():

@@ -50,7 +50,7 @@ class Crew:
     def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
         """Yield the batches of all tasks, in any order. If a worker is killed, another one does its task.
 
-        Raises the first error of any worker, or E_WORKER.
+        Raise the first error of any worker, or E_WORKER.
         """
         count = min(self._count, len(tasks))
         if count > 1:

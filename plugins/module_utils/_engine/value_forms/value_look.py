@@ -11,7 +11,7 @@ in base85 83 %). Of sentences, source code, names, URLs, paths, slugs, e-mail ad
 do.
 
 A column has many values, so ``look_at`` is enough for each. For a single value in a column that is usually encrypted,
-``looks_encrypted`` asks more. There a value is plain only if it has a known form, or is made of words and numbers.
+``looks_encrypted`` asks more. There a value is plain only if it has a known form, or consists of words and numbers.
 """
 
 from __future__ import annotations

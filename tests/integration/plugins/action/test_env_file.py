@@ -49,13 +49,13 @@ def test_a_dry_run_changes_nothing(switch, stored, path, old_keys, tmp_path):
 
 def test_a_dry_run_before_there_is_a_version_says_that_it_would_be_made(switch, path, old_keys):
     result = switch("pending", check=True)
-    assert (result["changed"], result["key_id"]) == (True, "(made by a real run)")
+    assert (result["changed"], result["key_id"]) == (True, "(created by a real run)")
     assert path.read_text() == TEXT.format(**old_keys.values)
 
 
 @pytest.mark.parametrize("stage", ["pending", "current", "previous"])
 def test_a_dry_run_before_there_is_any_version_does_not_know_better(switch, stage):
-    assert switch(stage, check=True)["key_id"] == "(made by a real run)"
+    assert switch(stage, check=True)["key_id"] == "(created by a real run)"
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -149,7 +149,7 @@ def test_a_stage_that_nobody_has_is_reported(lookup):
 def test_an_unknown_stage_is_refused_with_those_that_there_are(lookup):
     message = refusal(lookup, "SECRET_KEY", stage="CANARY")
     assert message.startswith("E_ARGUMENT: stage of ")
-    assert "is none of current, pending, previous." in message
+    assert "is not one of current, pending, previous." in message
     assert "CANARY" not in message
 
 

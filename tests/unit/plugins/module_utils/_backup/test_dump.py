@@ -99,7 +99,8 @@ def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
     assert below.find_verified() is None
     with pytest.raises(RotationError) as refused:
         below.refuse_unusable(1)
-    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", f"{tmp_path / 'taken'} is no folder")
+    reason = f"{tmp_path / 'taken'} is not a folder"
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", reason)
 
 
 def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(tmp_path):

@@ -434,7 +434,7 @@ def test_who_was_refused_is_on_the_page_over_all(tmp_path):
     refused_runs.note(str(tmp_path), None, playbook="rotate.yml", operator="bob", error=error, reason="")
     report_files.write_index(str(tmp_path))
     index = (tmp_path / "index.html").read_text()
-    for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There is none yet"):
+    for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There are no rotations yet"):
         assert words in index, words
     assert not is_rotation(Record(str(tmp_path), refused_runs.NAME))
 
@@ -534,9 +534,9 @@ def test_who_was_notified_is_no_bar_of_the_timeline(play):
     (run,) = play.told().runs
     assert {step.outcome for step in run.steps} == {"done"}
     assert "Notification" not in [step.name for step in run.steps]
-    assert play.page().count("<dt>Not told</dt>") == 2
+    assert play.page().count("<dt>Not notified</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
-    assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
+    assert "<dt>Notified</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_same_or_better_is_well(after):
         ),
         (
             reading(round_trips=[{"name": "people.Person.name", "outcome": "not_tried"}]),
-            "E_ROUND_TRIP: .*people.Person.name does not go in anymore",
+            "E_ROUND_TRIP: .*people.Person.name can no longer be written",
         ),
         (
             reading(check={"security.W004": 1, "security.W009": 1, "exit code": 0}),
@@ -325,7 +325,7 @@ def test_all_that_is_read_otherwise_is_reported_at_once_and_only_what_is_made_of
     assert f"-e '{option}'" in told, "what else reads otherwise may be lost"
     assert "Not all values of people.Pet.name are read as before. See its log" in told
     assert "so it has the keys" not in told
-    assert "people.Person.name gives as many values as before, and other ones." in told
+    assert "people.Person.name returns as many values as before, but different ones." in told
     assert "ab" not in refused.value.what.split(), "no digest"
 
 
