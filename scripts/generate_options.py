@@ -53,7 +53,7 @@ DOMAINS = {
     "data": (
         "database_lease",
         "database_lease_info",
-        "django_census",
+        "django_census_info",
         "django_plan",
         "django_plan_info",
         "django_prepare",

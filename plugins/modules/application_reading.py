@@ -39,7 +39,7 @@ options:
     default: {}
   meanwhile:
     description:
-      - The C(meanwhile) that M(tetech.key_rotation.django_census) returned.
+      - The C(meanwhile) that M(tetech.key_rotation.django_census_info) returned.
       - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
         be explained by what they wrote.
       - In M(tetech.key_rotation.host_tasks), this, O(unwrapped) and O(written) come from the census before it.
@@ -47,14 +47,14 @@ options:
     default: {}
   unwrapped:
     description:
-      - The C(unwrapped) that M(tetech.key_rotation.django_census) returned.
+      - The C(unwrapped) that M(tetech.key_rotation.django_census_info) returned.
       - The application reads values that were encrypted twice in another way than before. Their number per table must
         explain it, like what was written.
     type: dict
     default: {}
   written:
     description:
-      - The C(written) that M(tetech.key_rotation.django_census) returned.
+      - The C(written) that M(tetech.key_rotation.django_census_info) returned.
       - RV(reading) reports as C(written) what the application reads of these values, if it is nothing, a token, an
         error, or the text of a failed decryption. With O(state=verified), all of these but nothing fail.
     type: dict

@@ -45,7 +45,7 @@ DATABASE_LEASE_INFO: Spec = {
     **APPLICATION,
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
 }
-DJANGO_CENSUS: Spec = {
+DJANGO_CENSUS_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
     **RECORDED,
@@ -71,8 +71,8 @@ DJANGO_CENSUS: Spec = {
     "rehearsed": {"type": "bool", "default": False},
     "supplied": {"type": "bool", "default": False},
 }
-DJANGO_CENSUS_MODULE: Spec = {
-    **DJANGO_CENSUS,
+DJANGO_CENSUS_INFO_MODULE: Spec = {
+    **DJANGO_CENSUS_INFO,
     **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,

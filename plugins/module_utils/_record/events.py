@@ -476,7 +476,7 @@ KINDS: dict[str, type[Event]] = {
     ROLLBACK: RunEvent,
     "key_version": KeyEvent,
     "key_version_info": KeyInfoEvent,
-    "django_census": CensusEvent,
+    "django_census_info": CensusEvent,
     "django_reencrypt": ReencryptionEvent,
     "django_prepare": PreparationEvent,
     "django_repair": RepairEvent,
@@ -507,7 +507,11 @@ OPTIONAL: dict[str, type] = {
     "collection": str,
 }
 # A former name of an event, and its present one.
-RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
+RENAMED = {
+    "application_logs": "application_log_info",
+    "django_census": "django_census_info",
+    "process_keys": "process_keys_info",
+}
 # By event, the present name of a member and its former one.
 FORMER_MEMBERS = {
     "rotation_checklist": {"checks": "items"},

@@ -26,7 +26,7 @@ from .._options.backup_options import (
 from .._options.data_options import (
     DATABASE_LEASE_INFO,
     DATABASE_LEASE_MODULE,
-    DJANGO_CENSUS_MODULE,
+    DJANGO_CENSUS_INFO_MODULE,
     DJANGO_PLAN_INFO_MODULE,
     DJANGO_PLAN_MODULE,
     DJANGO_PREPARE_MODULE,
@@ -87,14 +87,14 @@ WORK: Mapping[str, ModuleWork] = {
     "application_reading": ModuleWork(
         APPLICATION_READING_MODULE,
         "compare_readings",
-        takes={"django_census": ("meanwhile", "unwrapped", "written")},  # not after the start, when users write
+        takes={"django_census_info": ("meanwhile", "unwrapped", "written")},  # not after the start, when users write
     ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_database_sessions"),
     "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),
     "database_lease": ModuleWork(DATABASE_LEASE_MODULE, "change_lease"),
     "database_lease_info": ModuleWork(DATABASE_LEASE_INFO, "find_fence"),
-    "django_census": ModuleWork(DJANGO_CENSUS_MODULE, "take_census"),
+    "django_census_info": ModuleWork(DJANGO_CENSUS_INFO_MODULE, "take_census"),
     "django_plan": ModuleWork(DJANGO_PLAN_MODULE, "make_plan"),
     "django_plan_info": ModuleWork(DJANGO_PLAN_INFO_MODULE, "make_plan"),
     "django_prepare": ModuleWork(DJANGO_PREPARE_MODULE, "prepare_values"),
@@ -115,6 +115,4 @@ WORK: Mapping[str, ModuleWork] = {
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
 }
 # They change nothing on a host: what discovery found before one of them is as true after it.
-ONLY_READING = frozenset(
-    {"checklist_facts", "django_census", "django_plan", *(name for name in WORK if name.endswith("_info"))}
-)
+ONLY_READING = frozenset({"checklist_facts", "django_plan", *(name for name in WORK if name.endswith("_info"))})

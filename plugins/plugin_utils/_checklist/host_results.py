@@ -136,7 +136,7 @@ class ChecklistResults(TypedDict, total=False):
     health: HealthResult
     facts: FactsResult
     pending: ChangeResult
-    django_census: CensusOutcome
+    django_census_info: CensusOutcome
     django_plan: PlanResult
     django_plan_info: PlanResult
     database_lease: ChangeResult

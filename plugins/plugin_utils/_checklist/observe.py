@@ -43,7 +43,7 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
     name, first = next(iter(hosts.items()))
     return Observations(
         hosts=hosts,
-        census=first.get("django_census") or _of_plan(first.get("django_plan", {})),
+        census=first.get("django_census_info") or _of_plan(first.get("django_plan", {})),
         plan=first.get("django_plan_info", {}),
         backup=first.get("postgresql_backup", {}),
         kept=first.get("postgresql_backup_info", {}).get("backups") or [],

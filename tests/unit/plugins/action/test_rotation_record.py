@@ -371,7 +371,7 @@ def test_a_dry_run_takes_no_lease(run_action, stored, lease):
 def proved(record: Record, **stages: str) -> None:
     """What the steps of a run leave in its record."""
     record.append("key_version", "done", stages=stages)
-    record.append("django_census", "done", targets=[{"model": "customer.Profile", "classes": {"current": 3}}])
+    record.append("django_census_info", "done", targets=[{"model": "customer.Profile", "classes": {"current": 3}}])
 
 
 def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
@@ -395,7 +395,7 @@ def written_while_stopped(record: Record) -> None:
     written = {"written_rows": {"t.c": ["1", "2"]}, "meanwhile": {"t": {"changed": 2}}}
     asked = {"expect_stage": "current"}
     record.append(
-        "django_census", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
+        "django_census_info", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
     )
 
 
@@ -437,7 +437,7 @@ def test_a_rollback_fails_for_each_value_that_a_repair_left(run_action, stored, 
     record.append("django_repair", "done", host="web", repaired={}, left=left)
     found = {"unopened": {"count": unopened, "rows": "t.c:1"}} if unopened else {}
     asked, key_ids = {"expect_stage": "current"}, {"current": "c" * 16}
-    record.append("django_census", "done", targets=[], asked=asked, key_ids=key_ids, host="web", **found)
+    record.append("django_census_info", "done", targets=[], asked=asked, key_ids=key_ids, host="web", **found)
     error = run_action("rotation_record", state="rolled_back", rotation_id="r1").get("error", {})
     assert error.get("code") == code
     if code:
@@ -464,7 +464,9 @@ def test_a_rollback_says_of_each_value_what_it_is(run_action, stored, tmp_path, 
     found = {**left, **({"classes": dict.fromkeys(classes, left)} if classes else {})}
     column = {"table": "t", "column": "c", "model": "T", "scheme": "field", "rows": 2, "digest": "d", "left_alone": 0}
     column["classes"] = classes or {"unreadable": 2}
-    record.append("django_census", "done", targets=[column], asked=asked, key_ids=key_ids, host="web", unopened=found)
+    record.append(
+        "django_census_info", "done", targets=[column], asked=asked, key_ids=key_ids, host="web", unopened=found
+    )
     error = run_action("rotation_record", state="rolled_back", rotation_id="r1")["error"]
     assert (error["code"], asked_codes) == (code, codes), error
     assert "t.c:1, t.c:2" in error["what"]
@@ -586,7 +588,7 @@ def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, tm
 
 def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
     """Until the run that goes on then has signed it."""
-    Record(str(tmp_path / "records"), "r1").append("django_census", "intent")
+    Record(str(tmp_path / "records"), "r1").append("django_census_info", "intent")
     assert not run_action("rotation_record_info").get("failed"), "that run goes on"
     lease.give_back()
     result = run_action("rotation_record_info")

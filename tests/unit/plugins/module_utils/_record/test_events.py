@@ -21,7 +21,7 @@ from ....plugin_sources import PLUGINS, trees
 
 def test_an_event_has_the_members_of_its_kind():
     targets = [{"table": "t", "column": "c", "classes": {"current": 3}}]
-    line = {"event": "django_census", "phase": "done", "host": "app1", "targets": targets}
+    line = {"event": "django_census_info", "phase": "done", "host": "app1", "targets": targets}
     event = decode({**line, "asked": {"expect_stage": "current"}, "key_ids": {"current": "a"}})
     assert isinstance(event, CensusEvent)
     assert (event.is_done, event.host, event.targets, event.key_ids) == (True, "app1", targets, {"current": "a"})

@@ -14,7 +14,7 @@ def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -
     backup = {"postgresql_backup": {"would": "would dump the database into /backups/r1.dump"}}
     switch = {"env_file": {"would": "would set KEY in /srv/.env"}}
     diff = [{"before_header": "/srv/.env"}]
-    first = {**switch, "django_census": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
+    first = {**switch, "django_census_info": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
     first["pending"] = {"would": "would make new keys"}
     one = {
         "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}, "diff": diff},

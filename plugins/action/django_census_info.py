@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_census on the control node: send the key sets from the store to the host."""
+"""django_census_info on the control node: send the key sets from the store to the host."""
 
 from __future__ import annotations
 

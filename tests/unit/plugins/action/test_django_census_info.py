@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action import django_census
-from ansible_collections.tetech.key_rotation.plugins.action.django_census import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.action import django_census_info
+from ansible_collections.tetech.key_rotation.plugins.action.django_census_info import ActionModule
 
 MEANWHILE = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
 
@@ -21,7 +21,7 @@ def asked(run_action, stored, monkeypatch):
     monkeypatch.setattr(ActionModule, "on_host", on_host)
 
     def run(**args):
-        run_action("django_census", project_dir="/srv/app", **args)
+        run_action("django_census_info", project_dir="/srv/app", **args)
         return seen
 
     return run
@@ -42,7 +42,7 @@ def test_the_host_never_learns_where_the_store_is(asked, store_path):
 
 def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatch):
     said = []
-    monkeypatch.setattr(django_census.display, "warning", said.append)
+    monkeypatch.setattr(django_census_info.display, "warning", said.append)
     asked(row_digests="~/rows", others={"since": {}})
     (sentence,) = said
     assert (
@@ -58,10 +58,10 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     said, before = [], {"table": "t", "column": "c", "classes": {}, "plain": plain}
     found = {"changed": False, "targets": [{**before, "rows": 9, "plain": 3}]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: found)
-    monkeypatch.setattr(django_census.display, "warning", said.append)
-    monkeypatch.setattr(django_census, "recorded_plain", lambda *_: {"t.c": plain})
+    monkeypatch.setattr(django_census_info.display, "warning", said.append)
+    monkeypatch.setattr(django_census_info, "recorded_plain", lambda *_: {"t.c": plain})
     about = {"outside": "report"} if recorded else {"baseline": [before]}
-    run_action("django_census", project_dir="/srv/app", **about)
+    run_action("django_census_info", project_dir="/srv/app", **about)
     assert [sentence[:42] for sentence in said] == ["t.c has 1 more value in plain text than th"] * warned
 
 
@@ -71,6 +71,6 @@ def test_a_census_that_is_refused_shows_where_the_values_are_on_the_screen_alone
     target = {"table": "t", "column": "c", "rows": 9, "classes": {"pending": 4, "current": 5}}
     failed = {"failed": True, "msg": "E_X: no.", "error": {"code": "E_X"}, "targets": [target]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: dict(failed))
-    result = run_action("django_census", project_dir="/srv/app")
+    result = run_action("django_census_info", project_dir="/srv/app")
     assert "t.c          9 rows: 5 current, 4 pending" in capsys.readouterr().out
     assert "targets" not in result
