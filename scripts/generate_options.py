@@ -64,7 +64,7 @@ DOMAINS = {
     "key": ("env_file", "key_version", "key_version_info", "process_keys_info", "secret_key_fallbacks"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (
-        "checklist_facts",
+        "checklist_info",
         "findings_summary",
         "host_tasks",
         "maintenance_window_info",

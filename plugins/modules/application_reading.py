@@ -82,7 +82,7 @@ options:
   left_out:
     description:
       - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
-      - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.
+      - M(tetech.key_rotation.checklist_info) reports names in this list that do not exist.
   timeout:
     description: Maximum number of seconds for each of the two commands.
     type: int

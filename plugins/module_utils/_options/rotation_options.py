@@ -23,7 +23,7 @@ from .shared_options import (
     UNREAD,
 )
 
-CHECKLIST_FACTS: Spec = {
+CHECKLIST_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
     **APPLICATION,
@@ -31,8 +31,8 @@ CHECKLIST_FACTS: Spec = {
     **KEYS,
     "mode": {"type": "str", "choices": ["window", "prepared"], "default": "window"},
 }
-CHECKLIST_FACTS_MODULE: Spec = {
-    **CHECKLIST_FACTS,
+CHECKLIST_INFO_MODULE: Spec = {
+    **CHECKLIST_INFO,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
 }

@@ -509,6 +509,7 @@ OPTIONAL: dict[str, type] = {
 # A former name of an event, and its present one.
 RENAMED = {
     "application_logs": "application_log_info",
+    "checklist_facts": "checklist_info",
     "django_census": "django_census_info",
     "process_keys": "process_keys_info",
 }

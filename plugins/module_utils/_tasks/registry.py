@@ -43,7 +43,7 @@ from .._options.key_options import (
 )
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.option_spec import Spec
-from .._options.rotation_options import CHECKLIST_FACTS_MODULE
+from .._options.rotation_options import CHECKLIST_INFO_MODULE
 
 if TYPE_CHECKING:
     from .host_task import HostTask, ModuleResult
@@ -91,7 +91,7 @@ WORK: Mapping[str, ModuleWork] = {
     ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_database_sessions"),
-    "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),
+    "checklist_info": ModuleWork(CHECKLIST_INFO_MODULE, "collect_facts"),
     "database_lease": ModuleWork(DATABASE_LEASE_MODULE, "change_lease"),
     "database_lease_info": ModuleWork(DATABASE_LEASE_INFO, "find_fence"),
     "django_census_info": ModuleWork(DJANGO_CENSUS_INFO_MODULE, "take_census"),
@@ -115,4 +115,4 @@ WORK: Mapping[str, ModuleWork] = {
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
 }
 # They change nothing on a host: what discovery found before one of them is as true after it.
-ONLY_READING = frozenset({"checklist_facts", "django_plan", *(name for name in WORK if name.endswith("_info"))})
+ONLY_READING = frozenset({"django_plan", *(name for name in WORK if name.endswith("_info"))})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAY_WRITE = "Allow the account that runs ansible-playbook to write it."
 # The checklist's names for the results of these modules.
-OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
+OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_info": "facts"}
 SERVICES = ("stops", "services")  # what would be stopped, and what an earlier run has left stopped
 
 

@@ -18,7 +18,7 @@ from .event_time import seconds
 # The phase, by the event and the requested state.
 PHASES = {
     "rotation_checklist": "checklist",
-    "checklist_facts": "checklist",
+    "checklist_info": "checklist",
     "postgresql_backup_info": "checklist",
     "database_lease": "checklist",
     "database_lease released": "finish",

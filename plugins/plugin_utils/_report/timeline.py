@@ -13,7 +13,7 @@ from .event_time import seconds
 # The display name of a step, by the event and the requested state.
 STEPS = {
     "rotation_checklist": "Checklist",
-    "checklist_facts": "Checklist: the host",
+    "checklist_info": "Checklist: the host",
     "application_reading": "The application reads",
     "application_commands": "The application's commands",
     "postgresql_backup_info": "Checklist: the backups",
