@@ -61,7 +61,14 @@ DOMAINS = {
         "django_repair",
         "django_sessions",
     ),
-    "key": ("env_file", "key_version", "key_version_info", "process_keys_info", "secret_key_fallbacks"),
+    "key": (
+        "env_file",
+        "env_file_info",
+        "key_version",
+        "key_version_info",
+        "process_keys_info",
+        "secret_key_fallbacks",
+    ),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (
         "checklist_info",

@@ -352,6 +352,11 @@ class EnvFileEvent(Event):
 
 
 @dataclass(frozen=True)
+class EnvFileInfoEvent(Event):
+    """A check that the keys can be set in their place on one host."""
+
+
+@dataclass(frozen=True)
 class ServicesEvent(Event):
     """Services of one host that were stopped or started."""
 
@@ -485,6 +490,7 @@ KINDS: dict[str, type[Event]] = {
     "postgresql_restore": RestoreEvent,
     "postgresql_backup": BackupEvent,
     "env_file": EnvFileEvent,
+    "env_file_info": EnvFileInfoEvent,
     "application_services": ServicesEvent,
     "application_health": HealthEvent,
     "application_reading": ReadingEvent,
@@ -524,6 +530,7 @@ FORMER_MEMBERS = {
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
     ("key_version", "seen"): ("key_version_info", {}),
+    ("env_file", "prepared"): ("env_file_info", {}),
     ("application_reading", "taken"): ("application_reading", {"state": "recorded"}),
     ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
     ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),

@@ -35,6 +35,7 @@ from .._options.data_options import (
     DJANGO_SESSIONS_MODULE,
 )
 from .._options.key_options import (
+    ENV_FILE_INFO_MODULE,
     ENV_FILE_MODULE,
     KEY_VERSION_INFO_MODULE,
     KEY_VERSION_MODULE,
@@ -104,6 +105,7 @@ WORK: Mapping[str, ModuleWork] = {
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_user_sessions"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
+    "env_file_info": ModuleWork(ENV_FILE_INFO_MODULE, "rehearse_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),
     "key_version_info": ModuleWork(KEY_VERSION_INFO_MODULE, "read_keys"),
     "monitoring_probe": ModuleWork(MONITORING_PROBE_MODULE, "take_snapshot"),

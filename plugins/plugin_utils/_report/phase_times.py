@@ -43,6 +43,7 @@ PHASES = {
     "django_repair": "repair",
     "postgresql_restore": "restore",
     "env_file": "switch",
+    "env_file_info": "switch",
     "django_sessions": "sessions",
     "secret_key_fallbacks": "sessions",
     "application_services started": "start",

@@ -33,7 +33,7 @@ STEPS = {
     "application_sessions": "Maintenance: writers gone",
     "application_health": "Maintenance: healthy",
     "application_log_info": "Logs: errors since the start",
-    "env_file prepared": "Switch: rehearsed",
+    "env_file_info": "Switch: rehearsed",
     "env_file": "Switch: .env",
     "database_lease": "Lease of the databases",
     "django_prepare": "Preparation",

@@ -99,6 +99,12 @@ def test_a_former_state_is_read_as_the_present_one(name, former, present):
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
 
 
+@pytest.mark.parametrize(("former", "state", "present"), [("env_file", "prepared", "env_file_info")])
+def test_a_former_state_that_only_asked_is_read_as_a_question(former, state, present):
+    event = decode({"event": former, "phase": "done", "asked": {"state": state, "stage": "pending"}})
+    assert (event.name, event.asked, event.stored_as) == (present, {"stage": "pending"}, f"{former} {state}")
+
+
 @pytest.mark.parametrize("name", ["strategy", "course"])
 def test_the_strategy_of_a_rollback_is_read_under_both_names(name):
     event = decode({"event": "rollback", "phase": "intent", name: "backwards"})
