@@ -79,6 +79,7 @@ DOMAINS = {
         "rotation_checklist",
         "rotation_record",
         "rotation_record_info",
+        "rotation_report",
         "rotation_settings",
         "rotation_state_info",
     ),

@@ -581,7 +581,7 @@ def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, tm
         "E_RECORD_PAGES",
         True,
     )
-    run_action("rotation_record", state="reported")
+    run_action("rotation_report")
     assert page.read_bytes() == before
     assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
 
@@ -839,7 +839,7 @@ def test_if_the_records_are_gone_they_begin_again_only_if_that_is_said(
     shutil.rmtree(tmp_path / "records")
     retired = run_action("key_version", state="destroyed", rotation_id="retire-a", key_id="a")
     assert retired["error"]["code"] == "E_RECORD_GONE"
-    assert run_action("rotation_record", state="reported")["report"] is None
+    assert run_action("rotation_report")["report"] is None
     assert not (tmp_path / "records").exists()
     (tmp_path / "records").mkdir()
     result = run_action("rotation_record", **given)
@@ -883,7 +883,7 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
     assert run_action("postgresql_restore", **drop)["error"]["code"] == "E_RECORD_CHANGED"
     page = (tmp_path / "records/r1/report.html").read_bytes()
-    run_action("rotation_record", state="added", rotation_id="r1")
+    run_action("rotation_record", state="signed", rotation_id="r1")
     assert signature.read_bytes() == before
     assert (tmp_path / "records/r1/report.html").read_bytes() == page, "none of what another has made of it"
     assert "was not signed. E_RECORD_CHANGED" in " ".join(capsys.readouterr().err.split())
@@ -896,7 +896,7 @@ def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, sto
     lease.give_back()
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")
     before = store_now.anchor()
-    run_action("rotation_record", state="added", rotation_id="r1")
+    run_action("rotation_record", state="signed", rotation_id="r1")
     assert store_now.anchor() == before
 
 
@@ -927,10 +927,10 @@ def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored
     page = Path(run_action("rotation_record", state="failed", rotation_id="r1")["report"])
     assert page == tmp_path / "records/r1/report.html"
     page.unlink()
-    assert run_action("rotation_record", state="reported", rotation_id="r1")["report"] == str(page)
+    assert run_action("rotation_report", rotation_id="r1")["report"] == str(page)
     assert page.exists()
-    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
-    missing = run_action("rotation_record", state="reported", rotation_id="r9")
+    assert run_action("rotation_report")["report"] == str(tmp_path / "records/index.html")
+    missing = run_action("rotation_report", rotation_id="r9")
     assert (missing["failed"], missing["error"]["code"]) == (True, "E_NO_RECORD")
 
 
@@ -1039,7 +1039,7 @@ def test_a_run_that_was_refused_leaves_a_trace_and_blocks_nothing(run_action, st
     assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r1"
     assert events("r1")[-1]["follows_refused"] == f"refused 1 {event['hash']} {event['control_node']}"
     assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
-    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
+    assert run_action("rotation_report")["report"] == str(tmp_path / "records/index.html")
     assert not (tmp_path / "records/refused/report.html").exists()
 
 
@@ -1093,5 +1093,5 @@ def test_one_record_that_is_damaged_keeps_no_other_from_its_page(run_action, sto
         (tmp_path / "records" / name / "record.jsonl").write_text(text)
     page = tmp_path / "records/r1/report.html"
     page.unlink()
-    assert not run_action("rotation_record", state="reported").get("failed")
+    assert not run_action("rotation_report").get("failed")
     assert page.exists()
