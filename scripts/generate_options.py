@@ -60,6 +60,7 @@ DOMAINS = {
         "django_reencrypt",
         "django_repair",
         "django_sessions",
+        "write_fence",
     ),
     "key": (
         "env_file",

@@ -363,6 +363,16 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
 """
+    # For the modules that ask which run holds the lease.
+    HOLDER = r"""
+options:
+  holder:
+    description: The run. Set by the action plugin. Not for playbooks.
+    type: dict
+  over:
+    description: A dead run that holds the lease. Set by the action plugin. Not for playbooks.
+    type: dict
+"""
     # For the modules that write the keys of a stage, or find out whether they can.
     STAGE_VALUES = r"""
 options:

@@ -10,6 +10,7 @@ from .shared_options import (
     APPLICATION,
     BACKUPS,
     ENVIRONMENT,
+    HOLDER_INTERNAL,
     KEYS,
     KEYS_INTERNAL,
     OUTSIDE,
@@ -32,14 +33,12 @@ from .shared_options import (
 DATABASE_LEASE: Spec = {
     **APPLICATION,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed", "fence_opened"]},
-    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
     "row_digests": {"type": "path"},
 }
 DATABASE_LEASE_MODULE: Spec = {
     **DATABASE_LEASE,
-    "holder": {"type": "dict"},
-    "over": {"type": "dict"},
+    **HOLDER_INTERNAL,
 }
 DATABASE_LEASE_INFO: Spec = {
     **APPLICATION,
@@ -181,4 +180,15 @@ DJANGO_SESSIONS_MODULE: Spec = {
     **DJANGO_SESSIONS,
     **RUN_INTERNAL,
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
+}
+WRITE_FENCE: Spec = {
+    **APPLICATION,
+    **ROTATION,
+    "state": {"type": "str", "required": True, "choices": ["absent"]},
+    "refuse_writers": {"type": "bool", "default": False},
+    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+}
+WRITE_FENCE_MODULE: Spec = {
+    **WRITE_FENCE,
+    **HOLDER_INTERNAL,
 }

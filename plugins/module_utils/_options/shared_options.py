@@ -36,6 +36,10 @@ GROUNDS: Spec = {
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
 }
+HOLDER_INTERNAL: Spec = {
+    "holder": {"type": "dict"},
+    "over": {"type": "dict"},
+}
 KEYS: Spec = {
     "keys": {
         "type": "list",

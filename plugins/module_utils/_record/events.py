@@ -419,10 +419,16 @@ class NotificationEvent(Event):
 class LeaseEvent(Event):
     """The lease of the databases, which was acquired or released.
 
-    ``fenced`` is whether a run that died left its write fence, ``fence`` what was found as this run opened its own.
+    ``fenced`` is whether a run that died left its write fence.
     """
 
     fenced: bool = False
+
+
+@dataclass(frozen=True)
+class FenceEvent(Event):
+    """The write fence, which was removed. ``fence`` is what was found as a run removed its own."""
+
     fence: FenceOutcome = field(default_factory=_empty)
 
 
@@ -498,6 +504,7 @@ KINDS: dict[str, type[Event]] = {
     "rotation_checklist": ChecklistEvent,
     "notification": NotificationEvent,
     "database_lease": LeaseEvent,
+    "write_fence": FenceEvent,
     "application_commands": CommandsEvent,
     "attempt": AttemptEvent,
 }
@@ -535,7 +542,9 @@ FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
     ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),
     ("database_lease", "returned"): ("database_lease", {"state": "released"}),
-    ("database_lease", "opened"): ("database_lease", {"state": "fence_removed"}),
+    ("database_lease", "opened"): ("write_fence", {"state": "absent"}),
+    ("database_lease", "fence_opened"): ("write_fence", {"state": "absent"}),
+    ("database_lease", "fence_removed"): ("write_fence", {"state": "absent"}),
 }
 
 

@@ -33,6 +33,7 @@ from .._options.data_options import (
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
     DJANGO_SESSIONS_MODULE,
+    WRITE_FENCE_MODULE,
 )
 from .._options.key_options import (
     ENV_FILE_INFO_MODULE,
@@ -115,6 +116,7 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
     "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
+    "write_fence": ModuleWork(WRITE_FENCE_MODULE, "remove_fence"),
 }
 # They change nothing on a host: what discovery found before one of them is as true after it.
 ONLY_READING = frozenset({"django_plan", *(name for name in WORK if name.endswith("_info"))})

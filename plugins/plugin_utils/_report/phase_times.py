@@ -23,7 +23,7 @@ PHASES = {
     "database_lease": "checklist",
     "database_lease released": "finish",
     "django_census_info": "checklist",
-    "database_lease fence_opened": "verify",
+    "write_fence": "verify",
     "django_census_info proof": "verify",
     "django_census_info serving": "verify again",
     "postgresql_backup": "backup",

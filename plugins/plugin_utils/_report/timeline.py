@@ -46,7 +46,7 @@ STEPS = {
     "django_census_info proof": "Proof: by these keys alone",
     "django_census_info serving": "Proof: every value again, after the start",
     "application_reading serving": "The application reads, while it serves",
-    "database_lease fence_opened": "Lease of the databases: writes allowed",
+    "write_fence": "Write fence: removed",
     "process_keys_info": "Processes",
     "monitoring_probe": "Monitoring",
 }

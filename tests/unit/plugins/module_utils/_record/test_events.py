@@ -10,6 +10,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import (
     CensusEvent,
     Event,
+    FenceEvent,
     KeyInfoEvent,
     ReencryptionEvent,
     RunEvent,
@@ -90,13 +91,21 @@ def test_an_event_of_a_former_state_is_read_as_the_present_one(former, asked, pr
         ("application_reading", "compared", "verified"),
         ("database_lease", "taken", "acquired"),
         ("database_lease", "returned", "released"),
-        ("database_lease", "opened", "fence_removed"),
     ],
 )
 def test_a_former_state_is_read_as_the_present_one(name, former, present):
     for state in (former, present):
         event = decode({"event": name, "phase": "done", "asked": {"state": state}})
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
+
+
+@pytest.mark.parametrize("state", ["opened", "fence_opened", "fence_removed"])
+def test_a_removed_fence_is_read_under_its_former_names(state):
+    event = decode(
+        {"event": "database_lease", "phase": "done", "asked": {"state": state}, "fence": {"behind_pooler": ["x"]}}
+    )
+    assert isinstance(event, FenceEvent)
+    assert (event.name, event.state, event.fence) == ("write_fence", "absent", {"behind_pooler": ["x"]})
 
 
 @pytest.mark.parametrize(("former", "state", "present"), [("env_file", "prepared", "env_file_info")])
