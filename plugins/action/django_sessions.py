@@ -17,15 +17,15 @@ display = Display()
 
 class ActionModule(HostAction):
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        returns = args["state"] == "returned"
-        if returns and not self._were_resigned(args):
+        restores = args["state"] == "restored"
+        if restores and not self._were_resigned(args):
             return Answered({"changed": False})
         history = self.store(args).load()
         if args["state"] == "resigned" and history.last_change[0].is_compromised:
             raise SessionsCompromised(chosen="resign")
         asked = self.host_options(args)
         before, after = (dict(version.values) for version in history.last_change)
-        asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
+        asked["key_sets"] = {"old": after, "new": before} if restores else {"old": before, "new": after}
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
 
     def _were_resigned(self, args: TaskArguments) -> bool:

@@ -174,7 +174,7 @@ DJANGO_SESSIONS: Spec = {
     **APPLICATION,
     **STORE,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["resigned", "dropped", "returned"]},
+    "state": {"type": "str", "required": True, "choices": ["resigned", "dropped", "restored"]},
 }
 DJANGO_SESSIONS_MODULE: Spec = {
     **DJANGO_SESSIONS,

@@ -545,6 +545,7 @@ FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("database_lease", "opened"): ("write_fence", {"state": "absent"}),
     ("database_lease", "fence_opened"): ("write_fence", {"state": "absent"}),
     ("database_lease", "fence_removed"): ("write_fence", {"state": "absent"}),
+    ("django_sessions", "returned"): ("django_sessions", {"state": "restored"}),
 }
 
 

@@ -91,6 +91,7 @@ def test_an_event_of_a_former_state_is_read_as_the_present_one(former, asked, pr
         ("application_reading", "compared", "verified"),
         ("database_lease", "taken", "acquired"),
         ("database_lease", "returned", "released"),
+        ("django_sessions", "returned", "restored"),
     ],
 )
 def test_a_former_state_is_read_as_the_present_one(name, former, present):
