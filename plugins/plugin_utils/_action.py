@@ -283,6 +283,13 @@ class RotationAction(HostCaller, abc.ABC):
         """Return the name of this run in the leases and locks of databases. It is one process of ansible-playbook."""
         return run_name(describe_holder("", os.getppid()))
 
+    def step_of_run(self) -> TaskArguments:
+        """Return the options by which locks know this run and this step.
+
+        One run is one process of ansible-playbook, one step of it one task, on however many hosts.
+        """
+        return {"run": self.run_name(), "step": str(self._task._uuid)}
+
     def _records(self, args: TaskArguments) -> str:
         folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"
         return path_from_inventory(folder, self.variables)

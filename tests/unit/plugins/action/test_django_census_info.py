@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import django_census_info
 from ansible_collections.tetech.key_rotation.plugins.action.django_census_info import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen import lines
 
 MEANWHILE = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
 
@@ -42,7 +43,7 @@ def test_the_host_never_learns_where_the_store_is(asked, store_path):
 
 def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatch):
     said = []
-    monkeypatch.setattr(django_census_info.display, "warning", said.append)
+    monkeypatch.setattr(lines.display, "warning", said.append)
     asked(row_digests="~/rows", others={"since": {}})
     (sentence,) = said
     assert (
@@ -58,7 +59,7 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     said, before = [], {"table": "t", "column": "c", "classes": {}, "plain": plain}
     found = {"changed": False, "targets": [{**before, "rows": 9, "plain": 3}]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: found)
-    monkeypatch.setattr(django_census_info.display, "warning", said.append)
+    monkeypatch.setattr(lines.display, "warning", said.append)
     monkeypatch.setattr(django_census_info, "recorded_plain", lambda *_: {"t.c": plain})
     about = {"outside": "report"} if recorded else {"baseline": [before]}
     run_action("django_census_info", project_dir="/srv/app", **about)
