@@ -22,6 +22,8 @@ options:
   state:
     description:
       - V(recorded) before a rotation, V(verified) after it.
+      - V(verified) then removes the write fence, so that the application can write again. Fails (E_STALE_WRITER) if a
+        process that was not stopped still tries to write.
       - If a rotation is resumed, its reading is in the record, from before its first write.
     type: str
     required: true

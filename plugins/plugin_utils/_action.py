@@ -93,7 +93,7 @@ class RotationAction(HostCaller, abc.ABC):
 
     def add_sentence(self, result: TaskResult) -> None:
         """Put a sentence about the result into ``msg``."""
-        text = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
+        text = sentence(self.module, str(self._task.args.get("state") or ""), result)
         if text and not result.get("failed"):
             result.setdefault("msg", text)
 

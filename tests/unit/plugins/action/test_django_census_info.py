@@ -36,6 +36,15 @@ def test_without_stages_all_versions_are_given(asked, old_keys, new_keys):
     assert asked()["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
 
 
+def test_a_task_with_the_former_name_is_the_same(run_action, stored, monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        ActionModule, "on_host", lambda self, module, args: ran.append(module) or {"changed": False, "targets": []}
+    )
+    run_action("django_census", project_dir="/srv/app")
+    assert ran == ["django_census_info"]
+
+
 def test_the_host_never_learns_where_the_store_is(asked, store_path):
     assert store_path not in str(asked(expect_stage="current"))
     assert asked()["expect_stage"] == "current"
