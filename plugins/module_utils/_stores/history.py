@@ -54,7 +54,7 @@ class Version:
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
     destroyed: str | None = None  # when
-    listed: KeyEntries = ()  # its keys as the operator listed them, each {name, destination, type}
+    listed: KeyEntries = field(default_factory=list)  # its keys, as the operator listed them: name, destination, type
 
     @property
     def keys(self) -> KeySet:
@@ -287,8 +287,8 @@ class History:
         """Return whether these are the current keys, except for some that were added to a list or removed from it."""
         current = self.stage("current").values
         same = set(current) & set(keys.values)
-        listed_anew = bool(same) and set(current) != set(keys.values)
-        return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
+        is_relisted = bool(same) and set(current) != set(keys.values)
+        return is_relisted and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
     def add_pending(self, keys: KeySet, rotation_id: str, listed: KeyEntries = ()) -> Version:
         """Put a new version next to the current one. Raise E_KEY_REUSED, and E_STORE_STAGE without a current one."""
