@@ -19,7 +19,7 @@ class ActionModule(LeaseAction):
         self.refuse_other_run(args)
         if args["state"] == "released" and self._task.check_mode:
             return Answered({"changed": False})  # a dry run has not acquired it
-        return super().ask(args)
+        return self.with_holder(args)
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed") and args["state"] == "released":  # the run has ended anyway

@@ -21,4 +21,4 @@ class ActionModule(LeaseAction):
         stays = options["half"] == "refuse" and not options["refuse_writers"]
         if stays and self.interrupted_rotation(options):
             return Answered({"changed": False})  # application_services starts nothing in this case either
-        return super().ask(options)
+        return self.with_holder(options)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 
 from ansible.utils.display import Display
@@ -17,13 +18,13 @@ from ._task_types import TaskArguments, TaskResult
 display = Display()
 
 
-class LeaseAction(HostAction):
+class LeaseAction(HostAction, abc.ABC):
     """The base of actions that identify this run to the host, and check whether the run that holds a lease is dead."""
 
     kept_here = ("record_dir",)
 
-    def ask(self, options: TaskArguments) -> TaskArguments:
-        """Return the options with this run as their ``holder``."""
+    def with_holder(self, options: TaskArguments) -> TaskArguments:
+        """Return the options for the host, with this run as the ``holder`` of the lease."""
         holder = run_lease.describe_holder(str(options["rotation_id"]), os.getppid())  # ansible-playbook itself
         return {**self.host_options(options), "holder": holder}
 
@@ -32,7 +33,7 @@ class LeaseAction(HostAction):
         while held := result.pop("held", None):
             if run_lease.alive(held):
                 raise build_leased_error(held["alias"], held)
-            result = self.on_host(self.module, {**LeaseAction.ask(self, options), "over": held})
+            result = self.on_host(self.module, {**self.with_holder(options), "over": held})
         if undropped := result.get("undropped"):
             display.warning(describe_undropped(undropped))
         return result
