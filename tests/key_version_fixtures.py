@@ -70,7 +70,7 @@ def vaulted(tmp_path, loader):
 
 @pytest.fixture
 def census(history):
-    """What django_census found: so many values of a column under each version."""
+    """What django_census_info found: so many values of a column under each version."""
 
     def taken(**counts: int) -> dict[str, object]:
         key_ids = {stage: KeySet(values).key_id for stage, values in history().for_host()["key_sets"].items()}

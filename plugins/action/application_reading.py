@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from ansible.utils.display import Display
-
-from ..module_utils._errors.run import VersionNotCreated
 from ..module_utils._options.application_options import APPLICATION_READING
+from ..plugin_utils._keys.reading_keys import reading_keys
 from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.earlier_reading import earlier_reading
 from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-display = Display()
 
 
 class ActionModule(HostAction):
@@ -24,23 +20,10 @@ class ActionModule(HostAction):
     def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         if options["state"] == "recorded" and (earlier := earlier_reading(self.record(options))) is not None:
             return Answered({"changed": False, "reading": {**earlier, "earlier": True}})
-        history = self.store(options).load()
-        version = history.made_by(options["rotation_id"])
-        if version is None:
-            raise VersionNotCreated(rotation_id=options["rotation_id"])
-        current = history.stage("current")
-        return {
-            **self.host_options(options),
-            "key_sets": {"current": dict(current.values)},
-            "key_set_ids": {"current": current.key_id},
-            "base": "current",
-            "digest_key": version.keys.digest_key.hex(),
-        }
+        return {**self.host_options(options), **reading_keys(self.store(options).load(), options["rotation_id"])}
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
-        lines.detail(
-            step_lines.reading(result.get("reading"), options["baseline"] or {}), "The application's own reading"
-        )
-        for sentence in sentences.reading(result.get("reading")):
-            display.warning(sentence)
+        reading = result.get("reading")
+        lines.detail(step_lines.reading(reading, options["baseline"] or {}), "The application's own reading")
+        lines.warn(sentences.reading(reading))
         return result

@@ -10,7 +10,6 @@ from ansible.utils.display import Display
 from ..module_utils._engine import plan_document
 from ..module_utils._engine.plan_document import PlanDocument
 from ..module_utils._errors.base import BUT_THE_PLAN
-from ..module_utils._errors.discovery import PlanNotReady
 from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction
 from ..plugin_utils._plans import plan_approval, plan_file
@@ -25,18 +24,14 @@ class ActionModule(PlanAction):
     def judge_plan(self, args: TaskArguments, plan: PlanDocument) -> TaskResult:
         path = self.path(args)
         done = plan_file.write(path, plan, dry=bool(self._task.check_mode))
-        result: TaskResult = {"changed": done.changed, "path": path}
-        if self._task.diff:
-            headers = {"before_header": path, "after_header": path}
-            result["diff"] = {"before": done.before, "after": done.after, **headers}
+        result = done.as_result(path, diff=bool(self._task.diff))
         rows = "" if self._task.check_mode else row_file.path_next_to(path)
         if rows:
             row_file.write(rows, self.listed)
         shown = rows if self.listed else ""
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
         if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints failed results
-            found = plan_document.format_stops(plan)
-            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), findings=found)
+            error = plan_file.build_unready_error(path, plan).with_changed(BUT_THE_PLAN)
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

@@ -17,16 +17,12 @@ class ActionModule(HostAction):
         return "prepare the re-encryption"
 
     def ask(self, args: TaskArguments) -> TaskArguments:
-        history = self.store(args).load()
-        destination = str(args["destination"])
-        known = history.for_host()
+        history, destination = self.store(args).load(), str(args["destination"])
         asked = self.host_options(args)
         if not self._task.check_mode:
             history.stage(destination)  # E_STORE_STAGE before anything starts
-            asked.update(run=self.run_name(), step=str(self._task._uuid))
-        if args.get("state") == "verified":
-            known["key_sets"] = {stage: keys for stage, keys in known["key_sets"].items() if stage == destination}
-        return {**asked, **known}
+            asked.update(self.step_of_run())
+        return {**asked, **history.for_host([destination] if args.get("state") == "verified" else ())}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("preparation") and args.get("state") != "verified":

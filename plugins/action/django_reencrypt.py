@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.counts import counted
 from ..plugin_utils._reencryption_shares import take_shares
 from ..plugin_utils._report import sentences, step_lines
@@ -13,8 +11,6 @@ from ..plugin_utils._rotation_record.recorded_columns import recorded_columns
 from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-display = Display()
 
 
 class ActionModule(HostAction):
@@ -35,8 +31,7 @@ class ActionModule(HostAction):
             return asked
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
         history.refuse_damaged()
-        # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
-        return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
+        return {**asked, **self.step_of_run()}
 
     def progress_host(self, options: TaskArguments) -> str:
         return str(self.variables["inventory_hostname"]) if options.get("share") else ""
@@ -46,6 +41,5 @@ class ActionModule(HostAction):
             return result
         host = self.progress_host(args)
         lines.detail(step_lines.share(result, host) if host else step_lines.reencrypted(result), "Re-encryption")
-        for sentence in sentences.reencryption(result):
-            display.warning(sentence)
+        lines.warn(sentences.reencryption(result))
         return result

@@ -4,29 +4,26 @@
 
 from __future__ import annotations
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.application import SessionsCompromised
 from ..module_utils._record.events import LoginsEvent
 from ..plugin_utils._report import sentences
+from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-display = Display()
 
 
 class ActionModule(HostAction):
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        returns = args["state"] == "returned"
-        if returns and not self._were_resigned(args):
+        restores = args["state"] == "restored"
+        if restores and not self._were_resigned(args):
             return Answered({"changed": False})
         history = self.store(args).load()
         if args["state"] == "resigned" and history.last_change[0].is_compromised:
             raise SessionsCompromised(chosen="resign")
         asked = self.host_options(args)
         before, after = (dict(version.values) for version in history.last_change)
-        asked["key_sets"] = {"old": after, "new": before} if returns else {"old": before, "new": after}
-        return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
+        asked["key_sets"] = {"old": after, "new": before} if restores else {"old": before, "new": after}
+        return {**asked, **self.step_of_run()}
 
     def _were_resigned(self, args: TaskArguments) -> bool:
         """Return whether the rotation signed sessions again, perhaps in a run that was killed afterwards."""
@@ -34,6 +31,5 @@ class ActionModule(HostAction):
         return any(isinstance(event, LoginsEvent) and event.state == "resigned" for event in events)
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        for sentence in sentences.logins_left(result.get("logins", {})):
-            display.warning(sentence)
+        lines.warn(sentences.logins_left(result.get("logins", {})))
         return result

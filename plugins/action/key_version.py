@@ -4,21 +4,18 @@
 
 from __future__ import annotations
 
-from ansible.utils.display import Display
-
 from ..module_utils._destinations import key_generation
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..plugin_utils._key_action import KeyAction
 from ..plugin_utils._keys.key_versions import VersionRequest
 from ..plugin_utils._keys.version_task import WOULD, VersionTask
-from ..plugin_utils._report import sentences, step_lines
-from ..plugin_utils._rotation_record.version_record import begin_destruction, destruction_words, seal_versions
+from ..plugin_utils._report import sentences
+from ..plugin_utils._rotation_record.version_record import begin_destruction, destruction_words, end_change
 from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-display = Display()
 ASKED = ("state", "rotation_id")  # of the task, for the module
 
 
@@ -31,8 +28,7 @@ class ActionModule(KeyAction):
         if task.needs_keys_of_host:
             return self.ask_for_keys(options, *ASKED)
         result = task.run()
-        for sentence in sentences.kept_by(result):
-            display.warning(sentence)
+        lines.warn(sentences.kept_by(result))
         return Answered(result)
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
@@ -51,13 +47,10 @@ class ActionModule(KeyAction):
         return {**super().select_recorded_arguments(args), **destruction_words(args)}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        if args["state"] != "destroyed":
-            return {}
-        return {**begin_destruction(args, record, self._records(args), self.store(args))}
+        destroys = args["state"] == "destroyed"
+        return {**begin_destruction(args, record, self._records(args), self.store(args))} if destroys else {}
 
     def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if not self._task.check_mode:
-            seal_versions(args["state"], result, self.record(args), self.store(args))
-            if args["state"] == "destroyed":
-                lines.show(step_lines.versions(self.store(args).load().described()), "Key versions")
+            end_change(args["state"], result, self.record(args), self.store(args))
         return result

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from ..module_utils._errors.base import RotationError
 from ..module_utils._monitoring import snapshot_table
 from ..module_utils._options.monitoring_options import MONITORING_PROBE
 from ..module_utils._record.run_lease import alive
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._control_node.paths import state_folder
-from ..plugin_utils._control_node.snapshot_file import write_snapshot
+from ..plugin_utils._control_node.snapshot_file import keep_snapshot
 from ..plugin_utils._report.monitoring_facts import Probe, facts
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -31,11 +30,9 @@ class ActionModule(RotationAction):
         if "snapshot" not in result:
             return result
         snapshot = result["snapshot"]
-        if not self._task.check_mode:
-            try:
-                result["report"] = write_snapshot(state_folder(self.variables, self._loader), host, snapshot)
-            except RotationError as exc:  # an additional finding, which must not hide the others
-                snapshot["findings"].append(snapshot_table.as_finding(exc, known))
+        folder = state_folder(self.variables, self._loader)
+        if not self._task.check_mode and (path := keep_snapshot(folder, host, snapshot, known)):
+            result["report"] = path
         lines.show(snapshot_table.lines(snapshot, host), "Monitoring")
         if snapshot["findings"] and options["findings"] == "refuse":
             result.update(failed=True, **snapshot_table.build_findings_error(snapshot["findings"]).as_result())

@@ -4,23 +4,11 @@
 
 from __future__ import annotations
 
+from ..module_utils._options.shared_options import KEYS
 from ..plugin_utils._report import restore_lines, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-WITHOUT_KEYS = (
-    "project_dir",
-    "rotation_id",
-    "environment",
-    "engine",
-    "stanza",
-    "backup_type",
-    "snapshot_command",
-    "encrypt",
-    "max_age",
-    "backup_dir",
-)
 
 
 class ActionModule(HostAction):
@@ -43,7 +31,7 @@ class ActionModule(HostAction):
 
     def _options_without_keys(self, args: TaskArguments) -> TaskArguments:
         """Return the options for pgBackRest and snapshots, which need no keys, and get only key IDs."""
-        asked = {name: args[name] for name in WITHOUT_KEYS if name in args}
+        asked = {name: value for name, value in self.host_options(args).items() if name not in KEYS}
         kept = [version.key_id for version in self.store(args).load().versions if not version.destroyed]
         return {**asked, "key_ids": sorted({*(args.get("key_ids") or ()), *kept})}
 

@@ -8,8 +8,7 @@ from ..module_utils._record.events import RestoreEvent, from_result
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import restore_lines
-from ..plugin_utils._rotation_record.record_signing import follows, goes_on_here, refuse_changed
-from ..plugin_utils._rotation_record.recorded_restores import refuse_unknown_restore
+from ..plugin_utils._rotation_record.recorded_restores import begin_drop, refuse_unknown_restore
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -31,14 +30,7 @@ class ActionModule(RotationAction):
         return {**super().select_recorded_arguments(args), "backup_of": args["rotation_id"]}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
-        """Check the record before a drop, which is a run of its own, as every run does.
-
-        Return the head that the drop replaces in the store. It may be of a later rotation.
-        """
-        if args.get("state") == "dropped" and record.events():
-            store = self.store(args)
-            return {**refuse_changed(record, store), **follows(store)} if goes_on_here(record, store) else {}
-        return {}
+        return {**begin_drop(record, self.store(args))} if args.get("state") == "dropped" else {}
 
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         if args.get("state") == "dropped":

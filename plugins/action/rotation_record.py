@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rotation_record: open the record of a rotation, close it, and write its reports."""
+"""rotation_record: open the record of a rotation, close it, and sign what was added."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..plugin_utils._checklist import dry_run
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._rotation_record.close_record import DRY_RUN, complete, roll_back
-from ..plugin_utils._rotation_record.fail_record import add, fail
+from ..plugin_utils._rotation_record.fail_record import fail, sign_added
 from ..plugin_utils._rotation_record.open_record import open_record
-from ..plugin_utils._rotation_record.record_pages import write_reports
 from ..plugin_utils._rotation_record.record_task import RecordTask
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_options import find_wrong
@@ -21,8 +20,7 @@ STATES = {
     "completed": complete,
     "rolled_back": roll_back,
     "failed": fail,
-    "added": add,
-    "reported": write_reports,
+    "signed": sign_added,
 }
 
 

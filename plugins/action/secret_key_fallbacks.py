@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ansible.utils.display import Display
+from collections.abc import Mapping, Sequence
 
 from ..module_utils._record.events import FallbacksEvent
-from ..plugin_utils._keys import fallback_keys
-from ..plugin_utils._keys.fallback_keys import FallbackChange, KeyName
+from ..plugin_utils._keys.fallback_keys import FallbackRequest, KeyName, describe_still_valid, find_changes
+from ..plugin_utils._screen import lines
 from ..plugin_utils._single_module_action import Answered, HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
-
-display = Display()
 
 
 class ActionModule(HostAction):
@@ -25,27 +21,19 @@ class ActionModule(HostAction):
         return f"change SECRET_KEY_FALLBACKS in {result['path']}"
 
     def ask(self, args: TaskArguments) -> TaskArguments | Answered:
-        change = self._change(args)
+        request = FallbackRequest(args["state"], args.get("key_id"))
+        changes = self._changes_of_host(args) if request.is_rollback else []
+        if request.is_rollback and not changes:
+            return Answered({"changed": False})
+        history = self.store(args).load()
+        change = request.build_change(history, changes)
+        self._removable = request.name_removable(history)
         return {**self.host_options(args), "values": change} if any(change.values()) else Answered({"changed": False})
 
-    def _change(self, args: TaskArguments) -> FallbackChange:
-        is_return = args["state"] == "absent" and not args.get("key_id")
-        changes = self._changes_of_host(args) if is_return else []
-        if is_return and not changes:
-            return {}
-        history = self.store(args).load()
-        if args["state"] == "present":
-            return fallback_keys.build_addition(*history.last_change)
-        former = fallback_keys.find_former_versions(history, args["state"], args.get("key_id"))
-        self._removable = fallback_keys.name_keys(former)
-        return {"add": fallback_keys.find_removed_keys(changes, history), "remove": [*self._removable]}
-
-    def _changes_of_host(self, args: TaskArguments) -> list[FallbacksEvent]:
-        events = self.record(args).decoded()
-        return fallback_keys.find_changes(events, self.variables.get("inventory_hostname"))
+    def _changes_of_host(self, args: TaskArguments) -> Sequence[FallbacksEvent]:
+        return find_changes(self.record(args).decoded(), self.variables.get("inventory_hostname"))
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        for warning in fallback_keys.describe_still_valid(result):
-            display.warning(warning)
+        lines.warn(describe_still_valid(result))
         names = [*self._removable.values()]
         return {**result, "removed": [names[number] for number in result.get("removed", ())]}

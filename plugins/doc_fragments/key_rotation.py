@@ -363,6 +363,40 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
 """
+    # For the modules that ask which run holds the lease.
+    HOLDER = r"""
+options:
+  holder:
+    description: The run. Set by the action plugin. Not for playbooks.
+    type: dict
+  over:
+    description: A dead run that holds the lease. Set by the action plugin. Not for playbooks.
+    type: dict
+"""
+    # For the modules that write the keys of a stage, or find out whether they can.
+    STAGE_VALUES = r"""
+options:
+  path:
+    description: Absolute path of the file.
+    type: path
+    required: true
+  stage:
+    description:
+      - The stage whose values are set. It must be the version that O(rotation_id) created, or the previous version,
+        which a rollback restores.
+    type: str
+    required: true
+    choices: [current, pending, previous]
+  values:
+    description:
+      - The values from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
+    type: dict
+    default: {}
+  key_id:
+    description:
+      - The key ID of O(values), which takes a tenth of a second to make. Set by the action plugin. Not for playbooks.
+    type: str
+"""
     # For modules that allow less in production.
     ENVIRONMENT = r"""
 options:

@@ -22,6 +22,8 @@ options:
   state:
     description:
       - V(recorded) before a rotation, V(verified) after it.
+      - V(verified) then removes the write fence, so that the application can write again. Fails (E_STALE_WRITER) if a
+        process that was not stopped still tries to write.
       - If a rotation is resumed, its reading is in the record, from before its first write.
     type: str
     required: true
@@ -39,7 +41,7 @@ options:
     default: {}
   concurrent_rows:
     description:
-      - The C(concurrent_rows) that M(tetech.key_rotation.django_census) returned.
+      - The C(concurrent_rows) that M(tetech.key_rotation.django_census_info) returned.
       - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
         be explained by what they wrote.
       - In M(tetech.key_rotation.host_tasks), this, O(unwrapped) and O(written) come from the census before it.
@@ -47,14 +49,14 @@ options:
     default: {}
   unwrapped:
     description:
-      - The C(unwrapped) that M(tetech.key_rotation.django_census) returned.
+      - The C(unwrapped) that M(tetech.key_rotation.django_census_info) returned.
       - The application reads values that were encrypted twice in another way than before. Their number per table must
         explain it, like what was written.
     type: dict
     default: {}
   written:
     description:
-      - The C(written) that M(tetech.key_rotation.django_census) returned.
+      - The C(written) that M(tetech.key_rotation.django_census_info) returned.
       - RV(reading) reports as C(written) what the application reads of these values, if it is nothing, a token, an
         error, or the text of a failed decryption. With O(state=verified), all of these but nothing fail.
     type: dict
@@ -82,7 +84,7 @@ options:
   application_ignore:
     description:
       - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
-      - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.
+      - M(tetech.key_rotation.checklist_info) reports names in this list that do not exist.
   timeout:
     description: Maximum number of seconds for each of the two commands.
     type: int

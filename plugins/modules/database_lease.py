@@ -19,29 +19,17 @@ description:
 options:
   state:
     description:
-      - V(acquired) acquires the lease, V(released) releases it.
-      - V(fence_removed) removes the write fence that a killed run left behind, and leaves the lease unchanged.
-      - V(fence_opened) removes the write fence of this run before the application is started, after everything has been
-        verified that is verified before. Fails (E_STALE_WRITER) if a process that was not stopped still tries to write.
+      - V(acquired) acquires the lease.
+      - V(released) releases it, and removes the write fence and what M(tetech.key_rotation.django_prepare) prepared.
     type: str
     required: true
-    choices: [acquired, released, fence_removed, fence_opened]
-  interrupted:
-    description: Whether V(fence_removed) may let the application write while its values are under several versions.
-    type: str
-    choices: [refuse, accept]
-    default: refuse
+    choices: [acquired, released]
   row_digests:
     description:
       - With V(released), the file of row digests that M(tetech.key_rotation.django_reencrypt) wrote. It is deleted.
     type: path
-  holder:
-    description: The run. Set by the action plugin. Not for playbooks.
-    type: dict
-  over:
-    description: A dead run that holds the lease. Set by the action plugin. Not for playbooks.
-    type: dict
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.holder
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -72,7 +60,7 @@ undropped:
     - Tables whose triggers could not be dropped, because a long transaction reads them. These triggers refuse nothing.
   type: list
   elements: str
-  returned: with O(state=released) or O(state=fence_removed)
+  returned: with O(state=released)
 """
 
 from ansible.module_utils.basic import AnsibleModule

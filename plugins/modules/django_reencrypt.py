@@ -57,7 +57,7 @@ options:
   row_digests:
     description:
       - A file on the host for the digest of each row in the census that this module takes, also in check mode. It
-        contains no values. M(tetech.key_rotation.django_census) uses it to find the rows that differ.
+        contains no values. M(tetech.key_rotation.django_census_info) uses it to find the rows that differ.
       - If the file cannot be written, the work is done without it.
     type: path
   concurrent_writes:
@@ -159,7 +159,7 @@ concurrent_writes:
 reopened:
   description:
     - For each target that is prepared, a census of its rows that were not as they were prepared.
-    - Missing if the file O(row_digests) does not have every row. M(tetech.key_rotation.django_census) then has to
+    - Missing if the file O(row_digests) does not have every row. M(tetech.key_rotation.django_census_info) then has to
       decrypt every value before the application is started.
   type: list
   elements: dict

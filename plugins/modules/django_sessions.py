@@ -25,11 +25,12 @@ options:
       - V(dropped) empties each session that the new key has not signed, and sets its expiry date to now, if
         C(SECRET_KEY) was rotated. The row stays, because others may refer to it. Without a session engine that has a
         table it changes nothing, because nothing under the former key is valid after a switch.
-      - V(returned) is the rollback of V(resigned). It changes nothing unless the record of the rotation says that its
-        sessions were signed again.
+      - V(restored) is the rollback of V(resigned). Each session that opens under the keys after the rotation is signed
+        under those before it. It changes nothing unless the record of the rotation says that its sessions were signed
+        again.
     type: str
     required: true
-    choices: [resigned, dropped, returned]
+    choices: [resigned, dropped, restored]
   key_sets:
     description:
       - The key sets C(old) and C(new), sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.

@@ -16,40 +16,19 @@ description:
   - Refuses symbolic links, hard links, files that other users can read or write, mount points, bytes that are not
     UTF-8, keys that are set twice, and lines or values that the reader would change.
 options:
-  path:
-    description: Absolute path of the file.
-    type: path
-    required: true
   state:
     description:
-      - V(present) sets the values.
-      - V(prepared) does everything that V(present) does except the switch. It writes the new file next to the old one,
-        reads it back and removes it, so that no second file holds a key. Run it on every host before V(present) on the
-        first.
+      - V(present) sets the values. M(tetech.key_rotation.env_file_info) does everything before that except the switch.
+        Run it on every host before this module on the first.
     type: str
-    choices: [present, prepared]
+    choices: [present]
     default: present
   dialect:
     description:
       - The reader of the file. No quoting is right for all readers.
       - V(dotenv) is python-dotenv, V(systemd) is C(EnvironmentFile=), V(shell) is C(set -a; . file).
-  stage:
-    description:
-      - The stage whose values are set. It must be the version that O(rotation_id) created, or the previous version,
-        which a rollback restores.
-    type: str
-    required: true
-    choices: [current, pending, previous]
-  values:
-    description:
-      - The values from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
-    type: dict
-    default: {}
-  key_id:
-    description:
-      - The key ID of O(values), which takes a tenth of a second to make. Set by the action plugin. Not for playbooks.
-    type: str
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.stage_values
   - tetech.key_rotation.key_rotation.dialect
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.rotation
@@ -60,16 +39,6 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Check on every host that the switch will work
-  tetech.key_rotation.env_file:
-    state: prepared
-    path: /srv/food_ordering/.env
-    stage: pending
-    keys:
-      - name: SECRET_KEY
-      - name: ENCRYPTION_SALT
-    rotation_id: "2026-spring"
-
 - name: Switch the application to the new keys
   tetech.key_rotation.env_file:
     path: /srv/food_ordering/.env
@@ -82,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: Key ID of the keys that the file has after O(state=present).
+  description: Key ID of the keys that the file has.
   type: str
   returned: success
 settings:

@@ -52,8 +52,8 @@ options:
     type: path
   census:
     description:
-      - With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census), taken just
-        before with every stage.
+      - With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census_info), taken
+        just before with every stage.
     type: dict
   kept_backups:
     description:
@@ -120,7 +120,7 @@ EXAMPLES = r"""
   register: pending_version
 
 - name: Report under which version each value is
-  tetech.key_rotation.django_census:
+  tetech.key_rotation.django_census_info:
     project_dir: /srv/app
     env_file: /srv/app/.env
   register: census

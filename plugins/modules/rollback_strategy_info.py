@@ -20,7 +20,7 @@ description:
   - Changes nothing, and runs only on the control node, as an action plugin.
 options:
   census:
-    description: The result of M(tetech.key_rotation.django_census) with C(report_only=true).
+    description: The result of M(tetech.key_rotation.django_census_info) with C(report_only=true).
     type: dict
     required: true
   files:

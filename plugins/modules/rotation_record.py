@@ -19,13 +19,11 @@ options:
   state:
     description:
       - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
-      - V(added) after work for a rotation whose run has ended, such as dropping what a restore kept. The addition is
-        signed too, and the report is written again.
-      - V(reported) writes the reports of all records, or of O(rotation_id), again. Reports are also written at the end
-        of each run.
+      - V(signed) after work for a rotation whose run has ended, such as dropping what a restore kept. The lines that
+        were added are signed too, and the report is written again.
     type: str
     required: true
-    choices: [opened, completed, rolled_back, failed, added, reported]
+    choices: [opened, completed, rolled_back, failed, signed]
   direction:
     description: With O(state=opened), the purpose of the run.
     type: str
@@ -138,9 +136,9 @@ record:
   type: str
   returned: when it is closed
 report:
-  description: The report of the record. With O(state=reported) and without O(rotation_id), the report of all records.
+  description: The report of the record. M(tetech.key_rotation.rotation_report) writes it again.
   type: str
-  returned: when it is closed, and with O(state=reported)
+  returned: when it is closed
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -93,7 +93,7 @@ class RotationAction(HostCaller, abc.ABC):
 
     def add_sentence(self, result: TaskResult) -> None:
         """Put a sentence about the result into ``msg``."""
-        text = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
+        text = sentence(self.module, str(self._task.args.get("state") or ""), result)
         if text and not result.get("failed"):
             result.setdefault("msg", text)
 
@@ -284,6 +284,13 @@ class RotationAction(HostCaller, abc.ABC):
     def run_name(self) -> str:
         """Return the name of this run in the leases and locks of databases. It is one process of ansible-playbook."""
         return run_name(describe_holder("", os.getppid()))
+
+    def step_of_run(self) -> TaskArguments:
+        """Return the options by which locks know this run and this step.
+
+        One run is one process of ansible-playbook, one step of it one task, on however many hosts.
+        """
+        return {"run": self.run_name(), "step": str(self._task._uuid)}
 
     def _records(self, args: TaskArguments) -> str:
         folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"

@@ -37,8 +37,8 @@ class HostCaller(ActionBase):
 
     @property
     def module(self) -> str:
-        """The name of the module, without the collection."""
-        return str(self._task.action).rsplit(".", 1)[-1]
+        """The name of the module, without the collection. A task may have a former one (meta/runtime.yml)."""
+        return type(self).__module__.rpartition(".")[2]
 
     def on_host(self, module: str, args: TaskArguments) -> TaskResult:
         """Run one of our modules on the host, and return its result."""

@@ -28,7 +28,7 @@ PLAY = """
     store: "{{ key_rotation_store }}"
     record_dir: "{{ key_rotation_record_dir }}"
   tasks:
-    - tetech.key_rotation.django_census:
+    - tetech.key_rotation.django_census_info:
         project_dir: "{{ key_rotation_project_dir }}"
         env_file: "{{ key_rotation_project_dir }}/.env"
         store: "{{ store }}"

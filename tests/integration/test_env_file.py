@@ -159,7 +159,7 @@ def test_hosts_that_share_a_platform_all_have_the_new_key(hosts: Hosts, throttle
         for name in NAMES
     ]
     switch = {**SWITCH, "keys": keys}
-    prepared = {"tetech.key_rotation.env_file": {"state": "prepared", **switch}, "throttle": throttle}
+    prepared = {"tetech.key_rotation.env_file_info": switch, "throttle": throttle}
     switched = {"tetech.key_rotation.env_file": switch, "throttle": throttle}
 
     code, text = hosts.play([prepared, switched] if throttle else [switched])
@@ -172,7 +172,7 @@ def test_hosts_that_share_a_platform_all_have_the_new_key(hosts: Hosts, throttle
 
 
 def test_no_host_is_switched_if_one_cannot_be(hosts: Hosts) -> None:
-    prepared = {"tetech.key_rotation.env_file": {"state": "prepared", **SWITCH}}
+    prepared = {"tetech.key_rotation.env_file_info": SWITCH}
     switched = {"tetech.key_rotation.env_file": SWITCH}
     hosts.env_files[1].chmod(0o644)
     before = [path.read_bytes() for path in hosts.env_files]
@@ -269,7 +269,7 @@ def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
     hosts: Hosts, service: subprocess.Popen[bytes], verbosity: str
 ) -> None:
     tasks = [
-        {"tetech.key_rotation.env_file": {"state": "prepared", **SWITCH}},
+        {"tetech.key_rotation.env_file_info": SWITCH},
         {"tetech.key_rotation.env_file": SWITCH},
         {"tetech.key_rotation.process_keys_info": LOOK, "ignore_errors": True},
         {"tetech.key_rotation.env_file": {**SWITCH, "dialect": "no such reader"}, "ignore_errors": True},

@@ -166,7 +166,7 @@ def test_a_rotation_that_fails_after_it_signed_the_sessions_again_gives_them_bac
     done = [line for line in lines if line["event"] == "django_sessions" and line["phase"] == "done"]
     assert [(line["asked"]["state"], line["logins"]) for line in done] == [
         ("resigned", {"resigned": 1}),
-        ("returned", {"resigned": 1}),
+        ("restored", {"resigned": 1}),
     ]
 
 

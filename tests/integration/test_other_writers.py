@@ -89,7 +89,7 @@ def proof(site: Site) -> dict[str, Any]:
     """What the newest census of the record says."""
     (path,) = (site.folder / "records").glob("*/record.jsonl")
     events = map(json.loads, path.open())
-    return [event for event in events if event["event"] == "django_census" and event["phase"] == "done"][-1]
+    return [event for event in events if event["event"] == "django_census_info" and event["phase"] == "done"][-1]
 
 
 def kept(site: Site) -> list[Path]:

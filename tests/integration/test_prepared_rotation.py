@@ -248,7 +248,7 @@ def test_what_users_wrote_after_the_preparation_and_after_the_start_is_kept_and_
     assert "verified before the start each row was compared with what was prepared" in said
     reencrypted, settled = steps(site, "django_reencrypt")
     assert reencrypted["work"]["passes"] == settled["work"]["passes"] == 0
-    stopped, serving = steps(site, "django_census")[-2:]
+    stopped, serving = steps(site, "django_census_info")[-2:]
     assert serving["asked"]["serving"] is True
     assert serving["served"]["customer_userprofile"] == {"changed": 2, "inserted": 1, "deleted": 1}
     assert stopped["concurrent_rows"] == {}

@@ -40,7 +40,7 @@ def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(sit
     page = page_of(site)
     text = page.read_text(encoding="utf-8")
     events = [json.loads(line) for line in (page.parent / "record.jsonl").read_text().splitlines()]
-    counted = [event["targets"] for event in events if event["event"] == "django_census" and "targets" in event]
+    counted = [event["targets"] for event in events if event["event"] == "django_census_info" and "targets" in event]
 
     for target in counted[-1]:
         values = held(target)
@@ -93,7 +93,7 @@ def large(folder: Path) -> Record:
         for number in range(9)
     ]
     step("rotation_checklist", "done", items=items)
-    step("django_census", "done", targets=targets, key_ids={"current": old})
+    step("django_census_info", "done", targets=targets, key_ids={"current": old})
     step("postgresql_backup", "done", dumps=[{"path": path, "size": 10**12, "sha256": "ab" * 32, "engine": "pg_dump"}])
     step("key_version", "done", asked={"state": "pending"}, stages={"current": old, "pending": new})
     for host in LONG["hosts"]:

@@ -83,6 +83,8 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     },
     "_single_module_action.py": {"_action.py", "_control_node", "_host_tasks_messages.py"},
     "_reencryption_shares.py": set(),
+    "_service_steps.py": {"_report"},
+    "_lease_action.py": {"_single_module_action.py", "_screen"},
     "_key_action.py": {"_single_module_action.py", "_keys"},
     "_plan_action.py": {"_single_module_action.py", "_keys", "_plans"},
     "_record_action.py": {"_action.py", "_rotation_record"},

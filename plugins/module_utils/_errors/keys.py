@@ -72,7 +72,7 @@ class CensusIncomplete(RotationError):
     code = "E_CENSUS_INCOMPLETE"
     missing: str
     problem = "the census does not say {missing}"
-    remedy = "Give the result of django_census, taken with every stage."
+    remedy = "Give the result of django_census_info, taken with every stage."
 
 
 class KeyUnusable(RotationError):

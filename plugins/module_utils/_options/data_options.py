@@ -10,6 +10,7 @@ from .shared_options import (
     APPLICATION,
     BACKUPS,
     ENVIRONMENT,
+    HOLDER_INTERNAL,
     KEYS,
     KEYS_INTERNAL,
     OUTSIDE,
@@ -32,20 +33,18 @@ from .shared_options import (
 DATABASE_LEASE: Spec = {
     **APPLICATION,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed", "fence_opened"]},
-    "interrupted": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
     "row_digests": {"type": "path"},
 }
 DATABASE_LEASE_MODULE: Spec = {
     **DATABASE_LEASE,
-    "holder": {"type": "dict"},
-    "over": {"type": "dict"},
+    **HOLDER_INTERNAL,
 }
 DATABASE_LEASE_INFO: Spec = {
     **APPLICATION,
     "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
 }
-DJANGO_CENSUS: Spec = {
+DJANGO_CENSUS_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
     **RECORDED,
@@ -71,8 +70,8 @@ DJANGO_CENSUS: Spec = {
     "rehearsed": {"type": "bool", "default": False},
     "supplied": {"type": "bool", "default": False},
 }
-DJANGO_CENSUS_MODULE: Spec = {
-    **DJANGO_CENSUS,
+DJANGO_CENSUS_INFO_MODULE: Spec = {
+    **DJANGO_CENSUS_INFO,
     **OUTSIDE_INTERNAL,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
@@ -175,10 +174,21 @@ DJANGO_SESSIONS: Spec = {
     **APPLICATION,
     **STORE,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["resigned", "dropped", "returned"]},
+    "state": {"type": "str", "required": True, "choices": ["resigned", "dropped", "restored"]},
 }
 DJANGO_SESSIONS_MODULE: Spec = {
     **DJANGO_SESSIONS,
     **RUN_INTERNAL,
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
+}
+WRITE_FENCE: Spec = {
+    **APPLICATION,
+    **ROTATION,
+    "state": {"type": "str", "required": True, "choices": ["absent"]},
+    "refuse_writers": {"type": "bool", "default": False},
+    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+}
+WRITE_FENCE_MODULE: Spec = {
+    **WRITE_FENCE,
+    **HOLDER_INTERNAL,
 }

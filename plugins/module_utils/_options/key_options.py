@@ -17,21 +17,31 @@ from .shared_options import (
     RECORDED,
     ROTATION,
     SEALED_INTERNAL,
+    STAGE_VALUES,
+    STAGE_VALUES_INTERNAL,
     STORE,
 )
 
 ENV_FILE: Spec = {
+    **STAGE_VALUES,
     **DIALECT,
     **NAMED_KEYS,
     **ROTATION,
-    "path": {"type": "path", "required": True},
-    "state": {"type": "str", "choices": ["present", "prepared"], "default": "present"},
-    "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+    "state": {"type": "str", "choices": ["present"], "default": "present"},
 }
 ENV_FILE_MODULE: Spec = {
     **ENV_FILE,
-    "values": {"type": "dict", "default": {}, "no_log": True},
-    "key_id": {"type": "str", "no_log": False},
+    **STAGE_VALUES_INTERNAL,
+}
+ENV_FILE_INFO: Spec = {
+    **STAGE_VALUES,
+    **DIALECT,
+    **NAMED_KEYS,
+    **ROTATION,
+}
+ENV_FILE_INFO_MODULE: Spec = {
+    **ENV_FILE_INFO,
+    **STAGE_VALUES_INTERNAL,
 }
 KEY_VERSION: Spec = {
     **GROUNDS,

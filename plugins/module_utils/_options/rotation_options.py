@@ -23,7 +23,7 @@ from .shared_options import (
     UNREAD,
 )
 
-CHECKLIST_FACTS: Spec = {
+CHECKLIST_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
     **APPLICATION,
@@ -31,8 +31,8 @@ CHECKLIST_FACTS: Spec = {
     **KEYS,
     "mode": {"type": "str", "choices": ["window", "prepared"], "default": "window"},
 }
-CHECKLIST_FACTS_MODULE: Spec = {
-    **CHECKLIST_FACTS,
+CHECKLIST_INFO_MODULE: Spec = {
+    **CHECKLIST_INFO,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
 }
@@ -106,11 +106,7 @@ ROTATION_RECORD: Spec = {
     **ENVIRONMENT,
     **RECORD,
     **STORE,
-    "state": {
-        "type": "str",
-        "required": True,
-        "choices": ["opened", "completed", "rolled_back", "failed", "added", "reported"],
-    },
+    "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back", "failed", "signed"]},
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "policy": {"type": "str"},
@@ -133,6 +129,12 @@ ROTATION_RECORD_INFO: Spec = {
     "rotation_id": {"type": "str"},
     "other_record_dirs": {"type": "list", "elements": "path", "default": []},
     "control_nodes": {"type": "list", "elements": "str", "default": []},
+}
+ROTATION_REPORT: Spec = {
+    **RECORD,
+    **STORE,
+    "state": {"type": "str", "choices": ["present"], "default": "present"},
+    "rotation_id": {"type": "str"},
 }
 ROTATION_SETTINGS: Spec = {
     "refuse": {"type": "bool", "default": True},

@@ -36,6 +36,10 @@ GROUNDS: Spec = {
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
 }
+HOLDER_INTERNAL: Spec = {
+    "holder": {"type": "dict"},
+    "over": {"type": "dict"},
+}
 KEYS: Spec = {
     "keys": {
         "type": "list",
@@ -165,6 +169,14 @@ SESSIONS: Spec = {
 }
 SIGNERS: Spec = {
     "former_signers": {"type": "list", "elements": "str", "default": []},
+}
+STAGE_VALUES: Spec = {
+    "path": {"type": "path", "required": True},
+    "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+}
+STAGE_VALUES_INTERNAL: Spec = {
+    "values": {"type": "dict", "default": {}, "no_log": True},
+    "key_id": {"type": "str", "no_log": False},
 }
 STORE: Spec = {
     "store": {"type": "dict", "default": {}, "no_log": True},

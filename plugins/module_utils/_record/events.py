@@ -354,6 +354,11 @@ class EnvFileEvent(Event):
 
 
 @dataclass(frozen=True)
+class EnvFileInfoEvent(Event):
+    """A check that the keys can be set in their place on one host."""
+
+
+@dataclass(frozen=True)
 class ServicesEvent(Event):
     """Services of one host that were stopped or started."""
 
@@ -416,10 +421,16 @@ class NotificationEvent(Event):
 class LeaseEvent(Event):
     """The lease of the databases, which was acquired or released.
 
-    ``fenced`` is whether a run that died left its write fence, ``fence`` what was found as this run opened its own.
+    ``fenced`` is whether a run that died left its write fence.
     """
 
     fenced: bool = False
+
+
+@dataclass(frozen=True)
+class FenceEvent(Event):
+    """The write fence, which was removed. ``fence`` is what was found as a run removed its own."""
+
     fence: FenceOutcome = field(default_factory=_empty)
 
 
@@ -478,7 +489,7 @@ KINDS: dict[str, type[Event]] = {
     ROLLBACK: RunEvent,
     "key_version": KeyEvent,
     "key_version_info": KeyInfoEvent,
-    "django_census": CensusEvent,
+    "django_census_info": CensusEvent,
     "django_reencrypt": ReencryptionEvent,
     "django_prepare": PreparationEvent,
     "django_repair": RepairEvent,
@@ -487,6 +498,7 @@ KINDS: dict[str, type[Event]] = {
     "postgresql_restore": RestoreEvent,
     "postgresql_backup": BackupEvent,
     "env_file": EnvFileEvent,
+    "env_file_info": EnvFileInfoEvent,
     "application_services": ServicesEvent,
     "application_health": HealthEvent,
     "application_reading": ReadingEvent,
@@ -494,6 +506,7 @@ KINDS: dict[str, type[Event]] = {
     "rotation_checklist": ChecklistEvent,
     "notification": NotificationEvent,
     "database_lease": LeaseEvent,
+    "write_fence": FenceEvent,
     "application_commands": CommandsEvent,
     "attempt": AttemptEvent,
 }
@@ -527,12 +540,17 @@ FORMAT = 2
 # By the last format that wrote them. A format that is no longer read loses its entry.
 FORMER = {
     1: FormerNames(
-        events={"application_logs": "application_log_info", "process_keys": "process_keys_info"},
+        events={
+            "application_logs": "application_log_info",
+            "checklist_facts": "checklist_info",
+            "django_census": "django_census_info",
+            "process_keys": "process_keys_info",
+        },
         members={
             ("rotation_checklist", "items"): "checks",
             (ROLLBACK, "course"): "strategy",
             (ROLLBACK, "takes_itself_back"): "rolls_itself_back",
-            ("django_census", "meanwhile"): "concurrent_rows",
+            ("django_census_info", "meanwhile"): "concurrent_rows",
             ("monitoring_probe", "picture"): "snapshot",
             ("application_reading", "picture"): "reading",
         },
@@ -543,7 +561,11 @@ FORMER = {
             ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
             ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),
             ("database_lease", "returned"): ("database_lease", {"state": "released"}),
-            ("database_lease", "opened"): ("database_lease", {"state": "fence_removed"}),
+            ("database_lease", "opened"): ("write_fence", {"state": "absent"}),
+            ("database_lease", "fence_opened"): ("write_fence", {"state": "absent"}),
+            ("database_lease", "fence_removed"): ("write_fence", {"state": "absent"}),
+            ("django_sessions", "returned"): ("django_sessions", {"state": "restored"}),
+            ("env_file", "prepared"): ("env_file_info", {}),
         },
     ),
 }

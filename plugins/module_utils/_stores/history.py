@@ -9,7 +9,7 @@ records as an attribute.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict, cast
 
@@ -417,14 +417,16 @@ class History:
             raise NotLastRotation(requested=asked, last=last)
         return last
 
-    def for_host(self) -> HostKeySets:
-        """Return the key sets for a host, of every version that has values."""
+    def for_host(self, stages: Collection[str] = ()) -> HostKeySets:
+        """Return the key sets for a host, of every version that has values, or only those of these ``stages``."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
         kept = [version for version in self.versions if not version.destroyed]
         ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
         named = {names.get(version.key_id, f"older-{version.key_id}"): version for version in ordered}
         return {
-            "key_sets": {stage: dict(version.values) for stage, version in named.items()},
+            "key_sets": {
+                stage: dict(version.values) for stage, version in named.items() if not stages or stage in stages
+            },
             "key_set_ids": {stage: version.key_id for stage, version in named.items()},
             "base": self.base,
         }

@@ -13,13 +13,12 @@ from .host_task import HostTask, ModuleResult, TaskParams
 
 if TYPE_CHECKING:
     from .._engine.postgres.connection import Database
-    from .._engine.postgres.lease import Holder
 
 TRIES = 5  # to drop the prepared values, and the triggers of a fence that is open
 
 
 def change_lease(task: HostTask) -> ModuleResult:
-    """Acquire the lease of every database or of none, release it, or only set or remove the fence."""
+    """Acquire the lease of every database or of none, or release it and remove the fence."""
     from .._engine.postgres import catalog, lease
     from .._engine.rewrite import fence, prepared_table
 
@@ -37,10 +36,6 @@ def change_lease(task: HostTask) -> ModuleResult:
             if params["row_digests"]:
                 _delete(params["row_digests"], task)
             return {"changed": bool(ended), "undropped": undropped}
-        if params["state"] == "fence_opened":
-            return _open_fence([database for database in databases if lease.is_held_by(database, mine)])
-        if params["state"] == "fence_removed":
-            return _remove_fence(databases, mine, over, dry=task.check_mode)
         for database in databases:
             take = lease.look if task.check_mode else lease.take
             held = take(database, mine, over)
@@ -78,30 +73,3 @@ def _delete(path: str, task: HostTask) -> None:
         Path(path).unlink(missing_ok=True)
     except OSError as exc:
         task.warn(f"{path} could not be deleted: {exc.strerror}. It contains digests of rows, and no values.")
-
-
-def _open_fence(databases: Sequence[Database]) -> ModuleResult:
-    """Allow all writes again, after everything that is verified before the start.
-
-    What cannot be dropped now is dropped when the lease is released. Raise E_STALE_WRITER if a process that was not
-    stopped waits to write.
-    """
-    from .._engine.rewrite import fence
-
-    hidden = [who for database in databases for who in fence.refuse_writers(database)]
-    for database in databases:
-        fence.take_down(database)
-    return {"changed": bool(databases), "fence": {"behind_pooler": hidden}}
-
-
-def _remove_fence(databases: Sequence[Database], mine: Holder, over: Holder | None, *, dry: bool) -> ModuleResult:
-    """Let everybody write again, unless a run that may be alive holds the lease."""
-    from .._engine.postgres import lease
-    from .._engine.rewrite import fence
-
-    fenced = [database for database in databases if fence.read_fence(database)]
-    for database in fenced:
-        if held := lease.look(database, mine, over):
-            return {"changed": False, "held": {**held, "alias": database.alias}}
-    undropped = [table for database in fenced if not dry for table in fence.take_down(database, TRIES)]
-    return {"changed": bool(fenced), "undropped": undropped}

@@ -26,15 +26,17 @@ from .._options.backup_options import (
 from .._options.data_options import (
     DATABASE_LEASE_INFO,
     DATABASE_LEASE_MODULE,
-    DJANGO_CENSUS_MODULE,
+    DJANGO_CENSUS_INFO_MODULE,
     DJANGO_PLAN_INFO_MODULE,
     DJANGO_PLAN_MODULE,
     DJANGO_PREPARE_MODULE,
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
     DJANGO_SESSIONS_MODULE,
+    WRITE_FENCE_MODULE,
 )
 from .._options.key_options import (
+    ENV_FILE_INFO_MODULE,
     ENV_FILE_MODULE,
     KEY_VERSION_INFO_MODULE,
     KEY_VERSION_MODULE,
@@ -43,7 +45,7 @@ from .._options.key_options import (
 )
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.option_spec import Spec
-from .._options.rotation_options import CHECKLIST_FACTS_MODULE
+from .._options.rotation_options import CHECKLIST_INFO_MODULE
 
 if TYPE_CHECKING:
     from .host_task import HostTask, ModuleResult
@@ -87,14 +89,15 @@ WORK: Mapping[str, ModuleWork] = {
     "application_reading": ModuleWork(
         APPLICATION_READING_MODULE,
         "compare_readings",
-        takes={"django_census": ("concurrent_rows", "unwrapped", "written")},  # not after the start, when users write
+        # Not after the start, when users write.
+        takes={"django_census_info": ("concurrent_rows", "unwrapped", "written")},
     ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_database_sessions"),
-    "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),
+    "checklist_info": ModuleWork(CHECKLIST_INFO_MODULE, "collect_facts"),
     "database_lease": ModuleWork(DATABASE_LEASE_MODULE, "change_lease"),
     "database_lease_info": ModuleWork(DATABASE_LEASE_INFO, "find_fence"),
-    "django_census": ModuleWork(DJANGO_CENSUS_MODULE, "take_census"),
+    "django_census_info": ModuleWork(DJANGO_CENSUS_INFO_MODULE, "take_census"),
     "django_plan": ModuleWork(DJANGO_PLAN_MODULE, "make_plan"),
     "django_plan_info": ModuleWork(DJANGO_PLAN_INFO_MODULE, "make_plan"),
     "django_prepare": ModuleWork(DJANGO_PREPARE_MODULE, "prepare_values"),
@@ -104,6 +107,7 @@ WORK: Mapping[str, ModuleWork] = {
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "django_sessions": ModuleWork(DJANGO_SESSIONS_MODULE, "change_user_sessions"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
+    "env_file_info": ModuleWork(ENV_FILE_INFO_MODULE, "rehearse_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),
     "key_version_info": ModuleWork(KEY_VERSION_INFO_MODULE, "read_keys"),
     "monitoring_probe": ModuleWork(MONITORING_PROBE_MODULE, "take_snapshot"),
@@ -113,8 +117,7 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
     "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
+    "write_fence": ModuleWork(WRITE_FENCE_MODULE, "remove_fence"),
 }
 # They change nothing on a host: what discovery found before one of them is as true after it.
-ONLY_READING = frozenset(
-    {"checklist_facts", "django_census", "django_plan", *(name for name in WORK if name.endswith("_info"))}
-)
+ONLY_READING = frozenset({"django_plan", *(name for name in WORK if name.endswith("_info"))})

@@ -27,7 +27,7 @@ def lines(variables: Variables) -> list[str]:
         _would(first.get("pending")),
         *_preparation(first.get("facts", {}).get("facts")),
         *(_would(results.get("stops")) for results in hosts.values()),
-        *_reencryption(first.get("django_census", {}), variables),
+        *_reencryption(first.get("django_census_info", {}), variables),
         *(_would(results.get("env_file")) for results in hosts.values()),
     ]
     return [f"  {line}" for line in dict.fromkeys(found) if line]

@@ -30,7 +30,7 @@ CHECKS = {
     "process_keys_info": ("processes", "processes"),
     "django_plan": ("plan", "path"),
     "rotation_checklist": ("checklist", "checks"),
-    "django_census": ("values", "targets"),
+    "django_census_info": ("values", "targets"),
     "database_lease_info": ("fence", "fenced"),
     BACKUP: ("backup", "dumps"),
 }

@@ -93,7 +93,7 @@ class LastingCacheFact(TypedDict):
 
 
 class HostFacts(TypedDict):
-    """The facts of checklist_facts. ``skew`` is how many seconds the host's clock is off that of the control node.
+    """The facts of checklist_info. ``skew`` is how many seconds the host's clock is off that of the control node.
 
     ``unfenced`` says why other sessions can write. ``unprepared`` says by table why it cannot be prepared; it is None
     if nothing is to be prepared.
@@ -136,7 +136,7 @@ class ChecklistResults(TypedDict, total=False):
     health: HealthResult
     facts: FactsResult
     pending: ChangeResult
-    django_census: CensusOutcome
+    django_census_info: CensusOutcome
     django_plan: PlanResult
     django_plan_info: PlanResult
     database_lease: ChangeResult

@@ -124,7 +124,7 @@ class Observations:
 
     @property
     def facts(self) -> dict[str, HostFacts]:
-        """The facts of checklist_facts by host, without hosts on which it failed."""
+        """The facts of checklist_info by host, without hosts on which it failed."""
         return {
             host: results["facts"]["facts"]
             for host, results in self.hosts.items()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAY_WRITE = "Allow the account that runs ansible-playbook to write it."
 # The checklist's names for the results of these modules.
-OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
+OBSERVATION_NAMES = {"key_version": "keys", "process_keys_info": "processes", "checklist_info": "facts"}
 SERVICES = ("stops", "services")  # what would be stopped, and what an earlier run has left stopped
 
 
@@ -43,7 +43,7 @@ def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Ob
     name, first = next(iter(hosts.items()))
     return Observations(
         hosts=hosts,
-        census=first.get("django_census") or _of_plan(first.get("django_plan", {})),
+        census=first.get("django_census_info") or _of_plan(first.get("django_plan", {})),
         plan=first.get("django_plan_info", {}),
         backup=first.get("postgresql_backup", {}),
         kept=first.get("postgresql_backup_info", {}).get("backups") or [],

@@ -8,16 +8,30 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.monitoring import MonitorReport
+from ...module_utils._monitoring import snapshot_table
 from ...module_utils._system import atomic_file
 from .paths import expand
 
 if TYPE_CHECKING:
-    from ...module_utils._result_types.monitoring_types import MonitoringSnapshot
+    from ...module_utils._result_types.monitoring_types import MonitoringSnapshot, RotationFacts
 
 
-def write_snapshot(state_folder: str, host: str, snapshot: MonitoringSnapshot) -> str:
-    """Replace the snapshot of the host, and return its path. Raise E_MONITOR_REPORT if it cannot be written."""
+def keep_snapshot(state_folder: str, host: str, snapshot: MonitoringSnapshot, known: RotationFacts) -> str:
+    """Replace the snapshot of the host, and return its path; empty if it cannot be written.
+
+    That is an additional finding of the snapshot, which must not hide the others.
+    """
+    try:
+        return _write(state_folder, host, snapshot)
+    except RotationError as exc:
+        snapshot["findings"].append(snapshot_table.as_finding(exc, known))
+        return ""
+
+
+def _write(state_folder: str, host: str, snapshot: MonitoringSnapshot) -> str:
+    """Return the path of the written snapshot. Raise E_MONITOR_REPORT if it cannot be written."""
     folder = os.path.join(expand(state_folder), "monitoring")
     path = os.path.join(folder, f"{host}.json")
     try:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 from ...module_utils._engine.crypto.key_set import signing_name
@@ -35,6 +36,31 @@ class FallbackChange(TypedDict, total=False):
     add: Sequence[str]
     remove: Sequence[str]
     signing: Sequence[str]
+
+
+@dataclass(frozen=True)
+class FallbackRequest:
+    """The requested state of the list, and the version whose key must not be in it, if one is named."""
+
+    state: str
+    key_id: str | None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Return whether it takes back what the rotation did to the list."""
+        return self.state == "absent" and not self.key_id
+
+    def name_removable(self, history: History) -> dict[str, KeyName]:
+        """Return the keys that must not be in the list, with their names."""
+        if self.state == "present":
+            return {}
+        return name_keys(find_former_versions(history, self.state, self.key_id))
+
+    def build_change(self, history: History, changes: Sequence[FallbacksEvent]) -> FallbackChange:
+        """Return the change of the list. ``changes`` are those that a rollback takes back."""
+        if self.state == "present":
+            return build_addition(*history.last_change)
+        return {"add": find_removed_keys(changes, history), "remove": [*self.name_removable(history)]}
 
 
 def build_addition(before: Version, after: Version) -> FallbackChange:

@@ -7,11 +7,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import StageOfOtherRotation
 from ...module_utils._stores.history import ROLLED_BACK, History
+from .._task_types import TaskArguments
 
 PLAN = "plan"  # the rotation ID while a plan is created
+
+
+def with_values(options: TaskArguments, history: History, *, dry: bool) -> TaskArguments:
+    """Return the options for the host, with the values of the stage and their key ID. Raises E_OPTION and E_STORE_*."""
+    choice = StageChoice(options["stage"], options["rotation_id"])
+    values = choice.values(history, [key["name"] for key in options["keys"]], dry=dry)
+    asked = {name: options[name] for name in ("dialect", "path", "stage", "rotation_id")}
+    places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
+    return {**asked, "keys": places, "values": values, "key_id": KeySet(values).key_id if values else None}
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ WORKED: Sequence[LineContent] = [
     {"event": "env_file", "settings": ["SECRET_KEY"]},
     {"event": "key_version", "asked": {"state": "current"}, "stages": {"previous": OLD, "current": NEW}},
     {
-        "event": "django_census",
+        "event": "django_census_info",
         "asked": {"expect_stage": "current"},
         "targets": [{**COUNTED, "classes": {"current": 2}}],
     },

@@ -15,7 +15,7 @@ from ...module_utils._engine.plan_document import PlanDocument
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
 from .._control_node.paths import path_from_inventory, state_folder
-from .._task_types import Variables
+from .._task_types import TaskResult, Variables
 
 HEAD = "# What a key rotation would re-encrypt. Written by tetech.key_rotation; rotate.yml follows it.\n"
 FORMER = "an earlier version of this collection wrote it, and its hash is no longer valid"
@@ -31,6 +31,12 @@ class PlanWrite:
     @property
     def changed(self) -> bool:
         return self.before != self.after
+
+    def as_result(self, path: str, *, diff: bool) -> TaskResult:
+        """Return the result of the task that wrote it to ``path``, with the ``diff`` for Ansible."""
+        result: TaskResult = {"changed": self.changed, "path": path}
+        headers = {"before_header": path, "after_header": path}
+        return {**result, "diff": {"before": self.before, "after": self.after, **headers}} if diff else result
 
 
 def place(asked: str | None, variables: Variables, loader: DataLoader) -> str:
@@ -69,8 +75,12 @@ def read(path: str) -> PlanDocument | None:
 def refuse_unready(path: str, approved: PlanDocument) -> None:
     """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
     if not approved.get("ready", True):
-        found = plan_document.format_stops(approved)
-        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), findings=found)
+        raise build_unready_error(path, approved)
+
+
+def build_unready_error(path: str, plan: PlanDocument) -> PlanNotReady:
+    """Return the error that names the findings of the plan that stop a rotation."""
+    return PlanNotReady(path=path, count=len(plan_document.stops(plan)), findings=plan_document.format_stops(plan))
 
 
 def refuse_other(path: str, approved: PlanDocument, present: PlanDocument) -> None:

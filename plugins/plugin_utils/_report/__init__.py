@@ -3,5 +3,5 @@
 """The views of a record: summary box, pages, log, ticket, calendar. All views read one ``RotationState``.
 
 ``_action``, ``_checklist``, ``_failed_runs``, ``_notify``, ``_progress``, ``_rollback``, ``_rotation_record``,
-``_screen`` and ``action`` import it. It imports ``_keys``, ``ansible`` and ``module_utils``.
+``_screen``, ``_service_steps`` and ``action`` import it. It imports ``_keys``, ``ansible`` and ``module_utils``.
 """

@@ -86,7 +86,7 @@ class DataTracker:
             self._census(event, proved=event.is_proof)
         elif isinstance(event, WRITERS) and event.state not in NOT_WRITING:
             self._write(event)
-        elif isinstance(event, EnvFileEvent) and event.state not in NOT_WRITING:
+        elif isinstance(event, EnvFileEvent):
             self._switch(event)
         if isinstance(event, CountingEvent):
             self._nest(event.targets)

@@ -15,6 +15,7 @@ from ...module_utils._errors.base import changed_nothing
 from ...module_utils._record.events import (
     ROTATE,
     Event,
+    FenceEvent,
     HealthEvent,
     LeaseEvent,
     ReadingEvent,
@@ -25,7 +26,7 @@ from ...module_utils._record.events import (
 from .event_time import seconds
 
 STOPPED, STARTED = "stopped", "started"
-UNFENCED = ("verified", "released", "fence_removed", "fence_opened")  # states of steps that remove the write fence
+UNFENCED = ("verified", "released")  # states of steps that remove the write fence too
 
 
 @dataclass
@@ -193,4 +194,6 @@ def _stops(event: Event) -> bool:
 
 
 def _unfences(event: Event) -> bool:
-    return isinstance(event, RunEvent) or (isinstance(event, (ReadingEvent, LeaseEvent)) and event.state in UNFENCED)
+    if isinstance(event, (ReadingEvent, LeaseEvent)):
+        return event.state in UNFENCED
+    return isinstance(event, (RunEvent, FenceEvent))

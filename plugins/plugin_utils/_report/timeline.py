@@ -13,7 +13,7 @@ from .event_time import seconds
 # The display name of a step, by the event and the requested state.
 STEPS = {
     "rotation_checklist": "Checklist",
-    "checklist_facts": "Checklist: the host",
+    "checklist_info": "Checklist: the host",
     "application_reading": "The application reads",
     "application_commands": "The application's commands",
     "postgresql_backup_info": "Checklist: the backups",
@@ -33,7 +33,7 @@ STEPS = {
     "application_sessions": "Maintenance: sessions closed",
     "application_health": "Maintenance: healthy",
     "application_log_info": "Logs: errors since the start",
-    "env_file prepared": "Switch: rehearsed",
+    "env_file_info": "Switch: rehearsed",
     "env_file": "Switch: .env",
     "database_lease": "Database lease",
     "django_prepare": "Preparation",
@@ -42,11 +42,11 @@ STEPS = {
     "django_repair": "Repair from the backup",
     "django_sessions": "Sessions of users",
     "secret_key_fallbacks": "SECRET_KEY_FALLBACKS",
-    "django_census": "Census",
-    "django_census proof": "Proof: with only these keys",
-    "django_census serving": "Proof: every value again, after the start",
+    "django_census_info": "Census",
+    "django_census_info proof": "Proof: with only these keys",
+    "django_census_info serving": "Proof: every value again, after the start",
     "application_reading serving": "The application reads, while it serves",
-    "database_lease fence_opened": "Database lease: writes allowed",
+    "write_fence": "Write fence: removed",
     "process_keys_info": "Processes",
     "monitoring_probe": "Monitoring",
 }

@@ -14,7 +14,7 @@ from ...module_utils._record.events import (
     CensusEvent,
     CommandsEvent,
     Event,
-    LeaseEvent,
+    FenceEvent,
     NotificationEvent,
     ReadingEvent,
     ReencryptionEvent,
@@ -116,7 +116,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, ReadingEvent):
         yield from sentences.written(event.reading)
         yield from sentences.behind_pooler(event.reading.get("refused_behind_pooler") or ())
-    elif isinstance(event, LeaseEvent):
+    elif isinstance(event, FenceEvent):
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, NotificationEvent) and event.is_failed:
         who = "Not everybody" if event.reached else "Nobody"

@@ -48,7 +48,7 @@ def fail(log: RotationLog, task: RecordTask) -> RecordResult:
     return {"record": record.path, "report": page}
 
 
-def add(log: RotationLog, task: RecordTask) -> RecordResult:
+def sign_added(log: RotationLog, task: RecordTask) -> RecordResult:
     """Sign what was done for a rotation after the end of its last run, and rewrite its report."""
     record, store = log.record(task.rotation_id), log.store
     last = _last_run(record)

@@ -15,7 +15,7 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._report import report_files
 from .._report.read_rotation import is_rotation
-from .record_task import RecordResult, RecordTask
+from .record_task import RecordResult
 from .rotation_log import RotationLog
 
 
@@ -43,9 +43,11 @@ def write_index(log: RotationLog, written: Iterable[str]) -> None:
         log.controller.warn(f"The checksums of the pages in {log.folder} could not be written: {exc}")
 
 
-def write_reports(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Write the reports of one record or of all again: a run that died wrote no report."""
-    asked = task.rotation_id
+def write_reports(log: RotationLog, asked: str | None) -> RecordResult:
+    """Write the report of the rotation that was asked for, or of all, again: a run that died wrote no report.
+
+    Raise E_RECORD_NOT_FOUND if it has no record.
+    """
     records = [Record(log.folder, name) for name in ([checked(asked)] if asked else reader.names(log.folder))]
     if asked and not records[0].events():
         raise RecordNotFound(path=records[0].path)

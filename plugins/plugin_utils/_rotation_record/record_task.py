@@ -21,7 +21,7 @@ FORMER_NAME = "course"  # of the strategy, in a result of an earlier version
 
 
 class RecordResult(TypedDict, total=False):
-    """The result of rotation_record, which depends on the state."""
+    """The result of rotation_record, which depends on the state, or of rotation_report."""
 
     msg: str
     rotation_id: str

@@ -6,7 +6,20 @@ from __future__ import annotations
 
 from ...module_utils._errors.restore import RestoreNotFound
 from ...module_utils._record import reader
+from ...module_utils._record.events import LineContent
 from ...module_utils._record.writer import Record
+from ...module_utils._stores.store_interface import Store
+from .record_signing import follows, goes_on_here, refuse_changed
+
+
+def begin_drop(record: Record, store: Store) -> LineContent:
+    """Check the record before a drop, which is a run of its own, as every run does.
+
+    Return the head that the drop replaces in the store. It may be of a later rotation.
+    """
+    if not record.events() or not goes_on_here(record, store):
+        return {}
+    return {**refuse_changed(record, store), **follows(store)}
 
 
 def refuse_unknown_restore(folder: str, rotation_id: str) -> None:

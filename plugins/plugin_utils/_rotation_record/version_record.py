@@ -8,7 +8,9 @@ from ...module_utils._record.events import LineContent
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._plans.plan_approval import refuse_unauthorized
+from .._report import step_lines
 from .._report.accounts import as_plain
+from .._screen import lines
 from .._task_types import TaskArguments, TaskResult
 from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
@@ -26,7 +28,14 @@ def destruction_words(args: TaskArguments) -> LineContent:
     return as_plain({name: args.get(name) for name in ("reason", "authorization", "operator")})
 
 
-def seal_versions(state: str, result: TaskResult, record: Record, store: Store) -> None:
+def end_change(state: str, result: TaskResult, record: Record, store: Store) -> None:
+    """Sign the record after a change of versions, and show which versions a destruction left."""
+    _seal_versions(state, result, record, store)
+    if state == "destroyed":
+        lines.show(step_lines.versions(store.load().described()), "Key versions")
+
+
+def _seal_versions(state: str, result: TaskResult, record: Record, store: Store) -> None:
     """Sign the record after a change of versions.
 
     From the first version on, there is a key to sign with. The destruction of a version is recorded every time, even if

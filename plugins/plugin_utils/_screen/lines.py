@@ -52,6 +52,12 @@ def detail(lines: Iterable[str], title: str) -> None:
         show(lines, title)
 
 
+def warn(sentences: Iterable[str]) -> None:
+    """Show each sentence as a warning."""
+    for sentence in sentences:
+        display.warning(sentence)
+
+
 def census(targets: Sequence[ColumnCounts], *, whole: bool = False) -> None:
     """Show the table of a census, or one line if it is the same as the last one of this run. The callback ``steps``
     shows only the rows that need attention, or the ``whole`` table."""

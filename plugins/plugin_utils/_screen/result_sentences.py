@@ -74,7 +74,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("database_lease", "released"): lambda result: "lease released" if result["changed"] else "",
     ("database_lease", "acquired"): lambda result: "lease acquired" if result["changed"] else "",
     ("database_lease_info", ""): lambda result: "" if result["fenced"] else "no write fence remains",
-    ("django_census", ""): _counted,
+    ("django_census_info", ""): _counted,
     ("django_plan", ""): _planned,
     ("django_plan_info", ""): _planned,
     ("django_reencrypt", ""): _reencrypted,

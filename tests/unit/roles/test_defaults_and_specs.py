@@ -483,4 +483,4 @@ def test_only_a_person_can_say_that_an_emergency_stop_is_not_one(typed, on):
 def test_the_checklist_tries_new_values_before_the_application_is_started_in_its_process():
     """The processes that have them are forked before: in one that has started Django they could not start it anew."""
     first, *_ = read("checklist", "vars/main.yml")["__checklist_database"]
-    assert "rehearsed" in first["django_census"]
+    assert "rehearsed" in first["django_census_info"]

@@ -3,6 +3,6 @@
 """Keys and tokens: key sets, derivations, formats, wrappers, schemes.
 
 ``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_stores``, ``_tasks``,
-``action``, ``application``, ``discovery``, ``plugin_utils``, ``proof``, ``rewrite`` and ``value_forms`` import it. It
-imports ``_errors`` and ``cryptography``.
+``application``, ``discovery``, ``plugin_utils``, ``proof``, ``rewrite`` and ``value_forms`` import it. It imports
+``_errors`` and ``cryptography``.
 """

@@ -16,7 +16,7 @@ UNCHANGED = {"error": {"code": "E_UNREADABLE", "changed": "Nothing was changed."
 SWAP = {"asked": {"state": "present"}}
 LOSS = {"error": {"code": "E_RESTORE_LOSS", "changed": "A copy lies beside, proved."}}
 WRITTEN = {"error": {"code": "E_STOPPED", "changed": "7 values were written."}}
-BEGUN = [("rotate", "intent", {}), ("env_file", "intent", {"asked": {"state": "prepared"}})]
+BEGUN = [("rotate", "intent", {}), ("env_file_info", "intent", {})]
 KILLED = [*BEGUN, ("django_reencrypt", "intent", {})]
 TOGETHER = [*KILLED, ("django_reencrypt", "done", {}), ("key_version", "done", {"asked": {"state": "current"}})]
 

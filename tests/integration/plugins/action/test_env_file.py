@@ -23,8 +23,8 @@ def path(tmp_path: Path, old_keys) -> Path:
 
 @pytest.fixture
 def switch(run_action, path):
-    def run(stage: str, **args):
-        return run_action("env_file", **{"path": str(path), "stage": stage, "keys": KEYS, "rotation_id": "r1", **args})
+    def run(stage: str, module: str = "env_file", **args):
+        return run_action(module, **{"path": str(path), "stage": stage, "keys": KEYS, "rotation_id": "r1", **args})
 
     return run
 
@@ -101,13 +101,13 @@ def test_a_setting_that_the_version_lacks_is_named(switch, stored):
 
 
 def test_a_rehearsal_leaves_the_file_and_no_key_anywhere(switch, stored, path, new_keys, old_keys, tmp_path):
-    done = switch("pending", state="prepared")
+    done = switch("pending", "env_file_info")
     assert (done["changed"], done["key_id"]) == (False, new_keys.key_id)
     assert path.read_text() == TEXT.format(**old_keys.values)
     left = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
     assert [entry for entry in left if new_keys.values["SECRET_KEY"].encode() in entry.read_bytes()] == []
     record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
-    assert '"state":"prepared"' in record
+    assert '"event":"env_file_info"' in record
 
 
 def test_the_dialect_goes_to_the_host(switch, stored, path):
@@ -116,7 +116,7 @@ def test_the_dialect_goes_to_the_host(switch, stored, path):
     assert switch("pending", dialect="shell")["changed"] is True
 
 
-@pytest.mark.parametrize("wrong", [{"dialct": "systemd"}, {"dialect": "fish"}, {"state": "absent"}])
+@pytest.mark.parametrize("wrong", [{"dialct": "systemd"}, {"dialect": "fish"}, {"state": "prepared"}])
 def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
     before = path.read_text()
     result = switch("pending", **wrong)

@@ -98,10 +98,10 @@ def test_what_changes_something_waits_for_the_judgment_of_what_was_looked_at(
 
 def test_functions_of_the_application_have_a_process_of_their_own(host_tasks, processes, tmp_path):
     schemes = {"own": {"application": {"decrypt": "a.b", "encrypt": "a.c"}}}
-    census = {"django_census": {"project_dir": str(tmp_path), "schemes": schemes}}
-    facts = {"checklist_facts": {"project_dir": str(tmp_path), "schemes": schemes}}
+    census = {"django_census_info": {"project_dir": str(tmp_path), "schemes": schemes}}
+    facts = {"checklist_info": {"project_dir": str(tmp_path), "schemes": schemes}}
     host_tasks(NO_BACKUPS, census, facts, all=True)
-    assert processes == [["postgresql_backup_info"], ["django_census"], ["checklist_facts"]]
+    assert processes == [["postgresql_backup_info"], ["django_census_info"], ["checklist_info"]]
 
 
 def test_one_is_not_asked_for_twice_by_one_name(host_tasks, processes):

@@ -34,7 +34,7 @@ def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_actio
     lease.give_back()
     drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
     assert run_action("postgresql_restore", **drop).get("failed"), "there is no project"
-    assert not run_action("rotation_record", state="added", rotation_id="r1").get("failed")
+    assert not run_action("rotation_record", state="signed", rotation_id="r1").get("failed")
     assert events("r1")[-2]["follows"].startswith("r2 "), events("r1")
     checked = run_action("rotation_record_info")["records"]
     assert not [note for one in checked for note in one["notes"] if note["kind"] == "unchecked"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.database_lease import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._lease_action import LeaseAction
 
 DEAD = {**run_lease.describe_holder("r0", os.getpid()), "started": "1", "alias": "default"}
 
@@ -20,14 +20,16 @@ def hosts(monkeypatch):
         asked.append(args)
         return answers.pop(0)
 
-    monkeypatch.setattr(ActionModule, "on_host", on_host)
+    monkeypatch.setattr(LeaseAction, "on_host", on_host)
     return answers, asked
 
 
-def test_the_lease_of_a_run_that_died_here_is_taken_over(run_action, hosts):
+@pytest.mark.parametrize(("module", "state"), [("database_lease", "acquired"), ("write_fence", "absent")])
+def test_the_lease_of_a_run_that_died_here_is_taken_over(run_action, hosts, module, state):
     answers, asked = hosts
     answers += [{"changed": False, "held": DEAD}, {"changed": True}]
-    assert run_action("database_lease", state="acquired", rotation_id="r1")["changed"] is True
+    result = run_action(module, state=state, project_dir="/srv/app", rotation_id="r1", store=None)
+    assert result["changed"] is True, result
     assert "over" not in asked[0]
     assert asked[1]["over"] == DEAD
     assert asked[1]["holder"]["pid"] == os.getppid()

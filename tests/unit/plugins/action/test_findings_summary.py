@@ -17,7 +17,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_le
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 RECORDS = {"changed": False, "records": []}
-WELL = {"key_version_info": {"key_id": "a"}, "django_census": {"targets": []}, "database_lease_info": {"fenced": False}}
+WELL = {
+    "key_version_info": {"key_id": "a"},
+    "django_census_info": {"targets": []},
+    "database_lease_info": {"fenced": False},
+}
 UNSIGNED = {"changed": False, **RecordUnsigned(count=1, total=1, problems="r: from line 4", folder="f").as_result()}
 FENCED = {"failed": True, **DatabaseFenced(rotation_id="r", since="03:00", alias="default").as_result()}
 OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", key_id="a", expected="b").as_result()}
@@ -44,7 +48,7 @@ def interrupted(folder: Path, direction: str) -> None:
 
 def test_what_is_well_is_no_finding(judged):
     census = {"targets": [], "msg": "9 values in 1 column: 9 current"}
-    result, shown = judged(web={**WELL, "django_census": census, "postgresql_backup": {"dumps": [], "msg": "/b"}})
+    result, shown = judged(web={**WELL, "django_census_info": census, "postgresql_backup": {"dumps": [], "msg": "/b"}})
     assert (result.get("failed", False), shown) == (False, "")
     assert result["msg"] == census["msg"], "which the callback steps shows"
 
@@ -93,7 +97,7 @@ def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, pl
     assert "STOP" not in shown, "it is a single finding"
 
 
-@pytest.mark.parametrize("module", ["rotation_record_info", "django_census"])
+@pytest.mark.parametrize("module", ["rotation_record_info", "django_census_info"])
 def test_a_check_that_failed_without_an_error_of_ours_is_a_finding(judged, module):
     failed = {"changed": False, "failed": False, "msg": "the connection was lost"}
     result, _ = judged(failed) if module == "rotation_record_info" else judged(web={**WELL, module: failed})

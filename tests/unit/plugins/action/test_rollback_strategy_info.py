@@ -112,7 +112,7 @@ def test_what_a_rotation_has_counted_is_known_to_have_been_there():
     assert with_values([]) == set()
     counted = [{"table": "full", "classes": {"current": 2}}, {"table": "bare", "classes": {"empty": 3, "previous": 0}}]
     old = [{"table": "old", "classes": {"current": 1}}]
-    events = [{"event": "django_census", "targets": targets} for targets in (old, counted)]
+    events = [{"event": "django_census_info", "targets": targets} for targets in (old, counted)]
     assert with_values(decode_all([*events, {}])) == {"full"}
 
 

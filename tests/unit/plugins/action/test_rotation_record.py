@@ -372,7 +372,7 @@ def test_a_dry_run_takes_no_lease(run_action, stored, lease):
 def proved(record: Record, **stages: str) -> None:
     """What the steps of a run leave in its record."""
     record.append("key_version", "done", stages=stages)
-    record.append("django_census", "done", targets=[{"model": "customer.Profile", "classes": {"current": 3}}])
+    record.append("django_census_info", "done", targets=[{"model": "customer.Profile", "classes": {"current": 3}}])
 
 
 def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
@@ -396,7 +396,7 @@ def written_while_stopped(record: Record) -> None:
     written = {"written_rows": {"t.c": ["1", "2"]}, "concurrent_rows": {"t": {"changed": 2}}}
     asked = {"expect_stage": "current"}
     record.append(
-        "django_census", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
+        "django_census_info", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
     )
 
 
@@ -438,7 +438,7 @@ def test_a_rollback_fails_for_each_value_that_a_repair_left(run_action, stored, 
     record.append("django_repair", "done", host="web", repaired={}, left=left)
     found = {"unopened": {"count": unopened, "rows": "t.c:1"}} if unopened else {}
     asked, key_ids = {"expect_stage": "current"}, {"current": "c" * 16}
-    record.append("django_census", "done", targets=[], asked=asked, key_ids=key_ids, host="web", **found)
+    record.append("django_census_info", "done", targets=[], asked=asked, key_ids=key_ids, host="web", **found)
     error = run_action("rotation_record", state="rolled_back", rotation_id="r1").get("error", {})
     assert error.get("code") == code
     if code:
@@ -465,7 +465,9 @@ def test_a_rollback_says_of_each_value_what_it_is(run_action, stored, tmp_path, 
     found = {**left, **({"classes": dict.fromkeys(classes, left)} if classes else {})}
     column = {"table": "t", "column": "c", "model": "T", "scheme": "field", "rows": 2, "digest": "d", "left_alone": 0}
     column["classes"] = classes or {"unreadable": 2}
-    record.append("django_census", "done", targets=[column], asked=asked, key_ids=key_ids, host="web", unopened=found)
+    record.append(
+        "django_census_info", "done", targets=[column], asked=asked, key_ids=key_ids, host="web", unopened=found
+    )
     error = run_action("rotation_record", state="rolled_back", rotation_id="r1")["error"]
     assert (error["code"], asked_codes) == (code, codes), error
     assert "t.c:1, t.c:2" in error["what"]
@@ -580,14 +582,14 @@ def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, tm
         "E_RECORD_PAGES",
         True,
     )
-    run_action("rotation_record", state="reported")
+    run_action("rotation_report")
     assert page.read_bytes() == before
     assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
 
 
 def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
     """Until the run that goes on then has signed it."""
-    Record(str(tmp_path / "records"), "r1").append("django_census", "intent")
+    Record(str(tmp_path / "records"), "r1").append("django_census_info", "intent")
     assert not run_action("rotation_record_info").get("failed"), "that run goes on"
     lease.give_back()
     result = run_action("rotation_record_info")
@@ -838,7 +840,7 @@ def test_if_the_records_are_gone_they_begin_again_only_if_that_is_said(
     shutil.rmtree(tmp_path / "records")
     retired = run_action("key_version", state="destroyed", rotation_id="retire-a", key_id="a")
     assert retired["error"]["code"] == "E_RECORD_GONE"
-    assert run_action("rotation_record", state="reported")["report"] is None
+    assert run_action("rotation_report")["report"] is None
     assert not (tmp_path / "records").exists()
     (tmp_path / "records").mkdir()
     result = run_action("rotation_record", **given)
@@ -882,7 +884,7 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
     assert run_action("postgresql_restore", **drop)["error"]["code"] == "E_RECORD_CHANGED"
     page = (tmp_path / "records/r1/report.html").read_bytes()
-    run_action("rotation_record", state="added", rotation_id="r1")
+    run_action("rotation_record", state="signed", rotation_id="r1")
     assert signature.read_bytes() == before
     assert (tmp_path / "records/r1/report.html").read_bytes() == page, "none of what another has made of it"
     assert "was not signed. E_RECORD_CHANGED" in " ".join(capsys.readouterr().err.split())
@@ -895,7 +897,7 @@ def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, sto
     lease.give_back()
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")
     before = store_now.anchor()
-    run_action("rotation_record", state="added", rotation_id="r1")
+    run_action("rotation_record", state="signed", rotation_id="r1")
     assert store_now.anchor() == before
 
 
@@ -926,10 +928,10 @@ def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored
     page = Path(run_action("rotation_record", state="failed", rotation_id="r1")["report"])
     assert page == tmp_path / "records/r1/report.html"
     page.unlink()
-    assert run_action("rotation_record", state="reported", rotation_id="r1")["report"] == str(page)
+    assert run_action("rotation_report", rotation_id="r1")["report"] == str(page)
     assert page.exists()
-    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
-    missing = run_action("rotation_record", state="reported", rotation_id="r9")
+    assert run_action("rotation_report")["report"] == str(tmp_path / "records/index.html")
+    missing = run_action("rotation_report", rotation_id="r9")
     assert (missing["failed"], missing["error"]["code"]) == (True, "E_NO_RECORD")
 
 
@@ -1038,7 +1040,7 @@ def test_a_run_that_was_refused_leaves_a_trace_and_blocks_nothing(run_action, st
     assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r1"
     assert events("r1")[-1]["follows_refused"] == f"refused 1 {event['hash']} {event['control_node']}"
     assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
-    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
+    assert run_action("rotation_report")["report"] == str(tmp_path / "records/index.html")
     assert not (tmp_path / "records/refused/report.html").exists()
 
 
@@ -1092,5 +1094,5 @@ def test_one_record_that_is_damaged_keeps_no_other_from_its_page(run_action, sto
         (tmp_path / "records" / name / "record.jsonl").write_text(text)
     page = tmp_path / "records/r1/report.html"
     page.unlink()
-    assert not run_action("rotation_record", state="reported").get("failed")
+    assert not run_action("rotation_report").get("failed")
     assert page.exists()

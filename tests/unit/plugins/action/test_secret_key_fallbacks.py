@@ -20,6 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_fallbacks import set_fallbacks
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import fallback_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen import lines
 
 VERSIONS = {f"r{number}": KeySet({"SECRET_KEY": f"secret-of-{number}" * 6}) for number in range(4)}
 FIRST, SECOND, THIRD, FOURTH = (keys.values["SECRET_KEY"] for keys in VERSIONS.values())
@@ -57,7 +58,7 @@ def revoke(store_path, loader, listed, monkeypatch):
         said: list[str] = []
         monkeypatch.setattr(application_start, "read_settings", start)
         monkeypatch.setattr(django_project, "setting", {"SECRET_KEY_FALLBACKS": settings}.__getitem__)
-        monkeypatch.setattr(secret_key_fallbacks.display, "warning", said.append)
+        monkeypatch.setattr(lines.display, "warning", said.append)
         action = object.__new__(secret_key_fallbacks.ActionModule)
         monkeypatch.setattr(action, "store", lambda args: open_store({"path": store_path}, {}, loader), raising=False)
         args = {"state": "revoked", "env_file": str(listed), "dialect": "dotenv", "store": {}, "record_dir": ""}

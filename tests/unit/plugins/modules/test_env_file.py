@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations 
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.modules import env_file
+from ansible_collections.tetech.key_rotation.plugins.modules import env_file, env_file_info
 
 TEXT = "# ours\nSECRET_KEY='{SECRET_KEY}'\nA=1\nENCRYPTION_SALT={ENCRYPTION_SALT}\n"
 OLD = KeySet({"SECRET_KEY": "CANARY-old-key", "ENCRYPTION_SALT": "CANARY-old-salt"})
@@ -32,11 +32,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def set_keys(run_module, path):
-    def run(keys: KeySet | None = NEW, **flags):
-        options = {name: flags.pop(name) for name in ("state", "dialect") if name in flags}
+    def run(keys: KeySet | None = NEW, module: ModuleType = env_file, **flags):
+        options = {name: flags.pop(name) for name in ("dialect",) if name in flags}
         chosen = {"keys": [{"name": name} for name in OLD.values], "values": dict(keys.values) if keys else {}}
         chosen["key_id"] = keys.key_id if keys else None
-        ended = run_module(env_file.main, {"path": str(path), **TASK, **chosen, **options}, **flags)
+        ended = run_module(module.main, {"path": str(path), **TASK, **chosen, **options}, **flags)
         assert "CANARY" not in ended.output
         return ended
 
@@ -119,31 +119,31 @@ def test_a_full_disk_is_reported_and_leaves_the_file(path, full_disk):
         "key_id": NEW.key_id,
     }
     before = path.read_text()
-    for state in ("prepared", "present"):
+    for work in (env_file_info.rehearse_env_file, env_file.set_env_file):
         with full_disk(), pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed"):
-            env_file.set_env_file(SimpleNamespace(params={**params, "state": state}, check_mode=False, _diff=False))
+            work(SimpleNamespace(params=params, check_mode=False, _diff=False))
     assert path.read_text() == before
 
 
-def test_prepared_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
+def test_a_rehearsal_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
     done: list[str] = []
     rehearse, write = destination_interface.rehearse, destination_interface.write
     monkeypatch.setattr(destination_interface, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
     monkeypatch.setattr(destination_interface, "write", lambda *args: done.append("write") or write(*args))
     before = path.read_text()
-    ended = set_keys(state="prepared", diff=True)
-    assert (ended.code, ended.result["changed"], ended.result["settings"]) == (0, False, [])
+    ended = set_keys(module=env_file_info, diff=True)
+    assert (ended.code, ended.result["changed"]) == (0, False)
     assert (ended.result["key_id"], "diff" in ended.result) == (NEW.key_id, False)
     assert (path.read_text(), os.listdir(path.parent).count(".env")) == (before, 1)
     assert [name for name in os.listdir(path.parent) if "key_rotation" in name] == []
-    assert set_keys(state="prepared", check=True).result["changed"] is False
+    assert set_keys(module=env_file_info, check=True).result["changed"] is False
     set_keys()
     assert done == ["rehearse", "write"], "a dry run writes nothing, not even beside the file"
 
 
-def test_prepared_refuses_what_present_would_refuse(set_keys, path):
+def test_a_rehearsal_refuses_what_the_switch_would_refuse(set_keys, path):
     path.write_text(f"{TEXT.format(**OLD.values)}SECRET_KEY=CANARY\n")
-    assert set_keys(state="prepared").error == "E_ENV_DUPLICATE"
+    assert set_keys(module=env_file_info).error == "E_ENV_DUPLICATE"
 
 
 def test_what_a_killed_run_left_goes_even_if_nothing_is_to_be_set(set_keys, path):

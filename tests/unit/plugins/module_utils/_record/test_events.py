@@ -10,6 +10,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import (
     CensusEvent,
     Event,
+    FenceEvent,
     KeyInfoEvent,
     ReencryptionEvent,
     RunEvent,
@@ -21,7 +22,7 @@ from ....plugin_sources import PLUGINS, trees
 
 def test_an_event_has_the_members_of_its_kind():
     targets = [{"table": "t", "column": "c", "classes": {"current": 3}}]
-    line = {"event": "django_census", "phase": "done", "host": "app1", "targets": targets}
+    line = {"event": "django_census_info", "phase": "done", "host": "app1", "targets": targets}
     event = decode({**line, "asked": {"expect_stage": "current"}, "key_ids": {"current": "a"}})
     assert isinstance(event, CensusEvent)
     assert (event.is_done, event.host, event.targets, event.key_ids) == (True, "app1", targets, {"current": "a"})
@@ -117,13 +118,28 @@ def test_an_event_of_a_former_state_is_read_as_the_present_one(former, asked, pr
         ("application_reading", "compared", "verified"),
         ("database_lease", "taken", "acquired"),
         ("database_lease", "returned", "released"),
-        ("database_lease", "opened", "fence_removed"),
+        ("django_sessions", "returned", "restored"),
     ],
 )
 def test_a_former_state_is_read_as_the_present_one(name, former, present):
     for state in (former, present):
         event = decode({"event": name, "phase": "done", "asked": {"state": state}})
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
+
+
+@pytest.mark.parametrize("state", ["opened", "fence_opened", "fence_removed"])
+def test_a_removed_fence_is_read_under_its_former_names(state):
+    event = decode(
+        {"event": "database_lease", "phase": "done", "asked": {"state": state}, "fence": {"behind_pooler": ["x"]}}
+    )
+    assert isinstance(event, FenceEvent)
+    assert (event.name, event.state, event.fence) == ("write_fence", "absent", {"behind_pooler": ["x"]})
+
+
+@pytest.mark.parametrize(("former", "state", "present"), [("env_file", "prepared", "env_file_info")])
+def test_a_former_state_that_only_asked_is_read_as_a_question(former, state, present):
+    event = decode({"event": former, "phase": "done", "asked": {"state": state, "stage": "pending"}})
+    assert (event.name, event.asked, event.stored_as) == (present, {"stage": "pending"}, f"{former} {state}")
 
 
 def reads_event(tree: ast.Module) -> Iterator[int]:

@@ -167,7 +167,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given,
 def test_a_run_that_has_not_ended_is_distinguished_with_since_when_and_who(kept, capsys):
     go_on("rollback", "intent")(kept)
     began = json.loads(kept.lines("r2")[-1])
-    Record(str(kept.folder), "r2").append("django_census", "intent")
+    Record(str(kept.folder), "r2").append("django_census_info", "intent")
     assert kept.kinds() == {"r2": ["unsigned"]}
     lease = Lease(str(kept.folder))
     lease.take("r1", os.getpid())
@@ -368,7 +368,7 @@ def test_each_tampering_is_found(kept, tamper, found, code):
     assert kept.exit_code("--anchor", kept.anchor, "--key", sshsig.public(kept.key)) == code
 
 
-@pytest.mark.parametrize("event", ["django_census", "postgresql_backup", "rotation_checklist", "env_file"])
+@pytest.mark.parametrize("event", ["django_census_info", "postgresql_backup", "rotation_checklist", "env_file"])
 def test_a_step_that_was_added_after_the_end_of_a_run_is_found(kept, event):
     """Its chain is right: only that no run was open tells it."""
     record = Record(str(kept.folder), "r2")
@@ -395,7 +395,7 @@ def test_the_steps_of_a_run_that_continues_are_no_problem(kept):
     record = Record(str(kept.folder), "r2")
     Lease(str(kept.folder)).take("r2", os.getpid())
     record.append("rollback", "intent")
-    record.append("django_census", "done")
+    record.append("django_census_info", "done")
     assert kept.kinds() == {}
 
 

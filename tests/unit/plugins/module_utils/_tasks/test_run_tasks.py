@@ -81,14 +81,14 @@ def test_one_takes_what_the_one_before_it_has_found(run_tasks, monkeypatch):
     works = {"take_census": lambda task: census, "compare_readings": lambda task: given.update(task.params) or {}}
     monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: works[work.name]))
     shared = {"project_dir": "/srv", "env_file": "/srv/.env", "rotation_id": "r", "keys": [{"name": "SECRET_KEY"}]}
-    tasks = [("django_census", {}), ("application_reading", {"state": "verified", "written": {}})]
+    tasks = [("django_census_info", {}), ("application_reading", {"state": "verified", "written": {}})]
     ended = run_tasks(
         *(
             {"name": name, "module": name, "check_mode": False, "diff": False, "options": {**shared, **own}}
             for name, own in tasks
         )
     )
-    assert list(ended.result["outcomes"]) == ["django_census", "application_reading"], ended.result
+    assert list(ended.result["outcomes"]) == ["django_census_info", "application_reading"], ended.result
     assert (given["concurrent_rows"], given["written"], given["unwrapped"]) == (
         census["concurrent_rows"],
         census["written"],
@@ -137,7 +137,12 @@ class Surveys(list):
 @pytest.mark.parametrize("name", ["one", "fails"])
 @pytest.mark.parametrize(
     ("module", "check_mode"),
-    [("django_census", False), ("django_plan_info", False), ("checklist_facts", False), ("django_reencrypt", True)],
+    [
+        ("django_census_info", False),
+        ("django_plan_info", False),
+        ("checklist_info", False),
+        ("django_reencrypt", True),
+    ],
 )
 def test_what_discovery_found_is_known_after_a_task_that_only_reads(kept, module, name, check_mode):
     assert kept(module, name, check_mode)
@@ -149,12 +154,8 @@ def test_a_task_that_may_have_written_has_it_forgotten(kept, module, name):
     assert not kept(module, name, check_mode=False)
 
 
-def test_only_these_tasks_never_write():
-    assert {name for name in registry.ONLY_READING if not name.endswith("_info")} == {
-        "checklist_facts",
-        "django_census",
-        "django_plan",
-    }
+def test_only_questions_and_the_plan_never_write():
+    assert {name for name in registry.ONLY_READING if not name.endswith("_info")} == {"django_plan"}
 
 
 @pytest.mark.parametrize("name", ["reencrypt_values", "prepare_values", "repair_values"])

@@ -14,7 +14,7 @@ def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -
     backup = {"postgresql_backup": {"would": "would dump the database into /backups/r1.dump"}}
     switch = {"env_file": {"would": "would set KEY in /srv/.env"}}
     diff = [{"before_header": "/srv/.env"}]
-    first = {**switch, "django_census": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
+    first = {**switch, "django_census_info": {"targets": [CENSUS]}, "key_version": {"would": "would adopt the keys"}}
     first["pending"] = {"would": "would make new keys"}
     one = {
         "__checklist_host": {"outcomes": first if backup_elsewhere else {**first, **backup}, "diff": diff},
@@ -54,7 +54,7 @@ def test_it_does_not_say_what_is_done_already():
 def test_it_says_what_it_would_prepare_and_what_not():
     asked = variables()
     facts = {"facts": {"facts": {"unprepared": {"profile": "it has the search columns bidx"}}}}
-    asked["hostvars"]["one"]["__checklist_host"]["outcomes"].update(checklist_facts=facts["facts"])
+    asked["hostvars"]["one"]["__checklist_host"]["outcomes"].update(checklist_info=facts["facts"])
     lines = dry_run.lines(asked)
     start = lines.index("  would prepare the re-encryption while the application serves (key_rotation_mode: prepared)")
     assert lines[start + 1] == "  would not prepare profile: it has the search columns bidx"

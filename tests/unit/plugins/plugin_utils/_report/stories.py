@@ -77,7 +77,7 @@ class Play:
         return self.step("rotate", "intent", **{"hold_days": 30, "cryptoperiod_days": 365, **fields})
 
     def prepared(self) -> Play:
-        self.step("django_census", targets=[target("current")], key_ids={"current": OLD})
+        self.step("django_census_info", targets=[target("current")], key_ids={"current": OLD})
         self.step("postgresql_backup", dumps=[DUMP])
         self.step("key_version", asked={"state": "adopted"}, stages={"current": OLD}, key_id=OLD)
         stages = {"current": OLD, "pending": NEW}
@@ -99,14 +99,14 @@ class Play:
 
     def proved(self, digest: str = "d", **fields: Any) -> Play:
         fields.update(targets=[target("current", digest=digest)], key_ids={"current": NEW})
-        return self.step("django_census", asked={"expect_stage": "current"}, **fields)
+        return self.step("django_census_info", asked={"expect_stage": "current"}, **fields)
 
     def back(self) -> Play:
         """The steps of a rollback."""
         self.step("django_reencrypt", targets=[target("current", reencrypted=7)])
         self.step("env_file", asked={"stage": "previous"}, key_id=OLD)
         asked = {"expect_stage": "previous"}
-        self.step("django_census", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
+        self.step("django_census_info", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
         return self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
 
     def rolled_back(self, **fields: Any) -> Play:

@@ -140,11 +140,11 @@ def test_the_time_by_step_is_the_whole_run():
     times = PhaseTimes()
     lines = [
         BEGUN,
-        line(7, "django_census", asked={}),
+        line(7, "django_census_info", asked={}),
         line(9, "postgresql_backup"),
         *FENCED,
         line(20, "a_later_step"),
-        line(30, "django_census", asked={"expect_stage": "current"}),
+        line(30, "django_census_info", asked={"expect_stage": "current"}),
         line(31, "notification"),
         line(33, "rotate"),
         line(59, "notification"),
@@ -159,7 +159,7 @@ def test_the_steps_are_in_the_order_of_the_runbook_and_a_look_at_processes_is_of
     for each in (
         RESUMED,
         line(31, "process_keys_info", asked={}),
-        line(33, "django_census", asked={"expect_stage": "current"}),
+        line(33, "django_census_info", asked={"expect_stage": "current"}),
         line(36, "django_reencrypt"),
         line(40, "process_keys_info", asked={"stage": "current"}),
         line(41, "postgresql_backup"),

@@ -62,16 +62,18 @@ def half_back(play: Play, **fields: Any) -> Play:
 def back_and_not_proved(play: Play) -> Play:
     play.begun().prepared().switched().proved().step("rollback", "intent")
     play.step("django_reencrypt", targets=[target("current", reencrypted=7)])
-    play.step("django_census", "failed", asked={"expect_stage": "previous"}, error={"code": "E_CONTENTS"})
+    play.step("django_census_info", "failed", asked={"expect_stage": "previous"}, error={"code": "E_CONTENTS"})
     return play.step("rollback", "failed")
 
 
 def not_proved(play: Play) -> Play:
     """Later a census is taken that asks for no proof, as the checklist of the next run does."""
     play.begun().prepared().switched()
-    play.step("django_census", "failed", asked={"expect_stage": "current"}, error={"code": "E_CONTENTS"})
+    play.step("django_census_info", "failed", asked={"expect_stage": "current"}, error={"code": "E_CONTENTS"})
     play.step("rotate", "failed").step("rotate", "intent", resumed=True)
-    return play.step("django_census", targets=[target("current")], key_ids={"current": NEW}).step("rotate", "failed")
+    return play.step("django_census_info", targets=[target("current")], key_ids={"current": NEW}).step(
+        "rotate", "failed"
+    )
 
 
 @pytest.mark.parametrize("written", [half_back, back_and_not_proved, not_proved])
@@ -255,14 +257,18 @@ def test_a_column_that_got_its_first_value_after_the_plan_is_in_the_report(play,
     if rewritten:
         play.step("django_reencrypt", targets=[target("current", reencrypted=0), {**late, "reencrypted": 1}])
     proof = {"asked": {"expect_stage": "current"}, "key_ids": {"current": NEW}}
-    told = play.step("django_census", targets=[target("current"), late], **proof).step("rotate", "done").told()
+    told = play.step("django_census_info", targets=[target("current"), late], **proof).step("rotate", "done").told()
     counts = [(each.name, each.before.values, each.after.values) for each in told.targets]
     assert counts == [("shop_customer.name", 7, 7), ("shop_customer.late", 0, 1)]
     assert (told.values, told.state.values.total, told.proved) == (8, 8, True)
     if rewritten:
         late["digest"] = "another"
         assert (
-            not play.begun().switched().step("django_census", targets=[target("current"), late], **proof).told().proved
+            not play.begun()
+            .switched()
+            .step("django_census_info", targets=[target("current"), late], **proof)
+            .told()
+            .proved
         )
 
 
@@ -934,7 +940,7 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     assert sentence(told).startswith(f"Of 10 values, 7 open under version {NEW} and 3 open under no known")
     play.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
     asked = {"expect_stage": "previous"}
-    play.step("django_census", asked=asked, targets=[target("previous")], unopened=left)
+    play.step("django_census_info", asked=asked, targets=[target("previous")], unopened=left)
     told = play.step("rollback", "done").told()
     assert (told.status, told.proved) == ("rolled back", False)
     said = sentence(told)
@@ -947,7 +953,7 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
 def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):
     twice = {**target("current"), "classes": {"current": 6, "nested": 1, "empty": 2}}
     play.begun().prepared().switched()
-    play.step("django_census", asked={"expect_stage": "current"}, targets=[twice], key_ids={"current": NEW})
+    play.step("django_census_info", asked={"expect_stage": "current"}, targets=[twice], key_ids={"current": NEW})
     told = play.step("rotate", "done").told()
     assert (told.proved, told.targets[0].unopened) == (False, 1)
     assert f"Of 7 values, 6 open under version {NEW} and 1 are encrypted twice." in sentence(told)
@@ -957,7 +963,7 @@ def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):
 
 def test_a_column_with_values_that_no_key_opens_says_so(play):
     ruined = {**target("current"), "classes": {"current": 4, "unreadable": 3, "empty": 2}}
-    play.begun().prepared().switched().step("django_census", asked={"expect_stage": "current"}, targets=[ruined])
+    play.begun().prepared().switched().step("django_census_info", asked={"expect_stage": "current"}, targets=[ruined])
     assert play.told().targets[0].unopened == 3
     assert "3 open under no key" in play.page()
 
@@ -1019,10 +1025,10 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
     copy = {"database": "shop", "alias": "default", "copy": "key_rotation_1"}
     play.step("postgresql_restore", asked={**asked, "state": "prepared"}, restored=copy)
     play.step("postgresql_restore", "intent", asked=asked).step("rollback", "intent", commands=COMMANDS)
-    play.step("django_census", targets=[], kept_aside={"before_spring_2:shop": []}).page()
+    play.step("django_census_info", targets=[], kept_aside={"before_spring_2:shop": []}).page()
     told = "restored DATABASES[default] is now the backup of spring: an earlier run was killed right after the swap"
     assert told not in play.told().warnings
-    play.step("django_census", targets=[], kept_aside={"before_spring:shop": []}).step("rollback", "done").page()
+    play.step("django_census_info", targets=[], kept_aside={"before_spring:shop": []}).step("rollback", "done").page()
     assert told in play.told().warnings
     (item,) = [item for item in todo(play) if "Drop before_spring:shop" in item]
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true</code>" in item

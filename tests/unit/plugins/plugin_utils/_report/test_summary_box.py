@@ -138,7 +138,7 @@ def test_a_rollback_that_closes_the_record_of_what_was_rolled_back_says_rolled_b
 
 def test_the_box_counts_no_value_that_the_proof_did_not_open(play):
     found = target("current", nested=2, unreadable=1)
-    play.begun().prepared().switched().step("django_census", asked={"expect_stage": "current"}, targets=[found])
+    play.begun().prepared().switched().step("django_census_info", asked={"expect_stage": "current"}, targets=[found])
     text = wide(play.step("rotate", "done"))
     counts = "2 are encrypted twice and 1 open under no known version."
     assert f"Of 10 values, 7 open under version {NEW}, {counts} shop.Customer 7" in text
@@ -192,7 +192,7 @@ def test_a_restore_that_was_ended_directly_behind_the_swap_is_shown(tmp_path, en
     play.record.append("postgresql_restore", "intent", host="app1", asked=asked)
     for alias in end:
         play.record.append("postgresql_restore", "done", host="app1", asked={**asked, "alias": alias})
-    play.step("django_census", targets=[], kept_aside={name: [] for name in kept}).step("rollback", "done")
+    play.step("django_census_info", targets=[], kept_aside={name: [] for name in kept}).step("rollback", "done")
     text = wide(play)
     said = "restored DATABASES[second] is now the backup of spring: an earlier run was killed right after the swap"
     options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
@@ -319,7 +319,7 @@ def test_a_downtime_of_one_run_names_no_other(play):
 
 def test_a_run_failed_for_what_failed_and_not_for_what_was_not_run_after_it(play):
     error = {"code": "E_DIGEST_CHANGED", "what": "the decrypted data changed"}
-    play.begun().prepared().switched().step("django_census", "failed", error=error)
+    play.begun().prepared().switched().step("django_census_info", "failed", error=error)
     play.step("application_reading", "failed", error={"code": "E_NOT_RUN", "what": "it was not run"})
     play.step("rotate", "failed", failed_task="Proof")
     assert rows(play, "failed")[:1] == ["failed E_DIGEST_CHANGED: the decrypted data changed."]

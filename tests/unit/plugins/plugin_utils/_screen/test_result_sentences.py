@@ -15,7 +15,7 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
 @pytest.mark.parametrize(
     ("action", "state", "result", "said"),
     [
-        ("django_census", "", {"targets": [TARGET]}, "4 values in 1 column: 4 current"),
+        ("django_census_info", "", {"targets": [TARGET]}, "4 values in 1 column: 4 current"),
         ("django_reencrypt", "", {"targets": [TARGET], "work": {"seconds": 1.8}}, "4 values re-encrypted in 1.8 s"),
         ("django_reencrypt", "", {"targets": [{**TARGET, "reencrypted": 0}]}, "no value was under other keys"),
         ("django_plan", "", {"plan": {"targets": [TARGET], "hash": "ab" * 32}}, "1 column to rotate, plan ab"),
@@ -32,7 +32,7 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
         ("application_reading", "", {"reading": None}, ""),
         ("rotation_record", "completed", {"record": "/r"}, ""),
         ("database_lease", "acquired", {"changed": False}, ""),
-        ("django_census", "", {"msg": "no targets"}, ""),
+        ("django_census_info", "", {"msg": "no targets"}, ""),
         ("some.other.action", "", {}, ""),
     ],
 )

@@ -12,7 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_n
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_output import StepOutput
 
 
-def task(action: str = "tetech.key_rotation.django_census", uuid: str = "1") -> Any:
+def task(action: str = "tetech.key_rotation.django_census_info", uuid: str = "1") -> Any:
     return SimpleNamespace(action=action, _uuid=uuid)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: checklist_facts
+module: checklist_info
 author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Collect facts about an application host for the preflight checklist
@@ -31,7 +31,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Collect facts about the host
-  tetech.key_rotation.checklist_facts:
+  tetech.key_rotation.checklist_info:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
   vars:
@@ -61,12 +61,12 @@ facts:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.rotation_options import CHECKLIST_FACTS_MODULE
+from ..module_utils._options.rotation_options import CHECKLIST_INFO_MODULE
 from ..module_utils._tasks.collect_facts import collect_facts
 
 
 def main() -> None:
-    run(AnsibleModule(CHECKLIST_FACTS_MODULE, supports_check_mode=True), collect_facts)
+    run(AnsibleModule(CHECKLIST_INFO_MODULE, supports_check_mode=True), collect_facts)
 
 
 if __name__ == "__main__":

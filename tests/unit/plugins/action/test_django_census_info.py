@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action import django_census
-from ansible_collections.tetech.key_rotation.plugins.action.django_census import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.action import django_census_info
+from ansible_collections.tetech.key_rotation.plugins.action.django_census_info import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen import lines
 
 CONCURRENT_ROWS = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
 
@@ -21,7 +22,7 @@ def asked(run_action, stored, monkeypatch):
     monkeypatch.setattr(ActionModule, "on_host", on_host)
 
     def run(**args):
-        run_action("django_census", project_dir="/srv/app", **args)
+        run_action("django_census_info", project_dir="/srv/app", **args)
         return seen
 
     return run
@@ -35,6 +36,15 @@ def test_without_stages_all_versions_are_given(asked, old_keys, new_keys):
     assert asked()["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
 
 
+def test_a_task_with_the_former_name_is_the_same(run_action, stored, monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        ActionModule, "on_host", lambda self, module, args: ran.append(module) or {"changed": False, "targets": []}
+    )
+    run_action("django_census", project_dir="/srv/app")
+    assert ran == ["django_census_info"]
+
+
 def test_the_host_never_learns_where_the_store_is(asked, store_path):
     assert store_path not in str(asked(expect_stage="current"))
     assert asked()["expect_stage"] == "current"
@@ -42,7 +52,7 @@ def test_the_host_never_learns_where_the_store_is(asked, store_path):
 
 def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatch):
     said = []
-    monkeypatch.setattr(django_census.display, "warning", said.append)
+    monkeypatch.setattr(lines.display, "warning", said.append)
     asked(row_digests="~/rows", others={"since": {}})
     (sentence,) = said
     assert (
@@ -58,10 +68,10 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     said, before = [], {"table": "t", "column": "c", "classes": {}, "plain": plain}
     found = {"changed": False, "targets": [{**before, "rows": 9, "plain": 3}]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: found)
-    monkeypatch.setattr(django_census.display, "warning", said.append)
-    monkeypatch.setattr(django_census, "recorded_plain", lambda *_: {"t.c": plain})
+    monkeypatch.setattr(lines.display, "warning", said.append)
+    monkeypatch.setattr(django_census_info, "recorded_plain", lambda *_: {"t.c": plain})
     about = {"outside": "report"} if recorded else {"baseline": [before]}
-    run_action("django_census", project_dir="/srv/app", **about)
+    run_action("django_census_info", project_dir="/srv/app", **about)
     assert [sentence[:42] for sentence in said] == ["t.c has 1 more value in plain text than th"] * warned
 
 
@@ -71,6 +81,6 @@ def test_a_census_that_is_refused_shows_where_the_values_are_on_the_screen_alone
     target = {"table": "t", "column": "c", "rows": 9, "classes": {"pending": 4, "current": 5}}
     failed = {"failed": True, "msg": "E_X: no.", "error": {"code": "E_X"}, "targets": [target]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: dict(failed))
-    result = run_action("django_census", project_dir="/srv/app")
+    result = run_action("django_census_info", project_dir="/srv/app")
     assert "t.c          9 rows: 5 current, 4 pending" in capsys.readouterr().out
     assert "targets" not in result

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""checklist_facts on the control node: send the keys, and compare the host's clock with the local one."""
+"""checklist_info on the control node: send the keys, and compare the host's clock with the local one."""
 
 from __future__ import annotations
 
-from ..module_utils._options.rotation_options import CHECKLIST_FACTS
+from ..module_utils._options.rotation_options import CHECKLIST_INFO
 from ..plugin_utils._control_node import clock
 from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -12,7 +12,7 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 class ActionModule(HostAction):
     changes = False
-    spec = CHECKLIST_FACTS
+    spec = CHECKLIST_INFO
 
     def ask(self, options: TaskArguments) -> TaskArguments:
         return {**self.host_options(options), **self.store(options).load().for_host()}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: django_census
+module: django_census_info
 author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Report under which keys each encrypted value is
@@ -136,7 +136,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Check that every value is under the current keys
-  tetech.key_rotation.django_census:
+  tetech.key_rotation.django_census_info:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
     stages: [current]
@@ -239,12 +239,12 @@ versions:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.data_options import DJANGO_CENSUS_MODULE
+from ..module_utils._options.data_options import DJANGO_CENSUS_INFO_MODULE
 from ..module_utils._tasks.take_census import take_census
 
 
 def main() -> None:
-    run(AnsibleModule(DJANGO_CENSUS_MODULE, supports_check_mode=True), take_census)
+    run(AnsibleModule(DJANGO_CENSUS_INFO_MODULE, supports_check_mode=True), take_census)
 
 
 if __name__ == "__main__":

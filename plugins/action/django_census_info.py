@@ -1,13 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""django_census on the control node: send the key sets from the store to the host."""
+"""django_census_info on the control node: send the key sets from the store to the host."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, cast
-
-from ansible.utils.display import Display
 
 from ..plugin_utils._report import data_state, sentences
 from ..plugin_utils._report.playbook_command import command
@@ -19,8 +17,6 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 if TYPE_CHECKING:
     from ..module_utils._engine.result_types import CensusOutcome
-
-display = Display()
 
 
 class ActionModule(HostAction):
@@ -36,10 +32,7 @@ class ActionModule(HostAction):
         history = self.store(args).load()
         if args.get("outside") == "report":
             args["recorded_columns"] = recorded_columns(history, self._records(args))
-        known, stages = history.for_host(), args.get("stages")
-        chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
-        asked = self.host_options(args)
-        return {**asked, **known, "key_sets": chosen}
+        return {**self.host_options(args), **history.for_host(args.get("stages") or ())}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         failed = bool(result.get("failed"))  # then only the screen shows the table: Ansible prints failed results
@@ -47,7 +40,6 @@ class ActionModule(HostAction):
         before = data_state.count_plain(args.get("baseline") or ())
         if args.get("outside") == "report":
             before = recorded_plain(self.store(args).load(), self._records(args))
-        for sentence in sentences.census(cast("CensusOutcome", result), before):
-            display.warning(sentence)
+        lines.warn(sentences.census(cast("CensusOutcome", result), before))
         loss = RollbackLoss(result, command(self.variables, "rollback"))
         return loss.judged(str(args.get("acknowledge") or ""))
