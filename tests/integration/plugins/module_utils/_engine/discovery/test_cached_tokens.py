@@ -20,7 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
-from .test_nested import TABLE, keyring, sealed  # noqa: F401  # a fixture
+from .....test_nested import TABLE, keyring, sealed  # noqa: F401  # a fixture
 
 CACHE = replace(TABLE, name="django_cache")
 HELD = 30  # entries of a megabyte

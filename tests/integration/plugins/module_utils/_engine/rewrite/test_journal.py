@@ -25,8 +25,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
-from .conftest import rewrite
-from .test_engine import NEW, OLD, TABLE
+from .....conftest import rewrite
+from .....test_engine import NEW, OLD, TABLE
 
 KEY = {"derive": "sha256", "secret": "SECRET_KEY"}
 SCHEME = schemes.parse({"ecb": {"format": "aes_ecb", "key": KEY, "base64": True}})

@@ -20,9 +20,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding, unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
-from .conftest import Site
-from .test_discovery import survey, token
-from .test_engine import keyring  # noqa: F401  # a fixture
+from .....conftest import Site
+from .....test_discovery import survey, token
+from .....test_engine import keyring  # noqa: F401  # a fixture
 
 ROWS = 6
 
