@@ -21,7 +21,7 @@ def test_if_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
         for host in made["hosts"].values():
             host["facts"] = ERROR
 
-    assert (item(name, change).status, item(name, change).seen) == ("skip", "not checked: see hosts")
+    assert (item(name, change).status, item(name, change).because) == ("skip", "hosts")
     items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     assert items["hosts"].status == "stop"
     assert name in items["hosts"].seen.partition("not checked because of this: ")[2]
@@ -36,7 +36,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
 
     items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     for name in ("census", "backup"):
-        assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
+        assert (items[name].status, items[name].because, items[name].todo) == ("skip", "keys", "")
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
     with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 30 checks stop the rotation: keys\. Nothing"):
         checklist.refuse(list(items.values()))
@@ -54,8 +54,8 @@ def test_if_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_and_t
 
     items = {each.name: each for each in checklist.judge_items(seen(change), [])}
     for name in ("census", "plan"):
-        assert (items[name].status, items[name].seen) == ("skip", "not checked: see keys")
-    assert items["keys"].seen.startswith("E_KEYS_DIFFER: .env holds")
+        assert (items[name].status, items[name].because) == ("skip", "keys")
+    assert items["keys"].code == "E_KEYS_DIFFER"
 
 
 def test_what_follows_from_an_error_is_known_by_codes_and_not_by_texts():
@@ -73,5 +73,5 @@ def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
         made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
 
     items = {each.name: each for each in checklist.judge_items(seen(change), [])}
-    assert (items["census"].status, items["census"].seen) == ("skip", "not checked: see runs")
-    assert items["runs"].seen == "E_LEASED: Ada is at work (not checked because of this: census)"
+    assert (items["census"].status, items["census"].because) == ("skip", "runs")
+    assert (items["runs"].status, items["runs"].code) == ("stop", "E_LEASED")
