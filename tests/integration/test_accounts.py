@@ -117,23 +117,23 @@ def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(databa
 
 @pytest.mark.parametrize("written", ["text", "varchar(900)", "text[]"])
 def test_ciphertext_under_a_nondeterministic_collation_is_found(
-    database: Database, keyring: Keyring, anycase: str, written: str
+    debian_database: Database, keyring: Keyring, anycase: str, written: str
 ) -> None:
-    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note {written} COLLATE {anycase}, a text)")
+    debian_database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note {written} COLLATE {anycase}, a text)")
     shown = "{{{}}}" if written.endswith("[]") else "{}"
     for number in range(200):
         note = shown.format(OWN + random_bytes(20, number).hex())
-        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, note, token(keyring)))
-    assert set(found(database, keyring)) == {"secrets.note"}
+        debian_database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, note, token(keyring)))
+    assert set(found(debian_database, keyring)) == {"secrets.note"}
 
 
 @pytest.mark.parametrize(("value", "is_held"), [('{"a": "a word"}', True), ('{"a": 1}', False)])
 def test_a_document_under_a_nondeterministic_collation_is_searched_for_texts(
-    database: Database, keyring: Keyring, anycase: str, value: str, *, is_held: bool
+    debian_database: Database, keyring: Keyring, anycase: str, value: str, *, is_held: bool
 ) -> None:
-    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note text COLLATE {anycase})")
-    database.execute("INSERT INTO secrets VALUES (1, %s)", (value,))
-    survey = target_survey.find(database, "auto", (), keyring)
+    debian_database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, note text COLLATE {anycase})")
+    debian_database.execute("INSERT INTO secrets VALUES (1, %s)", (value,))
+    survey = target_survey.find(debian_database, "auto", (), keyring)
     ((table, (column,)),) = [(each, known) for each, known in survey.tables.items() if each.name == "secrets"]
     assert survey._holds_values(table, column, document=True) is is_held
 
