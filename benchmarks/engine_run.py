@@ -102,7 +102,7 @@ def stop(application: Any, stage: str, rewriter: Any) -> dict[str, float]:
         import_module(f"{base}.{name}") for name in ("prepared_census", "preparation", "rewrite.prepared_table")
     )
     of_rows = [tally.result for tally in preparation.census(application, stage)]
-    last = preparation.refuse_unproved(application, stage, of_rows)
+    last = preparation.verify_prepared(application, stage, of_rows)
     census = counting.PreparedCounting(application, stage, application.keyring.key_id(stage))
     seconds, began = {}, time.perf_counter()
 

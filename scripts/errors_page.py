@@ -13,7 +13,7 @@ from typing import Any
 import collection_source
 
 CATALOG: dict[str, Any] = collection_source.module("_errors.error_catalog").CATALOG
-spell_options = collection_source.module("_errors.option_names").spell_options
+option_names = collection_source.module("_errors.option_names")
 
 HEAD = """\
 # Errors
@@ -31,6 +31,7 @@ In the entries, words in capitals stand for what the message names. `key_rotatio
 DEPENDS = "what the message says: it depends on what was found."
 MARKDOWN = re.compile(r"([\\*<\[\]|])")
 VARIABLE = re.compile(r"\bkey_rotation_[a-z_]*[a-z](?:=[a-z]+)?")
+OPTION_FIELD = re.compile(r"\bO\((\{\w+\})\)")  # an option that the message names
 BY_COUNT = re.compile(r"[|/].*")
 PLAIN = re.compile(r"[a-z]+ ")  # the first word of a sentence, unless it is a command
 
@@ -53,7 +54,7 @@ def heading(module: str) -> str:
 
 
 def entry(error: Any) -> Iterator[str]:
-    problem = shown(error.problem)
+    problem = shown(error.whole_problem())
     yield f"{problem[0].upper() if PLAIN.match(problem) else problem[0]}{problem[1:]}."
     yield ""
     advised = re.sub(r"\{\w+\}", "", error.remedy)
@@ -63,8 +64,9 @@ def entry(error: Any) -> Iterator[str]:
 def shown(text: str) -> str:
     """A text of the catalog as Markdown, with a word in capitals for each field."""
     parts = []
+    text = OPTION_FIELD.sub(lambda found: option_names.variable_of(found[1]), text)
     for literal, field, spec, _conversion in string.Formatter().parse(text):
-        parts.append(MARKDOWN.sub(r"\\\1", spell_options(literal)))
+        parts.append(MARKDOWN.sub(r"\\\1", option_names.spell_options(literal)))
         if field and "/" not in str(spec):
             parts.append(f"*{field.replace('_', ' ').upper()}*")
         if by_count := BY_COUNT.search(str(spec)):  # a page has the plural

@@ -102,7 +102,7 @@ DOMAIN = "Argument specs: NAME is what a task may set, NAME_MODULE also has what
 
 
 def generated() -> dict[Path, str]:
-    """Every generated file and its content. Raises ValueError if DOMAINS and plugins/modules do not match."""
+    """Every generated file and its content. Raise ValueError if DOMAINS and plugins/modules do not match."""
     listed = {module for modules in DOMAINS.values() for module in modules}
     if mismatch := {path.stem for path in (PLUGINS / "modules").glob("*.py")} ^ listed:
         raise ValueError(f"not in both DOMAINS and plugins/modules: {', '.join(sorted(mismatch))}")

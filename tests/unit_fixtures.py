@@ -194,6 +194,7 @@ def run_module(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..
 
     def run(main: Callable[[], None], args: dict[str, Any], *, check: bool = False, diff: bool = False) -> Ended:
         internal = {"check_mode": check, "diff": diff, "remote_tmp": str(tmp_path), "keep_remote_files": False}
+        internal["module_name"] = main.__module__
         capfd.readouterr()
         with (
             _kept_output(),

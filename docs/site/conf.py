@@ -39,7 +39,7 @@ html_copy_source = False
 
 
 def link_to_repository(app: Any, name: str, source: list[str]) -> None:
-    """A file that is no page of the site is linked where the repository shows it."""
+    """A file that is not a page of the site is linked where the repository shows it."""
 
     def target(found: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), found[1]))

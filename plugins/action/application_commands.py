@@ -16,5 +16,5 @@ class ActionModule(HostAction):
         names = ("commands", "project_dir", "timeout", "purpose", "rotation_id")
         return {name: options[name] for name in names}
 
-    def asked(self, args: TaskArguments) -> TaskArguments:
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
         return {"purpose": args.get("purpose", "verification")}

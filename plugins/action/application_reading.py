@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.run import VersionNotCreated
 from ..module_utils._options.application_options import APPLICATION_READING
 from ..plugin_utils._report import sentences, step_lines
 from ..plugin_utils._rotation_record.earlier_reading import earlier_reading
@@ -27,11 +27,7 @@ class ActionModule(HostAction):
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
         if version is None:
-            raise InvalidOption(
-                name="rotation_id",
-                found=f"is {options['rotation_id']}, but the store has no version of it",
-                advice="Create its keys first.",
-            )
+            raise VersionNotCreated(rotation_id=options["rotation_id"])
         current = history.stage("current")
         return {
             **self.host_options(options),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
-from ..module_utils._errors.run import RotationHalfWay
+from ..module_utils._errors.run import RotationInterrupted
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._report.playbook_command import command
 from ..plugin_utils._screen import service_lines
@@ -53,12 +53,12 @@ class ActionModule(HostAction):
     def _interrupted_error(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else HOLD_RELEASED
         commands = {playbook: command(self.variables, playbook) for playbook in ("rotate", "rollback")}
-        return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)
+        return RotationInterrupted(changed=done, rotation_id=rotation_id, **commands)
 
 
 def _starts_by_hand(args: TaskArguments) -> bool:
     """Return whether a person starts the services, without accepting an interrupted rotation."""
-    return (args.get("state"), args.get("rotation_id")) == ("started", BY_HAND) and args.get("half") != "accept"
+    return (args.get("state"), args.get("rotation_id")) == ("started", BY_HAND) and args.get("interrupted") != "accept"
 
 
 def _has_nothing_to_do(args: TaskArguments) -> bool:

@@ -27,7 +27,7 @@ class ActionModule(HostAction):
         self.refuse_other_run(args)
         if args["state"] == "released" and self._task.check_mode:
             return Answered({"changed": False})  # a dry run has not acquired it
-        if args["state"] == "fence_removed" and args.get("half") != "accept" and self.interrupted_rotation(args):
+        if args["state"] == "fence_removed" and args.get("interrupted") != "accept" and self.interrupted_rotation(args):
             return Answered({"changed": False})  # application_services starts nothing in this case either
         return self._held_by_us(args)
 

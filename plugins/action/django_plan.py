@@ -8,12 +8,12 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
 from ..module_utils._engine import plan_document
+from ..module_utils._engine.plan_document import PlanDocument
 from ..module_utils._errors.base import BUT_THE_PLAN
 from ..module_utils._errors.discovery import PlanNotReady
 from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction
 from ..plugin_utils._plans import plan_approval, plan_file
-from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._report import plan_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult
@@ -22,7 +22,7 @@ display = Display()
 
 
 class ActionModule(PlanAction):
-    def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
+    def judge_plan(self, args: TaskArguments, plan: PlanDocument) -> TaskResult:
         path = self.path(args)
         done = plan_file.write(path, plan, dry=bool(self._task.check_mode))
         result: TaskResult = {"changed": done.changed, "path": path}
@@ -36,7 +36,7 @@ class ActionModule(PlanAction):
         lines.show(plan_lines.plan(plan, path, shown), "Plan")
         if stopping := plan_document.stops(plan):  # screen and file have the plan: Ansible prints failed results
             found = plan_document.format_stops(plan)
-            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), found=found)
+            error = PlanNotReady(changed=BUT_THE_PLAN, path=path, count=len(stopping), findings=found)
             result.update(failed=True, **error.as_result(), findings=stopping)
             if shown:
                 row_file.tell(result, row_file.format_place(shown))

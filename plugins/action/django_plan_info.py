@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+from ..module_utils._engine.plan_document import PlanDocument
 from ..plugin_utils._plan_action import PlanAction
 from ..plugin_utils._plans import plan_file
-from ..plugin_utils._plans.plan_file import Plan
 from ..plugin_utils._single_module_action import Answered
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
@@ -22,7 +22,7 @@ class ActionModule(PlanAction):
         plan_file.refuse_unready(path, approved)
         return super().ask(args)
 
-    def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
+    def judge_plan(self, args: TaskArguments, plan: PlanDocument) -> TaskResult:
         path = self.path(args)
         approved = plan_file.read(path) or {}
         plan_file.refuse_other(path, approved, plan)

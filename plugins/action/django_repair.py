@@ -19,5 +19,5 @@ class ActionModule(RotationAction):
 
     def act(self, args: TaskArguments) -> TaskResult:
         result = self.on_host("django_repair", {**self.options_for_backup(args), "run": self.run_name()})
-        lines.show(restore_lines.repaired(from_result(RepairEvent, result)), "Repair")
+        lines.show_rows(restore_lines.repaired(from_result(RepairEvent, result)), "Repair")
         return result

@@ -47,8 +47,8 @@ class ActionModule(KeyAction):
     def would(self, args: TaskArguments, result: TaskResult) -> str:
         return WOULD[args["state"]].format(**result)
 
-    def asked(self, args: TaskArguments) -> TaskArguments:
-        return {**super().asked(args), **destruction_words(args)}
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
+        return {**super().select_recorded_arguments(args), **destruction_words(args)}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         if args["state"] != "destroyed":

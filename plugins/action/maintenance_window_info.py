@@ -18,7 +18,7 @@ class ActionModule(RecordAction):
     recorded = True
     module = "rotation_checklist"  # the event in the record: this checks one item of the checklist again
 
-    def asked(self, args: TaskArguments) -> TaskResult:
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskResult:
         return {"state": "still_open"}
 
     def act(self, options: TaskArguments) -> TaskResult:

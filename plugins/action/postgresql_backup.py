@@ -51,7 +51,7 @@ class ActionModule(HostAction):
         if self._task.check_mode:
             return result
         if args.get("state") == "cleared":
-            lines.show(restore_lines.dropped(result), "Dropped")
+            lines.show_rows(restore_lines.dropped(result), "Dropped")
         else:
             lines.detail(step_lines.backed_up(result.get("dumps", [])), "Backup")
         return result

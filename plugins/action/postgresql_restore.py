@@ -27,8 +27,8 @@ class ActionModule(RotationAction):
         """The record of the run that restores. Its rotation may differ from the one whose backup it takes."""
         return super().record({**args, "rotation_id": args.get("recorded_in") or args["rotation_id"]})
 
-    def asked(self, args: TaskArguments) -> TaskArguments:
-        return {**super().asked(args), "backup_of": args["rotation_id"]}
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
+        return {**super().select_recorded_arguments(args), "backup_of": args["rotation_id"]}
 
     def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         """Check the record before a drop, which is a run of its own, as every run does.
@@ -48,7 +48,7 @@ class ActionModule(RotationAction):
     def act(self, args: TaskArguments) -> TaskResult:
         result = self.watched("postgresql_restore", self.options_for_backup(args))
         if args.get("state") != "dropped":
-            lines.show(restore_lines.format_restore(from_result(RestoreEvent, result)), "Restore")
+            lines.show_rows(restore_lines.format_restore(from_result(RestoreEvent, result)), "Restore")
         elif not (self._task.check_mode and result.get("dropped")):
-            lines.show(restore_lines.dropped(result), "Restore")
+            lines.show_rows(restore_lines.dropped(result), "Restore")
         return result

@@ -30,7 +30,7 @@ class ActionModule(RotationAction):
         if options["refuse"]:
             variable_checks.refuse(problems)
         for each in dict.fromkeys(problems):
-            display.warning(f"{each.name} {each.found}. {each.advice}")
+            display.warning(f"{each.name} {each.fault}. {each.advice}")
         return {"changed": False}
 
     def _settings(self, host: str) -> variable_checks.HostSettings:

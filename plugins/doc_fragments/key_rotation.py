@@ -404,7 +404,7 @@ options:
     # For modules that read the values as the application does.
     UNREAD = r"""
 options:
-  left_out:
+  application_ignore:
     description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
     type: list
     elements: str

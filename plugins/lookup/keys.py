@@ -68,7 +68,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._errors.base import RotationError, address
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.options import InvalidArgument
 from ..module_utils._errors.unexpected import internal
 from ..plugin_utils._keys.configured_store import open_store, refuse_unknown, set_options
 from ..plugin_utils._task_types import TaskArguments, Variables
@@ -101,9 +101,9 @@ class LookupModule(LookupBase):
         version.refuse_damaged(store.path)
         for name in names:
             if name not in version.values:
-                raise InvalidOption(
-                    name=f"lookup term {name}",
-                    found=f"is not a key of the set in {store.path}",
+                raise InvalidArgument(
+                    argument=f"lookup term {name}",
+                    fault=f"is not a key of the set in {store.path}",
                     advice=f"Use one of: {', '.join(version.values)}.",
                 )
         return [version.values[name] for name in names] if names else [dict(version.values)]

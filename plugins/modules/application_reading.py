@@ -37,9 +37,9 @@ options:
     description: The RV(reading) that was returned before. Without it, nothing is compared.
     type: dict
     default: {}
-  meanwhile:
+  concurrent_rows:
     description:
-      - The C(meanwhile) that M(tetech.key_rotation.django_census) returned.
+      - The C(concurrent_rows) that M(tetech.key_rotation.django_census) returned.
       - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
         be explained by what they wrote.
       - In M(tetech.key_rotation.host_tasks), this, O(unwrapped) and O(written) come from the census before it.
@@ -79,7 +79,7 @@ options:
     description: How many rows of each model are read, in the order of the primary key. 0 means all rows.
     type: int
     default: 0
-  left_out:
+  application_ignore:
     description:
       - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
       - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.
@@ -118,10 +118,11 @@ reading:
       derived from, and how many values were C(read), read as C(tokens), and C(failed). The keyed C(digest) covers all
       values. Rows that are not read are named by keyed digests (C(unread_rows)), and C(read_digest) covers the others;
       C(read_before_digest) covers those that were read according to O(baseline). A column that is not encrypted has
-      C(parts), digests of the stored and the read values of groups of its rows. One that is made C(of_ciphertext), or
-      of the date or the time (C(dated)), is only counted.
+      C(parts), digests of the stored and the read values of groups of its rows. One that is computed
+      from ciphertext (C(of_ciphertext)), or from the date or the time (C(dated)), is only counted.
     - With O(written), the values that the application reads as something other than a value (C(written)).
-    - The C(round_trips), each C(well), C(not tried), or what is wrong, and the columns that no model reads (C(unread)).
+    - The C(round_trips), each with its C(outcome) (C(well), C(not_tried), C(not_returned) or C(other_keys)), and the
+      columns that no model reads (C(unread)).
     - With O(state=verified), the readings that are C(unsteady), because a second reading under the same keys gave
       another result.
     - The C(opening), how many C(seconds) per value the engine needed to decrypt the first values of each table, and the

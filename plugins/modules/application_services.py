@@ -103,7 +103,7 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
-  half:
+  interrupted:
     description:
       - Whether O(state=started) with O(rotation_id=maintenance) starts services if the record of an open rotation says
         that values may be under two key sets.

@@ -26,7 +26,7 @@ options:
     type: str
     required: true
     choices: [acquired, released, fence_removed, fence_opened]
-  half:
+  interrupted:
     description: Whether V(fence_removed) may let the application write while its values are under several versions.
     type: str
     choices: [refuse, accept]

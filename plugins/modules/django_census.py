@@ -114,7 +114,7 @@ options:
     description: With O(rehearsed), new values come from a file. Only what no new value would change is tried.
     type: bool
     default: false
-  left_out:
+  application_ignore:
     description: With O(rehearsed), fields and properties that are not read, as for
       M(tetech.key_rotation.application_reading).
   sessions_allowed:
@@ -153,14 +153,14 @@ targets:
   type: list
   elements: dict
   returned: success
-meanwhile:
+concurrent_rows:
   description:
     - For each table to which other processes wrote since O(baseline), how many rows were C(changed), C(inserted) and
       C(deleted). All other rows were verified to be the same.
   type: dict
   returned: success
 served:
-  description: The same as RV(meanwhile), with O(serving=true).
+  description: The same as RV(concurrent_rows), with O(serving=true).
   type: dict
   returned: with O(serving=true)
 unwrapped:
@@ -188,7 +188,7 @@ damaged:
 doubtful:
   description:
     - With O(accounted=true), columns that stop nothing and of which some values may be under a key that is rotated, or
-      hashes that may be made with one.
+      hashes that may be computed with one.
       Each has C(column), C(what) and C(todo).
   type: list
   elements: dict

@@ -108,7 +108,7 @@ options:
     default: full
   max_age:
     description:
-      - Maximum age in hours. An older backup of the same rotation is made again. The old one is kept until the new one
+      - Maximum age in hours. An older backup of the same rotation is replaced. The old one is kept until the new one
         is proved, and longer if rows may have been written under new keys since.
     type: int
     default: 24

@@ -49,7 +49,7 @@ options:
     description:
       - With O(state=opened), begin a rotation only if a person other than the operator has approved the plan.
       - C(.approval) must be next to O(plan). It contains the plan's hash, that person and the time. Its signature
-        C(.approval.sig) is made with C(ssh-keygen -Y sign). M(tetech.key_rotation.django_plan) shows the commands.
+        C(.approval.sig) is created with C(ssh-keygen -Y sign). M(tetech.key_rotation.django_plan) shows the commands.
     type: bool
     default: false
   plan:

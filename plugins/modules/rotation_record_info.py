@@ -47,7 +47,7 @@ records:
   description:
     - For each record its rotation, its lines, how many of them are signed and with which key, and its problems.
     - Its notes are not problems. Their kinds are V(elsewhere), V(unchecked), V(former) for a known earlier key, V(open)
-      for a run that has not ended, and V(approved).
+      for a run that has not ended, V(approved), and V(later) for a format of a later version.
   type: list
   elements: dict
   returned: success

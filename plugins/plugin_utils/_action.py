@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.postgres.lease import run_name
-from ..module_utils._errors.base import NOTHING_CHANGED, ErrorParts, RotationError, changed_nothing, word
+from ..module_utils._errors.base import ErrorParts, RotationError, build_result, changed_nothing, word
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
@@ -112,9 +112,12 @@ class RotationAction(HostCaller, abc.ABC):
         return {**self.host_options(options), **keys, "identity": identity}
 
     def _validated(self, args: TaskArguments) -> TaskArguments:
-        """Return the task's arguments for ``act``. Raise E_OPTION if one is invalid; the host checks the others."""
+        """Return the task's arguments for ``act``. Raise E_OPTION or E_ARGUMENT for an invalid one.
+
+        The host checks the others.
+        """
         if "keys" in args and args["keys"] is None:
-            raise InvalidOption(name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
+            raise InvalidOption(option="keys", fault="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Only the host's side knows which of them are required.
@@ -123,7 +126,7 @@ class RotationAction(HostCaller, abc.ABC):
         return args
 
     def _with_keys_of_store(self, args: TaskArguments) -> TaskArguments:
-        """The task's arguments, with the keys that were rotated if it asks for them. Raises E_OPTION."""
+        """The task's arguments, with the keys that were rotated if it asks for them. Raise E_OPTION."""
         if not boolean(args.get("recorded_keys") or False):
             return args
         listed = self._validated(args)["keys"]
@@ -146,7 +149,7 @@ class RotationAction(HostCaller, abc.ABC):
         if self.is_recorded(args) and not self._task.check_mode:
             self.refuse_other_run(args)
             record = self.record(args)
-            about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
+            about = {"host": self.variables.get("inventory_hostname"), "asked": self.select_recorded_arguments(args)}
             self._entry = RecordEntry(record, self.module, about)
             self._entry.intend(self.before(record, args))
         return options
@@ -200,8 +203,7 @@ class RotationAction(HostCaller, abc.ABC):
         before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
-            message = str(result["msg"]).replace(NOTHING_CHANGED, changed)
-            result.update(msg=message, error={**error, "changed": changed, "changed_nothing": False})
+            result.update(build_result({**error, "changed": changed, "changed_nothing": False}))
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:
@@ -247,7 +249,7 @@ class RotationAction(HostCaller, abc.ABC):
         """Return what a real run would do here, for a person who reads a dry run."""
         return "change something"
 
-    def asked(self, args: TaskArguments) -> TaskArguments:
+    def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
         """Return the arguments that go into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}

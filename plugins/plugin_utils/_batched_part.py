@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One of the actions that share a process on the host, and how it is made from an entry of the option ``tasks``."""
+"""One of the actions that share a process on the host, and how an entry of the option ``tasks`` becomes one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils._errors.base import RotationError
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.options import InvalidArgument
 from ..module_utils._errors.run import NotRun
 from ..module_utils._tasks.registry import WORK
 from ._action import WRITES_VALUES, RotationAction
@@ -105,7 +105,7 @@ class Part:
 def build_parts(batch: RotationAction, entries: Iterable[Mapping[str, Any]], shared: TaskArguments) -> list[Part]:
     """Return a part for each module in the entries, with the ``shared`` options that it has.
 
-    Raise E_OPTION if a module cannot share a process, or if two parts have the same name.
+    Raise E_ARGUMENT if a module cannot share a process, or if two parts have the same name.
     """
     parts = [
         _build_part(batch, str(entry.get(LABEL, module)), module, _options(module, shared, own or {}))
@@ -137,5 +137,5 @@ def _build_part(batch: RotationAction, name: str, module: str, args: TaskArgumen
     return Part(name, action, args)
 
 
-def _refusal(found: str, advice: str) -> InvalidOption:
-    return InvalidOption(name="tasks", found=found, advice=advice)
+def _refusal(fault: str, advice: str) -> InvalidArgument:
+    return InvalidArgument(argument="tasks", fault=fault, advice=advice)

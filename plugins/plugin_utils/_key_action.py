@@ -22,7 +22,7 @@ class KeyAction(HostAction, abc.ABC):
         return {**{name: options[name] for name in more}, **self._sealed.request()}
 
     def opened(self, result: TaskResult) -> KeySet:
-        """The keys of the host. Raises E_KEYS_NOT_PROVED."""
+        """The keys of the host. Raise E_KEYS_NOT_PROVED."""
         return self._sealed.open(result)
 
     @staticmethod

@@ -8,10 +8,10 @@ import abc
 
 from ..module_utils._destinations import key_destinations
 from ..module_utils._engine.crypto.key_entry import KeyEntries
+from ..module_utils._engine.plan_document import PlanDocument
 from ..module_utils._options.shared_options import KEYS
 from ._keys import listed_keys, other_keys
 from ._plans import plan_file
-from ._plans.plan_file import Plan
 from ._single_module_action import Answered, HostAction
 from ._task_types import TaskArguments, TaskResult
 
@@ -45,7 +45,7 @@ class PlanAction(HostAction, abc.ABC):
         return listed
 
     @abc.abstractmethod
-    def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
+    def judge_plan(self, args: TaskArguments, plan: PlanDocument) -> TaskResult:
         """The result of the task, from the plan of the application as it is now."""
 
     def path(self, args: TaskArguments) -> str:

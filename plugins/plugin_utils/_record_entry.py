@@ -17,7 +17,7 @@ RECORDED = (
     "generated",
     "stages",
     "targets",
-    "meanwhile",
+    "concurrent_rows",
     "served",
     "written_rows",
     "added_rows",

@@ -25,7 +25,7 @@ def take_shares(args: TaskArguments) -> TaskResult | None:
         error = share.get("error") or {}
         if share.get("unreachable") or error.get("code") in HOST_LOST:
             display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): its remaining work is done here")
-            args.pop("examined", None)  # it has to be looked at again
+            args.pop("examined", None)  # it has to be examined again
             args.pop("concurrent_writes", None)
         elif error:
             return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}

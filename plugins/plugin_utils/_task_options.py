@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors.base import RotationError, word
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.options import InvalidArgument
 from ..module_utils._options.option_spec import Options, OptionSpec, Spec
 from ._task_types import TaskArguments
 
@@ -29,7 +29,7 @@ NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has n
 
 
 def validated(spec: Spec, given: Options, action: str) -> TaskArguments:
-    """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION.
+    """The arguments with every option of ``spec``, paths as they were written. Raise E_ARGUMENT.
 
     One that is null has its default, as on the host's side.
     """
@@ -54,14 +54,14 @@ def _on_controller(option: OptionSpec) -> OptionSpec:
 
 
 def refuse_unknown(spec: Spec, given: Options, action: str) -> None:
-    """Raise E_OPTION for an argument that is not in ``spec``."""
+    """Raise E_ARGUMENT for an argument that is not in ``spec``."""
     for name in given:
         if name not in spec:
             raise _refusal(word(name), f"is not an option of {action}", action)
 
 
 def refuse_wrong(spec: Spec, given: Options, action: str) -> None:
-    """Raise E_OPTION for an option of ``spec`` that is missing, or is not what it must be."""
+    """Raise E_ARGUMENT for an option of ``spec`` that is missing, or is not what it must be."""
     for place, found in find_wrong(spec, given):
         raise _refusal(place, found, action)
 
@@ -130,4 +130,4 @@ def _expected(option: OptionSpec) -> str:
 
 
 def _refusal(place: str, found: str, action: str) -> RotationError:
-    return InvalidOption(name=place, found=found, advice=f"See ansible-doc {action}.")
+    return InvalidArgument(argument=place, fault=found, advice=f"See ansible-doc {action}.")

@@ -17,13 +17,13 @@ OF_KEYS = (
     "E_ROLLBACK_LOSES",
 )  # errors that name values by their keys: what they name may well be read
 # What these name was written by another process, or differs from before, and may well be read.
-OF_WRITES = (
-    "E_VALUES_WRITTEN",
-    "E_DIGEST_CHANGED",
+WORDS_OF_WRITES = (
     "Values that another process changed",
     "Rows that another process changed",
     "Rows that changed since the rotation first counted them",
+    "key_rotation_repair",  # the option that takes values from the backup: those that were damaged, and those written
 )
+OF_WRITES = ("E_VALUES_WRITTEN", "E_DIGEST_CHANGED", *WORDS_OF_WRITES)
 OF_WRITES_IN_RECORD = ("written_rows", "differing_rows", "others_rows")  # with the keys of rows by column, or by table
 COUNTED = re.compile(r"acknowledge=\S+")  # not values, but how many of a column
 _NAME = re.compile(r"\b([a-z_0-9]+\.[a-z_]+:\d+)\b")
@@ -102,8 +102,7 @@ def row_of(name: str) -> str:
 def names_in(text: str) -> tuple[set[str], set[str]]:
     """Values by the name that the collection gives them: those that cannot be read, and those that were written by
     another process. Those that are only said to be under other keys are neither."""
-    sentences = "|".join(OF_WRITES[-3:])
-    parts = re.split(rf"\b(E_[A-Z_]+\b|{sentences})", COUNTED.sub("", " ".join(text.split())))
+    parts = re.split(rf"\b(E_[A-Z_]+\b|{'|'.join(WORDS_OF_WRITES)})", COUNTED.sub("", " ".join(text.split())))
     told = list(zip(["", *parts[1::2]], parts[::2]))
     unreadable = " ".join(part for about, part in told if about not in OF_KEYS + OF_WRITES)
     written = " ".join(part for about, part in told if about in OF_WRITES)

@@ -184,7 +184,7 @@ def test_a_field_that_encrypts_only_in_later_rows_is_evidence(
     with connection.cursor() as cursor:
         found = list(model_evidence._of_field(Secret._meta.get_field("note"), "default", cursor))
     connection.close()
-    assert {each.found for each in found} == {"reads another value than the stored one"}
+    assert {each.evidence for each in found} == {"reads another value than the stored one"}
     if first > row_samples.LARGE:
         assert len(found) <= 2 * model_evidence.SAMPLE + model_evidence.BETWEEN, "the field reads a few values"
 
@@ -255,7 +255,7 @@ def test_an_object_with_the_stored_text_that_decrypts_later_is_evidence(
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (stored,))
     with connection.cursor() as cursor:
-        found = {each.found for each in model_evidence._of_field(Secret._meta.get_field("note"), "default", cursor)}
+        found = {each.evidence for each in model_evidence._of_field(Secret._meta.get_field("note"), "default", cursor)}
     connection.close()
     assert found == ({"reads an object whose code looks like encryption"} if is_evidence else set())
 
@@ -280,7 +280,7 @@ def test_a_view_is_evidence_by_its_first_rows(database: Database) -> None:
         (found,) = model_evidence._of_field(Shown._meta.get_field("note"), "default", cursor)
     connection.close()
     database.execute("DROP VIEW shown")
-    assert found.found == "raises ValueError for a stored value"
+    assert found.evidence == "raises ValueError for a stored value"
 
 
 @pytest.mark.parametrize("plain", ["'a plain value ' || n", "'https://example.com/orders/' || md5(n::text)"])

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT
-from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration, RestoreOptions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease, server_info
@@ -179,10 +180,10 @@ def test_a_restore_knows_the_name_of_a_database_by_its_service(
     place_databases: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place_databases({"main": by_service("engine"), "gone": by_service("missing")})
-    params = {"rotation_id": "2026-spring", "backup_dir": str(tmp_path), "direct": {}}
-    named = Restoration({**params, "alias": "main"})._name
+    options = RestoreOptions("main", str(tmp_path), build_request=None, rotation_id="2026-spring")
+    named = Restoration(options)._name
     assert named == "engine"
-    gone = Restoration({**params, "alias": "gone"})
+    gone = Restoration(replace(options, alias="gone"))
     monkeypatch.setattr(gone, "_newest", lambda: SimpleNamespace(database="dumped"))
     assert gone._name == "dumped"
 
@@ -214,9 +215,9 @@ def test_a_restore_takes_the_backup_that_another_alias_of_the_database_has(
         time = f"2026-03-0{day}T01:00:07Z"
         described = {"format": FORMAT, **named, "snapshot": {"time": time}, "proof": {}, "settings": None}
         (tmp_path / f"{rotation_id}.{alias}.json").write_text(json.dumps(described))
-    params = {"alias": "default", "backup_dir": str(tmp_path), "direct": {}}
+    options = RestoreOptions("default", str(tmp_path), build_request=None)
     for rotation_id, alias in (("spring", "default"), ("summer", "writes"), (None, "writes"), ("autumn", "default")):
-        assert Restoration({**params, "rotation_id": rotation_id})._alias == alias
+        assert Restoration(replace(options, rotation_id=rotation_id))._alias == alias
 
 
 ROUTED = """

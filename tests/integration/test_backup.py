@@ -342,7 +342,7 @@ def test_the_manifest_says_what_it_is(make, identity):
     assert make.files() == ["r1.dump.age", "r1.json", "r1.settings.tar.age"]
     written = json.loads(Path(make.one.manifest).read_text())
     assert {name: value for name, value in written.items() if name != "checksum"} == described.as_document()
-    assert make.one.known() == described
+    assert make.one.find_verified() == described
     assert described.size == path.stat().st_size
     assert path.read_bytes().startswith(b"age-encryption.org/v1")
     assert (described.key_ids, described.proof) == (KEY_IDS, None)
@@ -372,7 +372,7 @@ def test_of_several_archives_at_once_each_is_sealed_and_known_by_its_sum(make, w
     assert described.size == sum(path.stat().st_size for path in files)
     assert all(path.stat().st_size > 10_000 for path in files[1:3]), "both have rows"
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, *files)] == [0o700, *[0o600] * 4]
-    assert make.one.known() == described
+    assert make.one.find_verified() == described
     make.one.read_through(described, make.tools, identity)
     with pytest.raises(RotationError, match="E_BACKUP_IDENTITY"), make.one.opened(described, None):
         pass
@@ -422,7 +422,7 @@ def test_a_damaged_dump_is_refused_before_it_is_read(make, wide, identity, jobs,
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    for read in (make.one.known, lambda: make.one.opened(described, identity).__enter__()):
+    for read in (make.one.find_verified, lambda: make.one.opened(described, identity).__enter__()):
         with pytest.raises(RotationError) as refused:
             read()
         assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
@@ -545,18 +545,18 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_recreated_and_kept_until
     folder = instead(tmp_path / "bin", "pg_dump", "exit 3")
     with pytest.raises(RotationError):
         make(tools=pg_client.Tools(folder, make.tools.version))
-    assert make.one.known() == first
+    assert make.one.find_verified() == first
     time.sleep(1)  # the names of the files tell the second
     refused = make(settings=SETTINGS)
     assert make.files() == of(first, refused), "what a run leaves that is killed now is known to the next"
     with pytest.raises(RotationError, match="is unchanged"), make.one.proving(refused, written=False):
         raise ProofOmitted()  # the proof of it
-    assert make.one.known() == first, "what was proved goes for nothing that was not"
+    assert make.one.find_verified() == first, "what was proved goes for nothing that was not"
     assert make.files() == of(first)
     time.sleep(1)
     second = make(settings=SETTINGS)
     with make.one.proving(second, written=False):
-        assert make.one.known() == second
+        assert make.one.find_verified() == second
     assert second.snapshot["time"] > first.snapshot["time"]
     assert make.files() == of(second)
     assert first.path != second.path
@@ -602,8 +602,8 @@ def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, pro
     time.sleep(1)  # the snapshot of the next is newer
     later = backup_dump.Backup(make.one.folder, "r2")
     made = later.dump(make.tools, make.database, backup_dump.DumpOrder(make.recipients, KEY_IDS, {}))
-    params = {"alias": "default", "rotation_id": None, "backup_dir": make.one.folder, "admin": None, "direct": {}}
-    work = restore.Restoration(params)
+    options = restore.RestoreOptions("default", make.one.folder, build_request=None)
+    work = restore.Restoration(options)
     assert work.described().rotation_id == "r1"
     later.describe(replace(made, proof={"kind": "none"}))
     assert work.described().rotation_id == "r2"
@@ -613,10 +613,10 @@ def test_a_restore_whose_copy_is_not_the_snapshot_leaves_no_copy(make, identity)
     described = make()
     described.tables["public.secrets"]["hash"] = "1"
     make.one.describe(described)
-    of = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "identity": identity}
-    given = {"admin": None, "direct": {}, "key_set_ids": {"current": KEY_IDS[0]}, "pg_bindir": None}
+    given = {"rotation_id": "r1", "identity": identity, "key_ids": KEY_IDS[:1]}
+    options = restore.RestoreOptions("default", make.one.folder, build_request=None, **given)
     with pytest.raises(RotationError, match="E_CONTENTS"):
-        restore.Restoration({**of, **given}).prepared(dry=False)
+        restore.Restoration(options).prepared(dry=False)
     assert make.database.rows("SELECT 1 FROM pg_database WHERE datname ~ '^key_rotation_.*_r1$'") == []
 
 
@@ -626,7 +626,7 @@ def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
     for path in ("../precious", str(tmp_path / "precious")):
         make.one.describe(replace(first, path=path))
         with pytest.raises(RotationError, match=r"E_BACKUP_MANIFEST: .* names files that are not next to it"):
-            make.one.known()
+            make.one.find_verified()
     Path(make.one.folder, "r2.dump").write_text("of another rotation")
     make.one.describe(replace(first, path="r2.dump"))
     time.sleep(1)  # the names of the files tell the second
@@ -641,7 +641,7 @@ def test_damaged_settings_are_no_known_backup_and_no_hindrance_to_a_restore(make
     described = make(settings=SETTINGS)
     path = Path(make.one.folder, described.settings["path"])
     path.write_bytes(path.read_bytes()[:-1])
-    for read in (make.one.known, partial(prove, described)):
+    for read in (make.one.find_verified, partial(prove, described)):
         with pytest.raises(RotationError) as refused:
             read()
         assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
@@ -714,7 +714,7 @@ def test_a_proof_restores_compares_opens_and_drops(make, prove):
     found = {name: made.proof[name] for name in ("kind", "where", "rows", "tokens")}
     assert found == {"kind": "full", "where": "a scratch database", "rows": TOKENS, "tokens": TOKENS}
     assert made.key_ids == [KEYS.key_id]
-    assert make.one.known() == made
+    assert make.one.find_verified() == made
     assert [restore_proof.proved(made, kind) for kind in restore_proof.KINDS] == [True, True, True]
     assert prove.scratch() == []
 
@@ -761,12 +761,12 @@ def test_what_was_never_read_to_its_end_is_good_by_no_proof(make, prove, tmp_pat
     make.tools = pg_client.Tools(instead(tmp_path / "bin", "pg_restore", "exit 3"), real.version)
     with pytest.raises(RotationError, match="E_PG_RESTORE"):
         prove(described, "none")
-    found = make.one.known()
+    found = make.one.find_verified()
     assert (restore_proof.proved(found, "none"), restore_proof.needed(found, "sample")) == (False, "sample")
     make.tools = real
     read = prove(found, "none")
     assert [restore_proof.proved(read, kind) for kind in restore_proof.KINDS] == [True, False, False]
-    assert make.one.known() == read
+    assert make.one.find_verified() == read
 
 
 LESS = {
@@ -1013,7 +1013,7 @@ def test_a_backup_is_restored_for_a_repair_only_if_there_is_something_to_repair(
         make.database.execute("UPDATE secrets SET body = overlay(body PLACING 'AAAA' FROM 40) WHERE id IN (7, 8)")
         done = repaired(lambda: copy)
     assert sum(done.values.values()) == 1
-    assert [(left.value, left.reason) for left in done.left] == [("secrets.body:8", "is not in the backup")]
+    assert [(left.value, left.reason) for left in done.unrepaired] == [("secrets.body:8", "is not in the backup")]
     assert make.database.rows("SELECT body, at::text FROM secrets WHERE id = 7") == [row]
 
 

@@ -107,7 +107,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         "no backup folder",
         lambda site: site.write_inventory(key_rotation_backup_dir=f"{site.project}/manage.py/x"),
         "E_BACKUP_DIR",
-        "is no folder",
+        "is not a folder",
     ),
     (
         "no record folder",

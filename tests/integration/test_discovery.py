@@ -444,7 +444,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
 
 OBSTACLES = {
     "foreign key": "ALTER TABLE secrets ADD UNIQUE (a); CREATE TABLE beside (id int, b text REFERENCES secrets (a))",
-    "some columns alone": "GRANT SELECT (id, a), UPDATE ON secrets TO plain; SET ROLE plain",
+    "only some columns": "GRANT SELECT (id, a), UPDATE ON secrets TO plain; SET ROLE plain",
     "update": "GRANT SELECT ON secrets TO plain; GRANT UPDATE (id) ON secrets TO plain; SET ROLE plain",
     "rewrite rule": "CREATE RULE away AS ON UPDATE TO secrets DO INSTEAD NOTHING",
 }
@@ -1187,7 +1187,7 @@ def test_a_relation_by_a_token_stops_the_rotation(
     finally:
         database.execute("DROP TABLE secrets_read")
     tied = [(each.column, each.fields["found"]) for each in found.findings.of("tied")]
-    by_models = "is bound to {} by a relation of the models, and its new value would be another than that one's"
+    by_models = "is bound to {} by a relation of the models, and their new values would differ"
     assert ("secrets.serial", by_models.format("secrets_read.device_id")) in tied
     assert ("secrets_read.device_id", by_models.format("secrets.serial")) in tied
     assert {column for column, _ in tied} == {"secrets.serial", "secrets_read.device_id"}

@@ -702,7 +702,7 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         classes(database, keyring)
 
 
-def pages_of(database: Database, targets: list[Target]) -> Iterator[table_pages.Page]:
+def pages_of(database: Database, targets: list[Target]) -> Iterator[table_pages.PageRows]:
     (group,) = table_pages.by_table(targets)
     return table_pages.pages(database, table_pages.PageRequest(group))
 

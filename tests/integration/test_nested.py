@@ -567,12 +567,12 @@ def test_a_token_under_a_rotated_key_stops_by_row_in_a_column_whose_own_key_is_n
     texts.append(FIXED_OUTER[between](sealed(keyring, "inner", ("older-7",))))
     fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
     survey = target_survey.find(database, "auto", (), keyring)
-    assert (survey.found, [held.name for held in survey.fixed]) == ([], ["secrets.a"])
-    (found,) = kept_columns.findings(database, survey.fixed, keyring)
+    assert (survey.found, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
+    (found,) = kept_columns.findings(database, survey.evidence.fixed, keyring)
     assert (found.kind.code, found.fields) == ("E_TOKEN_INSIDE", {"count": 1, "rows": "secrets.a:1200"})
     for accepted in ("secrets.a", "secrets.a:1200"):
         settled = settlements.parse({accepted: {"unreadable": "nobody needs it"}})
-        assert kept_columns.findings(database, survey.fixed, keyring, settled) == []
+        assert kept_columns.findings(database, survey.evidence.fixed, keyring, settled) == []
 
 
 def numbers(count: int) -> bytes:

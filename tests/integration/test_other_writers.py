@@ -133,7 +133,7 @@ def test_what_a_process_under_the_old_keys_writes_is_kept_and_reported(site: Sit
     text = " ".join(outcome.text.split())
     assert "[WARNING]" in text
     assert "rows of customer_userprofile were written by another process in the meantime" in text
-    found = proof(site)["meanwhile"]
+    found = proof(site)["concurrent_rows"]
     assert list(found) == ["customer_userprofile"]
     assert all(found["customer_userprofile"][what] > 0 for what in ("changed", "inserted", "deleted"))
     (page,) = (site.folder / "records").glob("*/report.md")

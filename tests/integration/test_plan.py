@@ -30,8 +30,8 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     for words in (
         "E_PLAN_NOT_READY",
         "_email_encrypted: no known key decrypts 1 value: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
-        "1 value does not look encrypted: restaurant_restaurant._email_encrypted:8 (by their look: words 1) (E_PLAIN",
-        "1 value does not look encrypted: customer_userprofile._phone_number_encrypted:3 (by their look: words 1) (E_P",
+        "1 value does not look encrypted: restaurant_restaurant._email_encrypted:8 (by appearance: words 1) (E_PLAIN",
+        "1 value does not look encrypted: customer_userprofile._phone_number_encrypted:3 (by appearance: words 1) (E_P",
         "3 findings stop a rotation",
         "next: ansible-playbook plan.yml -i",
     ):
@@ -91,11 +91,11 @@ def test_a_token_between_other_text_stops_until_a_person_accepts_it(site: Site) 
     assert site.play("verify").code == 0
 
 
-def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
+def test_keys_that_are_left_empty_are_an_error_of_the_variable(site: Site) -> None:
     site.write_inventory(key_rotation_keys=None)
     for playbook in ("plan", "rotate"):
         made = site.play(playbook)
-        assert (made.code != 0, made.error()) == (True, "E_OPTION"), made.text
+        assert (made.code != 0, made.error()) == (True, "E_VARIABLE"), made.text
         assert "is empty. Nothing was changed. List the keys" in made.text
 
 

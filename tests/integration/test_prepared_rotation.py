@@ -251,7 +251,7 @@ def test_what_users_wrote_after_the_preparation_and_after_the_start_is_kept_and_
     stopped, serving = steps(site, "django_census")[-2:]
     assert serving["asked"]["serving"] is True
     assert serving["served"]["customer_userprofile"] == {"changed": 2, "inserted": 1, "deleted": 1}
-    assert stopped["meanwhile"] == {}
+    assert stopped["concurrent_rows"] == {}
     assert served.up() == ["web", "worker"]
     assert site.play("verify").code == 0
 

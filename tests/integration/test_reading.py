@@ -644,9 +644,9 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     twice = app.keyring.cipher("own", "pending").seal(Opened(strange.encode())).decode()
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 1", (strange,))
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
-    meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
+    concurrent_rows = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
-        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), meanwhile)
+        model_reading.refuse_worse(before, reading(app, lambda name: "Person" in name), concurrent_rows)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
@@ -884,17 +884,16 @@ def test_a_text_in_place_of_other_tokens_is_no_sign_that_an_attribute_is_made_of
     connectors.key.secret = "new-secret"
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*Tagged\.known \(40 values, and 40") as refused:
         model_reading.refuse_worse(before, reading(connectors, lambda name: name.endswith("known")))
-    assert "Tagged.known gives as many values as before, and other ones." in refused.value.todo
+    assert "Tagged.known returns as many values as before, but different ones." in refused.value.todo
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
 def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops(connectors: Any) -> None:
     trips = reading(connectors, lambda name: ".Account." in name)["round_trips"]
-    lost = "does not return the value that was written"
     assert {trip["name"].rpartition(".")[2]: trip["outcome"] for trip in trips} == {
         **dict.fromkeys(("iban", "digits"), "well"),
-        **dict.fromkeys(("growing", "worded", "emptied"), lost),
-        "elsewhere": "encrypts under other keys than the current ones",
+        **dict.fromkeys(("growing", "worded", "emptied"), "not_returned"),
+        "elsewhere": "other_keys",
     }
     ignored = [f"reading.Account.{name}" for name in ("growing", "emptied", "elsewhere")]
     stops = [each for each in model_reading.planned(found_in(connectors), ring("current"), ignored) if each.kind.stops]
@@ -902,7 +901,9 @@ def test_a_setter_that_normalizes_goes_well_and_broken_ones_are_planned_as_stops
         {
             "kind": "round_trip",
             "column": "reading.Account.worded",
-            "notice": f"a text through the application's own reading.Account.worded {lost}",
+            "notice": (
+                "a text through the application's own reading.Account.worded does not return the value that was written"
+            ),
             "todo": stops[0].todo,
             "code": "E_ROUND_TRIP",
         }
@@ -990,11 +991,11 @@ def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_afte
         token = fernet("legacy" if number < 30 else "old-secret").encrypt(b"%d" % number).decode()
         app.database.execute("UPDATE secrets SET nick = %s WHERE id = %s", (token, number))
     survey = target_survey.find(app.database, "auto", (), keyring)
-    assert [each.name for each in survey.fixed] == ["secrets.nick"]
+    assert [each.name for each in survey.evidence.fixed] == ["secrets.nick"]
     scope = model_reading.ReadingScope(DIGEST, wanted=lambda name: name.endswith("nickname"))
 
     def read() -> dict[str, Any]:
-        return model_reading.of_application([*survey.found, *survey.fixed], keyring, scope).as_result()
+        return model_reading.of_application([*survey.found, *survey.evidence.fixed], keyring, scope).as_result()
 
     before = read()
     assert [(one["name"], one["read"], one["failed"]) for one in before["readings"]] == [
@@ -1082,7 +1083,7 @@ def test_a_model_is_of_every_database_that_has_its_table(app: Any, tenant: Datab
     surveyed = target_survey.find(tenant, "auto", (), app.keyring)
     (shop,) = (table for table in surveyed.tables if table.name == "reading_shop")
     evidence = model_evidence.of_fields(surveyed.model_tables, [(shop, "hidden"), (shop, "name")])
-    assert {place: each.found for place, each in evidence.items()} == {
+    assert {place: each.evidence for place, each in evidence.items()} == {
         (shop, "hidden"): "reads another value than the stored one"
     }
     assert surveyed.findings.columns("empty") == []
@@ -1166,7 +1167,7 @@ def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monke
         (first,) = (each for each in reading(app)["readings"] if each["name"].endswith("Placed.first"))
         assert (first["name"], first["columns"], first["read"]) == ("reading.Placed.first", [target.name], ROWS)
         evidence = model_evidence.of_fields(model_tables(app), [(target.table, "first")])
-        assert [each.found for each in evidence.values()] == ["reads another value than the stored one"]
+        assert [each.evidence for each in evidence.values()] == ["reads another value than the stored one"]
 
 
 def model_tables(app: Any) -> Any:
@@ -1178,7 +1179,7 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
     places = [(table, "hidden") for table in surveyed.tables if table.name == "reading_shop"]
     evidence = model_evidence.of_fields(surveyed.model_tables, places)
     assert [table.schema for table, _ in evidence] == sorted(schemas)
-    assert {each.found for each in evidence.values()} == {"reads another value than the stored one"}
+    assert {each.evidence for each in evidence.values()} == {"reads another value than the stored one"}
 
     before = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     names = ["Person.first", "Person.last", "Person.note", "Person.full_name"]
@@ -1216,7 +1217,7 @@ def test_a_column_of_a_tenant_that_nobody_found_is_read_in_its_schema(app: Any, 
         model_reading.refuse_worse(before, reading(app, lambda name: name.endswith("hidden")))
     model_reading.refuse_worse(
         before,
-        reading(app, lambda name: not model_readers.is_left_out(name, ["reading.Shop.hidden"])),
+        reading(app, lambda name: not model_readers.is_ignored(name, ["reading.Shop.hidden"])),
         ignore=["reading.Shop.hidden"],
     )
 

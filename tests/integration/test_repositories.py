@@ -63,7 +63,7 @@ def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_pa
     assert (made.engine, made.key_ids, made.encrypted_to) == ("pgbackrest", ["a", "b"], ["aes-256-cbc"])
     assert (made.size > 0, int(made.system_identifier) > 0, made.proof) == (True, True, None)
     assert made.system_identifier == stanza.system_identifier()
-    assert one.known() == made
+    assert one.find_verified() == made
     os.unlink(one.manifest)  # a run that died before it
     assert stanza.backup(one, "full", ["a"]).path == made.path
     another = stanza.backup(dump.Backup(one.folder, "summer"), "incr", ["a"])
@@ -113,7 +113,7 @@ def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
 def test_a_backup_that_is_recreated_leaves_that_of_before_the_first_write_known(tmp_path):
     one = dump.Backup(str(tmp_path / "backups"), "spring")
     first = external.snapshot(one, ["echo", "before"], ["a"])
-    assert (one.known(), os.listdir(one.folder)) == (first, ["spring.json"])
+    assert (one.find_verified(), os.listdir(one.folder)) == (first, ["spring.json"])
     external.snapshot(one, ["echo", "of mixed rows"], ["a", "b"])
     assert {made.path for made in one.all()} == {"before", "of mixed rows"}
 
@@ -123,7 +123,7 @@ def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_na
     external.snapshot(dump.Backup(folder, "spring", "second"), ["true"], ["a"])
     assert dump.Backup(folder, "spring").all() == []
     with pytest.raises(RotationError) as refused:
-        dump.Backup(folder, "spring.second").known()
+        dump.Backup(folder, "spring.second").find_verified()
     assert refused.value.code == "E_BACKUP_NAME"
     assert "spring.second.json is the backup of spring for DATABASES[second]" in str(refused.value)
 

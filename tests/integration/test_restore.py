@@ -27,7 +27,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.databa
     kept_aside,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.manifest import FORMAT, Manifest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration, RestoreOptions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
@@ -314,7 +314,7 @@ def test_a_restore_that_is_at_work_is_not_one_that_left_everybody_shut_out(datab
 
 def test_a_backup_whose_keys_were_destroyed_is_not_restored() -> None:
     kept = KeySet({"SECRET_KEY": "a"})
-    asked = SimpleNamespace(_params={"key_set_ids": {"current": kept.key_id}})
+    asked = SimpleNamespace(_options=RestoreOptions("default", "backups", build_request=None, key_ids=[kept.key_id]))
     document = {"snapshot": {"time": "2026-03-20T01:00:07Z"}, "key_ids": [kept.key_id]}
     described = Manifest.from_document("spring", document)
     assert Restoration._refuse_without_keys(asked, described) is None
@@ -350,15 +350,15 @@ def test_whoever_was_shut_out_by_the_restore_of_an_older_backup_is_let_in(databa
         named = {"rotation_id": rotation_id, "alias": "default", "engine": "pg_dump", "path": f"{rotation_id}.dump"}
         described = {"format": FORMAT, **named, "snapshot": {"time": moment}, "proof": {}, "settings": None}
         (tmp_path / f"{rotation_id}.json").write_text(json.dumps(described))
-    params = {"alias": "default", "backup_dir": str(tmp_path), "rotation_id": None, "admin": {}, "direct": {}}
+    options = RestoreOptions("default", str(tmp_path), build_request=None)
     with contextlib.closing(database.elsewhere(dbname="postgres")) as admin:
         made = DatabaseSwap(admin, "engine", "spring")
         admin.execute(f'CREATE DATABASE "{made.copy}"')
         admin.execute("ALTER DATABASE engine ALLOW_CONNECTIONS false")
         try:
             with pytest.raises(RotationError, match="E_RESTORE_SHUT"):
-                Restoration(params).let_in(dry=True)
-            Restoration(params).let_in(dry=False)
+                Restoration(options).let_in(dry=True)
+            Restoration(options).let_in(dry=False)
             assert made.facts()["engine"]["datallowconn"] is True
         finally:
             made.let_in()
@@ -547,7 +547,7 @@ def test_a_database_that_is_gone_comes_back_if_services_hold_it(site: Site, tmp_
     assert "lease was not released" not in dry.text, "a dry run has taken no lease"
     refused = site.play("rollback")
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
-    assert f"is the restored and verified copy; {site.database} is still gone." in " ".join(refused.text.split())
+    assert f"is the restored and verified copy; {site.database} is still missing." in " ".join(refused.text.split())
     assert "lease was not released" not in refused.text, "none was taken"
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
     assert done.code == 0, done.text

@@ -170,5 +170,5 @@ def test_a_table_without_a_key_whose_first_values_are_under_a_key_that_stays_is_
 ) -> None:
     fill(database, [*(seal(ring, "sha256_of_secret_key") for _ in range(MANY)), seal(ring)], key="")
     survey = target_survey.find(database, "auto", (), ring)
-    (found,) = kept_columns.findings(database, survey.fixed, ring)
+    (found,) = kept_columns.findings(database, survey.evidence.fixed, ring)
     assert (found.kind.code, found.fields["count"]) == ("E_MIXED_KEYS", 1)

@@ -41,13 +41,13 @@ def test_one_mistake_is_one_error_with_its_place_and_its_cure(site: Site, name: 
     write(site, **{name: value})
     before = site.tokens(), site.env_file.read_bytes()
     outcome = site.play("rotate")
-    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTION", 1), outcome.text
+    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_VARIABLE", 1), outcome.text
     assert f"{name} ({line(site, name)}) {found}" in outcome.text
     assert CANARY not in outcome.text
     assert (site.tokens(), site.env_file.read_bytes()) == before
     assert not site.store.exists()
     (attempt,) = map(json.loads, (site.folder / "records/refused/record.jsonl").read_text().splitlines())
-    assert attempt["error"]["code"] == "E_OPTION"
+    assert attempt["error"]["code"] == "E_VARIABLE"
     assert outcome.text.count(attempt["error"]["todo"]) == 2, "Ansible prints the message, and the result that has it"
 
 
@@ -105,7 +105,7 @@ def test_every_playbook_checks_the_variables_of_every_host_first(site: Site, pla
     hosts = {"a": dict(variables), "b": {**variables, "key_rotation_servces": CANARY}}
     site.inventory.write_text(yaml.safe_dump({"application": {"hosts": hosts}}))
     outcome = site.play(playbook)
-    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTION", 1), outcome.text
+    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_VARIABLE", 1), outcome.text
     assert f"key_rotation_servces ({line(site, 'key_rotation_servces')}) is not a variable" in outcome.text
     assert "ok: [" not in outcome.text.split("PLAY RECAP")[0].replace("ok: [a]\n", "", 1)
 

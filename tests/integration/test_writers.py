@@ -262,7 +262,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
         keyring,
         "pending",
         policy=rewriter.RewritePolicy(throttle=Throttle(pause_file=str(pause))),
-        stopped=lambda: stop.asked,
+        stopped=lambda: stop.is_requested,
     )
     crew = Crew(2, rewriting.batches, database.another, stop)
     before = set(workers_of(os.getpid()))

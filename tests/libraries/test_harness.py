@@ -54,6 +54,10 @@ def test_the_oracle_sees_the_harm_that_each_kind_of_writer_does(library: str, ho
 
 
 LOST = Unreadable("a_none.secret:3", "None")
+WRITTEN = "a_none.secret:3, a_none.other:3"
+REPAIR = (
+    """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["a_none.secret:3", "a_none.other:3"]}' (docs)"""
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,9 @@ LOST = Unreadable("a_none.secret:3", "None")
         (2, "2 values: a_none.secret:3, a_none.secret:4", [LOST], False),
         (22, "E_VALUES_WRITTEN: a_none.secret:3, a_none.other:3", [LOST], True),
         (22, "E_VALUES_WRITTEN: a_none.other:3", [LOST], False),
+        (22, f"E_VALUES_WRITTEN: {WRITTEN}; emptied (E_VALUES_EMPTIED): a_none.secret:3. {REPAIR}", [LOST], True),
+        (22, f"E_VALUES_WRITTEN: {WRITTEN}; emptied (E_VALUES_EMPTIED): {WRITTEN}. {REPAIR}", [LOST], False),
+        (22, f"E_VALUES_WRITTEN: a_none.other:3. {REPAIR.replace('secret:3', 'secret:4')}", [], False),
         (22, "E_VALUES_WRITTEN: a_none.secret:3, a_none.secret:4", [LOST], False),
         (2, "E_VALUES_DAMAGED: another process changed 2 values: a_none.secret:3, a_none.other:3", [LOST], False),
         (0, "Values that another process changed: a_none.secret:3", [], True),

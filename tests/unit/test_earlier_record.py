@@ -17,7 +17,7 @@ from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, verifier
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import CountingEvent, Event
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FORMAT, CountingEvent, Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files, run_ending, summary_box
@@ -91,6 +91,15 @@ def test_it_is_verified(record):
     assert (found.problems, found.lines, found.signed) == ([], 75, 75)
 
 
+def test_it_has_the_first_format_and_a_later_run_adds_its_own(record):
+    lines = record.text()
+    record.append("rollback", "intent", format=FORMAT)
+    assert record.text().startswith(lines)
+    begun = [*record.beginnings("rotate"), *record.beginnings("rollback")]
+    assert [event.format for event in begun] == [1, 1, 1, FORMAT]
+    assert [problem.kind for problem in chain.problems(chain.lines(record.text()))] == []
+
+
 def test_the_page_shows_it(record):
     told = read(record)
     assert (told.status, told.keys.old, told.keys.new, told.keys.current) == ("rolled back", OLD, NEW, OLD)
@@ -126,7 +135,7 @@ def test_its_killed_run_is_rolled_back_from_what_the_record_counted(record, log)
     shorten(record, RESUMED)
     found, refusal = find_situation(log, look_of(log, {"app": "current"}))
     assert refusal is None
-    assert (found.rotation_id, found.taken_back, found.destination) == (ROTATION, "pending", "current")
+    assert (found.rotation_id, found.created_stage, found.destination) == (ROTATION, "pending", "current")
     assert (found.written, found.elsewhere, found.restored, found.lost) == (1368, [], False, {})  # 264 under both keys
     assert rollback_strategy.choose(found).name == "backwards"
 
@@ -137,7 +146,7 @@ def test_its_failed_run_is_rolled_back_with_the_host_that_has_the_new_keys(recor
         history.promote()
     found, refusal = find_situation(log, look_of(log, {"app": "current"}))
     assert refusal is None
-    assert (found.rotation_id, found.taken_back, found.destination) == (ROTATION, "current", "previous")
+    assert (found.rotation_id, found.created_stage, found.destination) == (ROTATION, "current", "previous")
     assert (found.open, found.written, found.elsewhere) == (True, 1500, ["app"])
     assert rollback_strategy.choose(found).name == "backwards"
 

@@ -47,7 +47,7 @@ def used() -> set[str]:
 
 def named(error: type[RotationError]) -> set[str]:
     """The fields that the texts of an error name."""
-    texts = (error.problem, error.remedy)
+    texts = (error.whole_problem(), error.remedy)
     return {field for text in texts for _, field, _, _ in string.Formatter().parse(text) if field}
 
 
@@ -82,10 +82,13 @@ def test_every_code_in_roles_and_playbooks_is_in_the_catalog():
     assert {code for path in files for code in CODE.findall(path.read_text(encoding="utf-8"))} <= set(CATALOG)
 
 
+RESERVED = {"code", "prefix", "problem", "remedy", "changed", "where", "what", "todo", "args"}
+
+
 def test_the_fields_of_an_error_are_what_its_texts_name():
     for code, error in CATALOG.items():
         assert set(error.__annotations__) == named(error), code
-        assert not named(error) & {"code", "problem", "remedy", "changed", "where", "what", "todo", "args"}, code
+        assert not named(error) & RESERVED, code
 
 
 COUNTED = "values|rows|columns|tables|findings|checks|records|lines|sessions|processes|statements|passes|hours|days"
@@ -94,11 +97,11 @@ PLURAL = re.compile(rf"(?<!\}} of )\{{\w+\}} (?:{COUNTED})\b")
 
 
 def test_a_count_says_its_noun_in_the_right_number():
-    assert [code for code, error in CATALOG.items() if PLURAL.search(f"{error.problem}. {error.remedy}")] == []
+    assert [code for code, error in CATALOG.items() if PLURAL.search(f"{error.whole_problem()}. {error.remedy}")] == []
 
 
 def test_an_error_is_in_plain_english():
-    assert [code for code, error in CATALOG.items() if DIALECT.search(f"{error.problem}. {error.remedy}")] == []
+    assert [code for code, error in CATALOG.items() if DIALECT.search(f"{error.whole_problem()}. {error.remedy}")] == []
 
 
 def test_an_error_is_built_from_its_code_with_its_fields():

@@ -34,13 +34,23 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_engine/postgres": {*BASE, "_engine/crypto"},
     "_engine/value_forms": {"_engine/crypto"},
     "_engine": {*BASE, "_engine"},
-    "_destinations": {*BASE, "_kubernetes", "_engine"},
+    "_result_types": {"_engine"},
+    "_destinations": {*BASE, "_kubernetes", "_engine", "_result_types"},
     "_services": {*BASE, "_kubernetes", "_engine", "_destinations"},
     "_options": {*BASE, "_engine", "_destinations", "_services"},
-    "_record": {*BASE, "_engine", "_options"},
-    "_backup": {*BASE, "_engine", "_options"},
-    "_stores": {*BASE, "_engine", "_options", "_record"},
-    "_monitoring": {*BASE, "_engine", "_options", "_destinations", "_record", "_services", "_backup"},
+    "_record": {*BASE, "_engine", "_options", "_result_types"},
+    "_backup": {*BASE, "_engine", "_options", "_result_types"},
+    "_stores": {*BASE, "_engine", "_options", "_record", "_result_types"},
+    "_monitoring": {
+        *BASE,
+        "_engine",
+        "_options",
+        "_destinations",
+        "_record",
+        "_result_types",
+        "_services",
+        "_backup",
+    },
     "_tasks": {*BASE, "_module", "_engine", "_options", "_destinations", "_services", "_backup", "_monitoring"},
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils,
@@ -110,11 +120,6 @@ EXCEPTIONS = {
     ("module_utils/_tasks/compare_readings.py", "django"),
     ("module_utils/_backup/restore.py", "django"),
     ("module_utils/_services/commands.py", "django"),
-    # An event holds the result of its step, and the types of those are next to the steps.
-    ("module_utils/_record/events.py", "module_utils/_backup"),
-    ("module_utils/_record/events.py", "module_utils/_destinations"),
-    ("module_utils/_record/events.py", "module_utils/_monitoring"),
-    ("module_utils/_record/events.py", "module_utils/_stores"),
     # Requests as Ansible's modules send them; without Ansible, urllib.
     ("module_utils/_services/health.py", "ansible"),
 }
@@ -276,15 +281,26 @@ def test_every_folder_says_what_it_is_for_and_what_it_imports(kind):
         assert said.endswith(f" {importers} {format_imports(folder)}"), folder
 
 
-def test_no_two_files_or_classes_have_one_name():
+def types_of(path: Path) -> Iterator[str]:
+    """The classes of a file, and its other names of types, such as Row in ``Row = tuple[str, ...]``."""
+    body = trees()[path].body
+    for node in [*body, *(each for one in body if isinstance(one, (ast.If, ast.Try)) for each in one.body)]:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from (name for name in names if re.fullmatch(r"[A-Z]+[a-z][A-Za-z]*", name))
+
+
+def test_no_two_files_or_types_have_one_name():
     """A module and its action plugin have one name, and the errors of a domain have that of the domain."""
     sources = [path for path in FILES if path.name != "__init__.py" and path.parts[-2] not in ("modules", "action")]
     modules = {path.name for path in (PLUGINS / "modules").glob("*.py")}
     names = Counter(path.name for path in sources if path.parts[-2] != "_errors")
     assert {name for name, count in names.items() if count > 1} == set()
     assert modules & set(names) == set()
-    classes = Counter(node.name for path in sources for node in trees()[path].body if isinstance(node, ast.ClassDef))
-    assert {name for name, count in classes.items() if count > 1} == set()
+    types = Counter(name for path in sources for name in types_of(path))
+    assert {name for name, count in types.items() if count > 1} == set()
 
 
 def test_a_test_of_a_plugin_has_the_name_of_its_file_and_is_in_the_folder_that_mirrors_it():

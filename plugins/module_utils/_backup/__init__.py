@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backup and restore of a database: dump, encryption, proof by a restore, and the swap of two databases.
 
-``_monitoring``, ``_record``, ``_tasks`` and ``plugin_utils`` import it. It imports ``_engine``, ``_errors``,
-``_options``, ``_system`` and ``django``.
+``_monitoring``, ``_tasks`` and ``plugin_utils`` import it. It imports ``_engine``, ``_errors``, ``_options``,
+``_result_types``, ``_system`` and ``django``.
 """

@@ -32,7 +32,7 @@ TRIAL_BYTES = 1024
 
 
 def program(name: str = "age") -> str:
-    """Return the path of age. Raises E_AGE_MISSING."""
+    """Return the path of age. Raise E_AGE_MISSING."""
     found = shutil.which(name)
     if found is None:
         raise AgeMissing(name=name)
@@ -44,18 +44,18 @@ def check_recipients(recipients: Sequence[str]) -> None:
     for index, recipient in enumerate(recipients):
         if not _RECIPIENT.fullmatch(recipient):
             raise InvalidOption(
-                name=f"O(backup_recipients), entry {index},",
-                found="is not a public key of age (age1...) or SSH",
+                option="backup_recipients",
+                fault=f"has an entry, number {index}, that is not a public key of age (age1...) or SSH",
                 advice="age-keygen -y FILE shows the recipient of an identity.",
             )
 
 
 def recipients_of(identity: str) -> list[str]:
-    """Return the recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
+    """Return the recipients of the identities in an identity file's text. Raise E_AGE_MISSING, E_BACKUP_IDENTITY."""
     asked = run_program([program("age-keygen"), "-y"], data=identity)
     recipients = asked.stdout.split()
     if asked.returncode or not recipients:
-        raise BackupIdentity(found="is not an age identity file without a passphrase")
+        raise BackupIdentity(fault="is not an age identity file without a passphrase")
     return recipients
 
 
@@ -91,13 +91,13 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
-        return BackupIdentity(found=f"does not decrypt it (age {pipelines.format_exit(code)})")
+        return BackupIdentity(fault=f"does not decrypt it (age {pipelines.format_exit(code)})")
 
     reading, writing = os.pipe()
     try:
         with os.fdopen(writing, "wb") as handle:
             if len(identity) > PIPE_BYTES:
-                raise BackupIdentity(found=f"is larger than {PIPE_BYTES} bytes")
+                raise BackupIdentity(fault=f"is larger than {PIPE_BYTES} bytes")
             handle.write(identity.encode())
         argv = [program(), "--decrypt", "-i", f"/dev/fd/{reading}"]
         with pipelines.output_of(Program(argv, clean_environment(), sealed, [reading]), failed) as plain:
@@ -131,4 +131,4 @@ def try_out(recipients: Sequence[str], identity: str) -> None:
         with decrypted(sealed, identity) as stream:
             found = stream.read()
     if found != trial:
-        raise BackupIdentity(found="does not decrypt what it encrypted")
+        raise BackupIdentity(fault="does not decrypt what it encrypted")

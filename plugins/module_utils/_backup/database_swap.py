@@ -95,7 +95,7 @@ class DatabaseSwap:
     def swap(self, comment: str | None, key_ids: Sequence[str]) -> None:
         """Give the copy the name of the database in use, which is set aside without connections.
 
-        The comment of the database set aside says which ``key_ids`` it may need. Raises E_RESTORE_SWAP.
+        The comment of the database set aside says which ``key_ids`` it may need. Raise E_RESTORE_SWAP.
         """
         for name in (self.name, self.copy):
             self._end_sessions(name, None)

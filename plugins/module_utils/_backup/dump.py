@@ -36,6 +36,7 @@ from .._errors.backup import (
     BackupSpace,
 )
 from .._errors.base import RotationError
+from .._result_types.backup_types import DumpSummary
 from .._system import atomic_file, container_layer, task_group, users
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
@@ -43,7 +44,7 @@ from .._system.task_group import Cancellation
 from .._system.timestamps import now
 from . import age, database_properties, dump_shards, pg_client
 from . import manifest as manifests
-from .manifest import ArchiveFiles, DumpedData, DumpedServer, DumpSummary, KeptSettings, Manifest
+from .manifest import ArchiveFiles, DumpedData, DumpedServer, KeptSettings, Manifest
 from .pg_client import SnapshotDump, Tools
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
@@ -68,7 +69,7 @@ class Backup:
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
     def all(self) -> list[Manifest]:
-        """Return the manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, E_BACKUP_NAME."""
+        """Return the manifests, oldest snapshot first. Raise E_BACKUP_MANIFEST, E_BACKUP_NAME."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
         found = [manifest for path in paths if (manifest := manifests.read(path))]
@@ -79,7 +80,7 @@ class Backup:
         return sorted(found, key=lambda one: one.time)
 
     def read(self) -> Manifest | None:
-        """Return the manifest that a restore prefers, or None without a backup. Raises E_BACKUP_MANIFEST."""
+        """Return the manifest that a restore prefers, or None without a backup. Raise E_BACKUP_MANIFEST."""
         return max(self.all(), key=lambda one: one.worth, default=None)
 
     def new_name(self, begun: str) -> str:
@@ -94,14 +95,14 @@ class Backup:
         """Return the path of a manifest."""
         return os.path.join(self.folder, f"{described.name}.json")
 
-    def known(self) -> Manifest | None:
-        """Return the manifest of an earlier run whose dump matches it, or None without one. Raises E_BACKUP_*."""
+    def find_verified(self) -> Manifest | None:
+        """Return the manifest of an earlier run whose dump matches it, or None without one. Raise E_BACKUP_*."""
         return self.known_since("")
 
     def known_since(self, moment: str, engines: Collection[str] = manifests.ENGINES) -> Manifest | None:
         """Return the newest manifest of these engines with a snapshot of ``moment``, as ``now`` writes it, or later.
 
-        Its dump is checked against it. Raises E_BACKUP_*.
+        Its dump is checked against it. Raise E_BACKUP_*.
         """
         found = [one for one in self.all() if one.time >= moment and one.engine in engines]
         if not found:
@@ -112,7 +113,7 @@ class Backup:
         return found[-1]
 
     def as_planned(self, database: Database, order: DumpOrder) -> DumpSummary:
-        """The paths that a dump would have, as ``as_result`` has those of one that was made."""
+        """The paths that a dump would have, as ``as_result`` has those of an existing one."""
         archives = dump_shards.archives(database, order.jobs)
         path = _path_of(os.path.join(self.folder, self.name), archives, order.recipients)
         return {"path": path, "manifest": self.manifest}
@@ -140,7 +141,7 @@ class Backup:
         while not os.path.lexists(above):
             above = os.path.dirname(above)
         if not os.path.isdir(above):
-            raise self.unusable(f"{above} is no folder")
+            raise self.unusable(f"{above} is not a folder")
         if not os.access(above, os.W_OK | os.X_OK):
             raise self.unusable("no write permission")
         if container_layer.is_lost(above):
@@ -156,7 +157,7 @@ class Backup:
         """Dump the database in one snapshot, and count and hash every table in it. Return the manifest, without a
         proof.
 
-        An older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or
+        An older backup of the rotation stays, see ``proving``. Raise E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or
         E_BACKUP_*.
         """
         begun = now()
@@ -171,7 +172,7 @@ class Backup:
                 rotation_id=self.rotation_id,
                 alias=self.alias,
                 engine=manifests.PG_DUMP,
-                client_version=tools.shown,
+                client_version=tools.version_text,
                 encrypted_to=list(order.recipients),
                 key_ids=sorted(order.key_ids),
                 settings=self._keep(order.settings, order.recipients, stem),
@@ -226,7 +227,7 @@ class Backup:
         return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
 
     def describe(self, described: Manifest) -> None:
-        """Write the manifest. Raises E_BACKUP_DIR."""
+        """Write the manifest. Raise E_BACKUP_DIR."""
         with self._usable():
             atomic_file.replace(self.manifest_of(described), manifests.written(described))
 
@@ -234,13 +235,13 @@ class Backup:
     def opened(self, described: Manifest, identity: str | None) -> Iterator[list[IO[bytes]]]:
         """Yield the dump's decrypted archives, as pg_restore reads them, after their SHA-256 was checked.
 
-        What was read is authentic only if the block ends without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
+        What was read is authentic only if the block ends without an error. Raise E_BACKUP_CHECKSUM, E_AGE_MISSING,
         E_BACKUP_IDENTITY.
         """
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
             if described.encrypted_to:
                 if not identity:
-                    raise BackupIdentity(found="is not set, but the backup is encrypted")
+                    raise BackupIdentity(fault="is not set, but the backup is encrypted")
                 for handle in handles:
                     age.refuse_unopened(handle, identity)
                 yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
@@ -253,7 +254,7 @@ class Backup:
             pass
 
     def read_through(self, described: Manifest, tools: Tools, identity: str | None) -> None:
-        """Read the archives to their end, as far as they can be opened. Raises as ``opened``, and E_PG_RESTORE."""
+        """Read the archives to their end, as far as they can be opened. Raise as ``opened``, and E_PG_RESTORE."""
         if identity or not described.encrypted_to:
             with self.opened(described, identity) as archives:
                 pg_client.read_through(tools, archives)
@@ -333,16 +334,16 @@ def _removed(path: str) -> None:
 
 
 def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]:
-    """Open a file at its beginning that has this SHA-256. Raises E_BACKUP_CHECKSUM."""
+    """Open a file at its beginning that has this SHA-256. Raise E_BACKUP_CHECKSUM."""
     try:
         handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
     except OSError as exc:
-        raise BackupChecksum(path=path, found=f"cannot be read: {exc.strerror}") from None
+        raise BackupChecksum(path=path, fault=f"cannot be read: {exc.strerror}") from None
     digest = hashlib.sha256()
     while chunk := handle.read(CHUNK):
         digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise BackupChecksum(path=path, found="does not match the SHA-256 in its manifest")
+        raise BackupChecksum(path=path, fault="does not match the SHA-256 in its manifest")
     handle.seek(0)
     return handle
 
@@ -470,7 +471,7 @@ def _archive(
 
 @contextlib.contextmanager
 def _published(path: str) -> Iterator[str]:
-    """Yield a path that is renamed to ``path`` if the block succeeds, and removed otherwise. Raises OSError."""
+    """Yield a path that is renamed to ``path`` if the block succeeds, and removed otherwise. Raise OSError."""
     partial_path = f"{path}.partial"
     _removed(partial_path)  # a killed run may have left one
     try:
@@ -484,7 +485,7 @@ def _published(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _published_folder(path: str) -> Iterator[str]:
-    """Yield a private folder that is renamed to ``path`` if the block succeeds. Raises OSError."""
+    """Yield a private folder that is renamed to ``path`` if the block succeeds. Raise OSError."""
     with _published(path) as folder:
         os.mkdir(folder, 0o700)
         yield folder
@@ -492,7 +493,7 @@ def _published_folder(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _published_file(path: str) -> Iterator[IO[bytes]]:
-    """Yield a private file that is synced and renamed to ``path`` if the block succeeds. Raises OSError.
+    """Yield a private file that is synced and renamed to ``path`` if the block succeeds. Raise OSError.
 
     A stream goes into it. ``atomic_file.replace`` takes all bytes at once.
     """

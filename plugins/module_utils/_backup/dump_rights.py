@@ -46,7 +46,7 @@ def refuse_unreadable(database: Database) -> None:
 
 
 def _grants(unreadable: Sequence[tuple[str, str, str]], role: sql.Composable) -> Iterator[sql.Composable]:
-    """Return the statements that give the rights: by name, or for the whole schema if there are many."""
+    """Yield the statements that give the rights: by name, or for the whole schema if there are many."""
     for kind, group in itertools.groupby(unreadable, key=itemgetter(0)):
         rows = list(group)
         names = [name for _, _, name in rows]

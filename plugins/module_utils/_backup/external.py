@@ -32,16 +32,16 @@ class PgBackRest:
         self.stanza = stanza
 
     def check(self) -> None:
-        """Check that the repository is there and WAL reaches it. Raises E_PGBACKREST."""
+        """Check that the repository is there and WAL reaches it. Raise E_PGBACKREST."""
         self._run("check")
 
     def cipher(self) -> str:
-        """Return the cipher of the repository; ``none`` if one of several repositories is unencrypted. Raises
+        """Return the cipher of the repository; ``none`` if one of several repositories is unencrypted. Raise
         E_PGBACKREST."""
         return _cipher(self._info())
 
     def system_identifier(self) -> str:
-        """Return the identifier of the cluster that pgBackRest backs up now. Raises E_PGBACKREST."""
+        """Return the identifier of the cluster that pgBackRest backs up now. Raise E_PGBACKREST."""
         return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
 
     def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> Manifest:
@@ -117,7 +117,7 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Man
     """Run the operator's command, and return the manifest that was written. The last line of its output names the
     backup.
 
-    The command has the rotation's ID in KEY_ROTATION_ID. Raises E_SNAPSHOT.
+    The command has the rotation's ID in KEY_ROTATION_ID. Raise E_SNAPSHOT.
     """
     begun = now()
     try:

@@ -17,6 +17,7 @@ from .._errors.backup import BackupList, BackupManifest, BackupUndescribed
 if TYPE_CHECKING:
     from .._engine.postgres.table_contents import TableCount
     from .._errors.base import ErrorParts
+    from .._result_types.backup_types import Proof, SnapshotMoment
     from .database_properties import DatabaseProperties  # it needs the driver, a manifest does not
 
 FORMAT = "tetech.key_rotation backup 2"
@@ -26,31 +27,12 @@ OF_A_DUMP = ("parts", "structure", "facts")  # members that backups by other pro
 ManifestDocument = Mapping[str, Any]  # as JSON: from_document gives it types
 
 
-class SnapshotMoment(TypedDict):
-    """The time of the snapshot (UTC), and its position in the WAL."""
-
-    time: str
-    lsn: str | None
-
-
 class KeptSettings(TypedDict):
     """The archive of settings files, and the names of these."""
 
     path: str
     sha256: str
     files: list[str]
-
-
-class Proof(TypedDict, total=False):
-    """The kind of proof that a backup passed, what was compared in the copy, and how many tokens were opened in it."""
-
-    kind: str
-    time: str
-    where: str
-    tables: int
-    rows: int
-    tokens: int
-    seconds: float
 
 
 class FailedProof(TypedDict):
@@ -86,25 +68,6 @@ class DumpedServer(TypedDict):
     server_version: str
     system_identifier: str | None
     facts: DatabaseProperties | None
-
-
-class DumpSummary(TypedDict, total=False):
-    """The members of a manifest that a result and the record have, and the paths of both files.
-
-    ``changed`` is whether this step made the backup. Before there is a backup, there are only the paths.
-    """
-
-    path: str
-    manifest: str
-    alias: str
-    engine: str
-    size: int
-    sha256: str | None
-    encrypted_to: Sequence[str]
-    key_ids: Sequence[str]
-    snapshot: SnapshotMoment
-    proof: Proof | None
-    changed: bool
 
 
 class KeptBackup(TypedDict):
@@ -219,21 +182,21 @@ def written(manifest: Manifest) -> bytes:
 
 
 def read(path: str) -> Manifest | None:
-    """Return the manifest in a file, or None if there is no such file. Raises E_BACKUP_MANIFEST."""
+    """Return the manifest in a file, or None if there is no such file. Raise E_BACKUP_MANIFEST."""
     try:
         with open(path, encoding="utf-8") as handle:
             document = json.load(handle)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
-        raise BackupManifest(path=path, found="cannot be read") from None
+        raise BackupManifest(path=path, fault="cannot be read") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BackupManifest(path=path, found=f"does not have the format {FORMAT}")
+        raise BackupManifest(path=path, fault=f"does not have the format {FORMAT}")
     if document.pop("checksum", None) not in (None, _checksum(document)):
-        raise BackupManifest(path=path, found="is damaged: its checksum does not match")
+        raise BackupManifest(path=path, fault="is damaged: its checksum does not match")
     manifest = Manifest.from_document(os.path.basename(path)[: -len(".json")], document)
     if any(os.path.basename(name) != name for name in manifest.files):
-        raise BackupManifest(path=path, found="names files that are not next to it")
+        raise BackupManifest(path=path, fault="names files that are not next to it")
     return manifest
 
 
@@ -245,7 +208,7 @@ def _checksum(document: ManifestDocument) -> str:
 def in_folder(folder: str) -> Iterator[tuple[str, Manifest]]:
     """Yield the manifests in a folder, with their paths. A folder that does not exist has no manifests.
 
-    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST if the folder cannot be listed.
+    Raise E_BACKUP_MANIFEST, and E_BACKUP_LIST if the folder cannot be listed.
     """
     folder = os.path.expanduser(folder)
     try:

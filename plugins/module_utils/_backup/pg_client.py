@@ -40,7 +40,7 @@ CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
 ROOM_SECONDS, POLL_SECONDS = 10.0, 0.05  # how long a session that has disconnected may still be counted
 TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
-# Of what the table of contents of an archive is restored in which pass; everything else in the first.
+# What of the table of contents of an archive is restored in which pass; everything else in the first.
 PASSES = ((), (b"ACL ", b"DEFAULT ACL "), (b"EVENT TRIGGER ", b"MATERIALIZED VIEW DATA ", b"COMMENT - EVENT TRIGGER "))
 _ENTRY = re.compile(rb"\d+; \d+ \d+ (.*)")
 # A server's message on a line of COPY may hold the line.
@@ -60,7 +60,7 @@ class Tools:
         return self.version[0]
 
     @property
-    def shown(self) -> str:
+    def version_text(self) -> str:
         """The version as PostgreSQL writes it."""
         return ".".join(map(str, self.version))
 
@@ -73,7 +73,7 @@ class Tools:
         if _fixes(self.version, CVE_2026_18408):
             return []
         return [
-            f"pg_dump {self.shown} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
+            f"pg_dump {self.version_text} in {self.folder} lacks the fix for CVE-2026-18408. That concerns only "
             "dumps in plain format, which are not used here. Upgrade it anyway."
         ]
 
@@ -81,7 +81,7 @@ class Tools:
 def find_tools(bindir: str | None, server_major: int) -> Tools:
     """Return the oldest client programs that are not older than the server, from ``bindir`` or the usual folders.
 
-    From 17 on pg_restore sets transaction_timeout. A server before 17 refuses it, and the restore ends. Raises
+    From 17 on pg_restore sets transaction_timeout. A server before 17 refuses it, and the restore ends. Raise
     E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
     """
     newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
@@ -96,7 +96,7 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
         refused = fitting[0]
         needed = CVE_2025_8714.get(refused.major)
         newer = f"{refused.major}.{needed}" if needed else "a supported version"
-        raise PgDumpOld(folder=refused.folder, version=refused.shown, needed=newer)
+        raise PgDumpOld(folder=refused.folder, version=refused.version_text, needed=newer)
     return fixed[0]
 
 
@@ -171,7 +171,7 @@ class SnapshotDump:
 
     @contextlib.contextmanager
     def archive(self, options: Sequence[str], over: Cancellation) -> Iterator[IO[bytes]]:
-        """Yield the output of pg_dump in custom format. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block."""
+        """Yield the output of pg_dump in custom format. Raise E_PG_DUMP or E_DB_LOCKED at the end of the block."""
         argv = [self.tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
         with environment(self.connection) as (given, descriptors):
             program = Program([*argv, *options, f"--snapshot={self.snapshot}"], given, descriptors=descriptors)
@@ -187,7 +187,7 @@ def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -
 
 
 def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
-    """Restore archives into the database ``copy``, whose name must be one of ours. Raises E_PG_RESTORE.
+    """Restore archives into the database ``copy``, whose name must be one of ours. Raise E_PG_RESTORE.
 
     Several archives are restored in the same passes as one (pg_restore's RestorePass). Grants come after all rows and
     constraints, since an owner may have revoked its own rights. What needs the grants comes last.
@@ -244,7 +244,7 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
 
 
 def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
-    """Read the archives to their end, since their list alone would not show a missing tail. Raises E_PG_RESTORE."""
+    """Read the archives to their end, since their list alone would not show a missing tail. Raise E_PG_RESTORE."""
     argv = [tools.program("pg_restore"), "--file=/dev/null"]
     task_group.run_all([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
 

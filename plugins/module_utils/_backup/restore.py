@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from .._engine import application_findings
@@ -18,6 +19,7 @@ from .._engine.postgres import lease, server_info, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters
 from .._engine.proof import backup_difference, census_findings
 from .._engine.proof.census_tally import Tally
+from .._engine.request import Request
 from .._engine.rewrite import fence, prepared_table
 from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
@@ -34,47 +36,14 @@ from .._errors.restore import (
     RestoreLoss,
     RestoreShut,
 )
-from .._options.engine_request import Purpose, request_of
-from .._options.option_spec import Options
+from .._options.engine_request import Purpose
+from .._result_types.restore_types import BackupFacts, LostRows, RestoredDatabase
 from . import dump, manifest, pg_client
 from .database_properties import DatabaseProperties
 from .database_swap import DatabaseSwap
-from .manifest import Manifest, SnapshotMoment
+from .manifest import Manifest
 
 NO_VALUES = (NoTargets.code, OtherKeys.code)  # by which a look ends that has found nothing wrong, and no value
-
-
-class RestoredDatabase(TypedDict, total=False):
-    """The result for the restored database.
-
-    ``aside`` is the database that it replaced, if there was one. Before the swap there is the ``copy``.
-    """
-
-    database: str
-    alias: str
-    aside: str | None
-    copy: str
-    under: Mapping[str, int]
-
-
-class BackupFacts(TypedDict, total=False):
-    """The facts of a backup for a person; empty without a backup."""
-
-    rotation_id: str
-    snapshot: SnapshotMoment
-    path: str
-    size: int
-    sha256: str | None
-    key_ids: Sequence[str]
-
-
-class LostRows(TypedDict):
-    """The numbers of rows of a ``table`` that differ from the backup. None if they are unknown."""
-
-    table: str
-    added: int | None
-    changed: int | None
-    deleted: int | None
 
 
 class RestoreResult(TypedDict):
@@ -113,16 +82,38 @@ class BackupOutcome(FoundBackup, total=False):
     error: ErrorParts
 
 
+@dataclass(frozen=True)
+class RestoreOptions:
+    """What to restore, and by which connections.
+
+    Without a ``rotation_id``, the newest proved backup counts. ``admin`` are parameters of the role that creates and
+    renames databases. ``acknowledge`` are the accepted losses. ``key_ids`` are the versions at hand. ``direct`` has by
+    alias parameters of a connection that replace those of DATABASES. ``build_request`` returns the request that opens
+    the application by other parameters.
+    """
+
+    alias: str
+    backup_dir: str
+    build_request: Callable[[Mapping[str, Mapping[str, str]], Purpose], Request]
+    rotation_id: str | None = None
+    direct: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    admin: Mapping[str, str | None] = field(default_factory=dict)
+    acknowledge: str = ""
+    identity: str | None = None
+    pg_bindir: str | None = None
+    key_ids: Collection[str] = ()
+
+
 class Restoration:
     """A restore, as the options of postgresql_restore or postgresql_restore_info describe it."""
 
-    def __init__(self, params: Options) -> None:
+    def __init__(self, options: RestoreOptions) -> None:
         from django.db import connections
 
-        self._params = params
-        if params["alias"] not in connections:
-            raise InvalidOption(name="alias", found=f"is {params['alias']}", advice="Name one of DATABASES.")
-        self._alias = _alias_of_backup(params)
+        self._options = options
+        if options.alias not in connections:
+            raise InvalidOption(option="restore_alias", fault=f"is {options.alias}", advice="Name one of DATABASES.")
+        self._alias = _alias_of_backup(options)
 
     @functools.cached_property
     def _name(self) -> str:
@@ -141,7 +132,7 @@ class Restoration:
 
     def described(self) -> Manifest | None:
         """Return the manifest of the rotation's backup, or of the newest proved one; None without such a backup."""
-        described = self._newest() if not self._params["rotation_id"] else self._backup().read()
+        described = self._newest() if not self._options.rotation_id else self._backup().read()
         return described if described and described.is_dump else None
 
     def missing(self, described: Manifest) -> list[str]:
@@ -169,7 +160,7 @@ class Restoration:
         return {}
 
     def let_in(self, *, dry: bool) -> None:
-        """Allow sessions again, if a restore ended after it had refused them and before the swap. Raises
+        """Allow sessions again, if a restore ended after it had refused them and before the swap. Raise
         E_RESTORE_SHUT."""
         backups = {described.rotation_id for described in self._all()}
         if not backups or self._answers():
@@ -197,7 +188,7 @@ class Restoration:
     def present(self, *, dry: bool) -> RestoreResult:
         """Restore a copy, prove it, count the rows that are lost, and swap.
 
-        Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE.
+        Raise E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE.
         """
         return self._restore(dry=dry, swap=True)
 
@@ -216,7 +207,7 @@ class Restoration:
             if like is None:
                 raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
             if dry:
-                one.refuse_unopened(described, self._params["identity"])
+                one.refuse_unopened(described, self._options.identity)
                 return _result(described, {"database": self._name})
             pair.let_in()
             if not pair.verified(described.sha256 or ""):
@@ -242,13 +233,13 @@ class Restoration:
                 missing=", ".join(missing),
                 aside=pair.aside,
                 rotation_id=described.rotation_id,
-                options=self._options(),
+                options=self._format_alias(),
             )
 
     def dropped(self, *, dry: bool) -> DropResult:
         """Drop the database set aside; of an unfinished restore, the copy."""
         with self._as_admin() as admin:
-            pair = DatabaseSwap(admin, self._name, self._params["rotation_id"])
+            pair = DatabaseSwap(admin, self._name, str(self._options.rotation_id))
             there = [name for name in (pair.aside, pair.copy) if name in pair.facts()]
             if not dry:
                 pair.let_in()
@@ -258,10 +249,10 @@ class Restoration:
 
     def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
-        with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
+        with one.opened(described, self._options.identity) as archives:  # refused before anything is made
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
-                tools = pg_client.find_tools(self._params["pg_bindir"], server_info.read_server_major(copy))
+                tools = pg_client.find_tools(self._options.pg_bindir, server_info.read_server_major(copy))
                 pg_client.restore(tools, copy, archives, [])
         with self._as_admin(dbname=pair.copy) as copy:
             table_contents.refuse_difference(described.tables, table_contents.take(copy))
@@ -308,15 +299,15 @@ class Restoration:
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
-            uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
-            state = "as it was" if self._name in pair.facts() else "still gone"
+            uncounted = f"; unknown for {', '.join(unknown)}" if unknown else ""
+            state = "unchanged" if self._name in pair.facts() else "still missing"
             raise RestoreLoss(
                 count=count,
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
                 acknowledge=",".join([*self._read_acknowledged(own=False), self._prefix_alias(accepted[-1])]),
                 rotation_id=described.rotation_id,
-                options=self._options(),
+                options=self._format_alias(),
                 changed=f"{pair.copy} is the restored and verified copy; {self._name} is {state}.",
             )
 
@@ -324,13 +315,13 @@ class Restoration:
     def _names(self) -> RestoredDatabase:
         return {"database": self._name, "alias": self._alias}
 
-    def _options(self) -> str:
+    def _format_alias(self) -> str:
         """Return the part of the next command that names the database."""
         return "" if self._alias == "default" else f" -e O(restore_alias)={self._alias}"
 
     def _refuse_without_keys(self, described: Manifest) -> None:
         """Raise E_RESTORE_KEYS if a version that the backup's rows need was destroyed."""
-        if gone := sorted(set(described.key_ids) - set(self._params["key_set_ids"].values())):
+        if gone := sorted(set(described.key_ids) - set(self._options.key_ids)):
             raise RestoreKeys(time=described.time, key_ids=", ".join(gone))
 
     def _prefix_alias(self, word: str) -> str:
@@ -339,23 +330,23 @@ class Restoration:
 
     def _read_acknowledged(self, *, own: bool) -> list[str]:
         """Return the acknowledgments for this database (``own``), or for the others."""
-        words = [word.strip() for word in (self._params["acknowledge"] or "").split(",") if word.strip()]
+        words = [word.strip() for word in self._options.acknowledge.split(",") if word.strip()]
         others = tuple(f"{alias}:" for alias in django_project.aliases() if alias != self._alias)
         mine = [word for word in words if not word.startswith(others)]
         mine = mine if self._alias == "default" else [word for word in mine if word.startswith(self._prefix_alias(""))]
         return mine if own else [word for word in words if word not in mine]
 
     def _backup(self) -> dump.Backup:
-        if not self._params["rotation_id"]:
+        if not self._options.rotation_id:
             advice = "Set O(id) to the rotation of a backup."
-            raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
-        return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
+            raise InvalidOption(option="id", fault="is not set", advice=advice)
+        return dump.Backup(self._options.backup_dir, self._options.rotation_id, self._alias)
 
     def _described(self, one: dump.Backup) -> Manifest:
         described = one.read()
         if described is None:
             known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
-            raise BackupNotFound(manifest=one.manifest, known=known or "none")
+            raise BackupNotFound(manifest=one.manifest, known_backups=known or "none")
         if not described.is_dump:
             raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
         return described
@@ -365,7 +356,7 @@ class Restoration:
 
     def _all(self) -> list[Manifest]:
         """Return the manifests of this database's backups that can be restored here."""
-        found = [found for _, found in manifest.in_folder(self._params["backup_dir"])]
+        found = [found for _, found in manifest.in_folder(self._options.backup_dir)]
         return [one for one in found if one.alias == self._alias and one.is_dump]
 
     def _tables(self) -> set[str]:
@@ -382,9 +373,9 @@ class Restoration:
     @contextlib.contextmanager
     def _opened(self, pair: DatabaseSwap) -> Iterator[Application]:
         """Yield the application, opened on the copy instead of the database in use."""
-        request = request_of(
-            {**self._params, "direct": {self._alias: {**self._admin, "dbname": pair.copy}}},
-            Purpose(f"restore of {self._params['rotation_id']}", aliases=(self._alias,)),
+        request = self._options.build_request(
+            {self._alias: {**self._admin, "dbname": pair.copy}},
+            Purpose(f"restore of {self._options.rotation_id}", aliases=(self._alias,)),
         )
         with open_application(request) as application:
             yield application
@@ -397,10 +388,10 @@ class Restoration:
             return None
 
     def _database(self, **direct: str) -> contextlib.closing[Database]:
-        return contextlib.closing(Database(self._alias, f"restore of {self._params['rotation_id']}", direct))
+        return contextlib.closing(Database(self._alias, f"restore of {self._options.rotation_id}", direct))
 
     def _as_admin(self, **direct: str) -> contextlib.closing[Database]:
-        """Connect to another database as the role that creates and renames databases. Raises E_RESTORE_CONNECT."""
+        """Connect to another database as the role that creates and renames databases. Raise E_RESTORE_CONNECT."""
         try:
             return self._database(**{**self._admin, **direct})
         except DatabaseConnectFailed as exc:
@@ -408,32 +399,32 @@ class Restoration:
 
     @property
     def _direct(self) -> dict[str, str]:
-        return dict(self._params["direct"].get(self._alias, {}))
+        return dict(self._options.direct.get(self._alias, {}))
 
     @property
     def _admin(self) -> dict[str, str]:
-        given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
+        given = {name: value for name, value in self._options.admin.items() if value}
         return {"dbname": "postgres", **self._direct, **given}
 
 
-def _alias_of_backup(params: Options) -> str:
+def _alias_of_backup(options: RestoreOptions) -> str:
     """Return the alias by which a database was backed up: ``alias`` may be another alias of the same database."""
-    named, rotation_id = str(params["alias"]), params["rotation_id"]
+    named, rotation_id = options.alias, options.rotation_id
     same = django_project.same_database(named)
-    known = [found for _, found in manifest.in_folder(params["backup_dir"]) if found.alias in same and found.is_dump]
+    known = [found for _, found in manifest.in_folder(options.backup_dir) if found.alias in same and found.is_dump]
     fit = [found for found in known if not rotation_id or found.rotation_id == rotation_id]
     newest = max(fit, key=lambda found: found.worth, default=None)
     return newest.alias if newest else named
 
 
-def find_backup(params: Options, *, dry: bool) -> FoundBackup:
+def find_backup(options: RestoreOptions, *, dry: bool) -> FoundBackup:
     """Return the newest backup, and what of it the databases in use lack.
 
     All backups are of one rotation: the newest one's, if no rotation is asked for. If a restore died after it had
-    refused all sessions, nothing is lost and they are allowed again. Raises E_RESTORE_SHUT in a dry run, which changes
+    refused all sessions, nothing is lost and they are allowed again. Raise E_RESTORE_SHUT in a dry run, which changes
     nothing.
     """
-    works = {alias: Restoration({**params, "alias": alias}) for alias in django_project.aliases()}
+    works = {alias: Restoration(replace(options, alias=alias)) for alias in django_project.aliases()}
     found = [described for work in works.values() if (described := work.described())]
     newest = max(found, key=lambda one: one.worth, default=None)
     for work in works.values():
@@ -442,8 +433,8 @@ def find_backup(params: Options, *, dry: bool) -> FoundBackup:
     copies = {alias: made for alias, work in works.items() if (made := work.copies())}
     if newest is None:
         return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
-    of_one = {**params, "rotation_id": newest.rotation_id}
-    works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
+    of_one = replace(options, rotation_id=newest.rotation_id)
+    works = {alias: Restoration(replace(of_one, alias=alias)) for alias in works}
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
         "changed": False,

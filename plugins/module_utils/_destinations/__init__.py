@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The places in which an application has its keys: .env files, key files, configuration files, units, commands.
 
-``_engine``, ``_monitoring``, ``_options``, ``_record``, ``_services``, ``_tasks``, ``action`` and ``plugin_utils``
-import it. It imports ``_engine``, ``_errors``, ``_kubernetes`` and ``_system``.
+``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_tasks``, ``action`` and ``plugin_utils`` import it. It
+imports ``_engine``, ``_errors``, ``_kubernetes``, ``_result_types`` and ``_system``.
 """

@@ -59,11 +59,11 @@ class KeyCommands:
         try:
             text = ended.output.decode("utf-8")
         except UnicodeDecodeError:
-            raise KeyCommandFailed(name=self.name, word="reads", found="prints bytes that are not UTF-8") from None
+            raise KeyCommandFailed(name=self.name, word="reads", reason="prints bytes that are not UTF-8") from None
         value = text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
         if not value or not value.isprintable():
             found = "prints several lines, or characters that a key cannot have" if value else "prints nothing"
-            raise KeyCommandFailed(name=self.name, word="reads", found=found)
+            raise KeyCommandFailed(name=self.name, word="reads", reason=found)
         return value
 
     def put(self, value: str) -> None:
@@ -88,7 +88,7 @@ class KeyCommands:
     def _failure(self, word: str, rc: int) -> KeyCommandFailed:
         argv = self.read if word == "reads" else self.write
         found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
-        return KeyCommandFailed(name=self.name, word=word, found=found)
+        return KeyCommandFailed(name=self.name, word=word, reason=found)
 
     @property
     def written_at(self) -> float:
@@ -112,7 +112,7 @@ class KeyCommands:
             while not os.path.lexists(place):
                 place = os.path.dirname(place)
             if not os.path.isdir(place):
-                raise OSError(errno.ENOTDIR, f"{place} is no folder")
+                raise OSError(errno.ENOTDIR, f"{place} is not a folder")
             if os.statvfs(place).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, f"{place} is on a read-only file system")
             if not os.access(place, os.W_OK | os.X_OK):
@@ -224,11 +224,11 @@ class CommandChange(DestinationChange):
     def _await_new(self) -> str | None:
         """Return the new value as soon as it is there, otherwise the last value. None if it cannot be read."""
         end = time.monotonic() + SETTLING
-        while (found := self._found()) != self.new and time.monotonic() < end:
+        while (found := self._read_value()) != self.new and time.monotonic() < end:
             time.sleep(POLL)
         return found
 
-    def _found(self) -> str | None:
+    def _read_value(self) -> str | None:
         with contextlib.suppress(RotationError):
             return self.commands.value()
         return None
@@ -238,4 +238,4 @@ class CommandChange(DestinationChange):
             self.commands.put_unstamped(self.old)
         with contextlib.suppress(RotationError):
             self.commands.stamp_change()
-        return (RESTORED if self._found() == self.old else UNKNOWN).format(name=self.commands.name)
+        return (RESTORED if self._read_value() == self.old else UNKNOWN).format(name=self.commands.name)

@@ -93,7 +93,7 @@ class ConfigFile(Destination):
             packages = CONFIG_FORMATS[self._form].packages
             raise ConfigParser(path=self.path, format=self._form, python=sys.executable, packages=packages) from None
         except RefusedValue as exc:
-            raise ConfigValue(path=self.path, place=".".join(path), found=exc.found, advice=LITERAL) from None
+            raise ConfigValue(path=self.path, place=".".join(path), fault=exc.fault, advice=LITERAL) from None
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,11 +104,11 @@ class PythonModuleChange(env_file_editor.FileChange):
     source agree (PEP 552).
     """
 
-    _left: list[str] = field(default_factory=list, init=False)
+    _leftovers: list[str] = field(default_factory=list, init=False)
 
     @property
     def leftovers(self) -> Sequence[str]:
-        return self._left
+        return self._leftovers
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[Callable[[], None]]:
@@ -131,7 +131,7 @@ class PythonModuleChange(env_file_editor.FileChange):
             except FileNotFoundError:
                 continue
             except OSError:
-                self._left.append(path)
+                self._leftovers.append(path)
 
 
 def _compiled(module: str) -> list[str]:

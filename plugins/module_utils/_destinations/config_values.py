@@ -19,11 +19,11 @@ QUOTES = ("", '"', "'")
 
 
 class RefusedValue(Exception):
-    """A value that cannot be read or written. ``found`` completes a sentence about its path, and shows no value."""
+    """A value that cannot be read or written. ``fault`` completes a sentence about its path, and shows no value."""
 
-    def __init__(self, found: str) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class UnsetValue(RefusedValue):
@@ -159,7 +159,7 @@ def _with_first(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
 
 
 def _separators(form: ConfigFormat, text: str, steps: Steps, first: tuple[int, int]) -> Iterator[str]:
-    """Return what may separate the members of a list."""
+    """Yield what may separate the members of a list."""
     if len(_get(form.parse(text), steps)) > 1:
         yield text[first[1] : _quoted_span(form, text, steps, 1)[0]]
     yield ", "

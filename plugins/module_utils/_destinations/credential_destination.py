@@ -78,7 +78,7 @@ class CredentialDestination(Destination):
         try:
             yield
         except InvalidLine as exc:
-            raise ConfigValue(path=self.path, place=source.name, found=exc.found, advice=PLAIN) from None
+            raise ConfigValue(path=self.path, place=source.name, fault=exc.fault, advice=PLAIN) from None
         except UnicodeDecodeError:
             found = "has bytes that are not UTF-8"
-            raise ConfigValue(path=self.path, place=source.name, found=found, advice=PLAIN) from None
+            raise ConfigValue(path=self.path, place=source.name, fault=found, advice=PLAIN) from None

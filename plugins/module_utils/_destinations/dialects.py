@@ -228,7 +228,7 @@ def _python_dotenv(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
 def _django_environ(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
     from environ import Env, ImproperlyConfigured
 
-    Reader: Any = type("Reader", (Env,), {"ENVIRON": {}})  # in place of os.environ
+    Reader: Any = type("Reader", (Env,), {"ENVIRON": {}})  # instead of os.environ
     log = logging.getLogger("environ.environ")
     before, log.disabled = log.disabled, True  # it prints the lines that it does not take, values and all
     seen: dict[str, str | None] = {}

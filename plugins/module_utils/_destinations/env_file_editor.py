@@ -100,7 +100,7 @@ def read_text(path: str, *, is_secret: bool = True) -> str:
         raise EnvMissing(path=path) from None
     except OSError as exc:
         if os.path.islink(path):
-            raise EnvUnsafe(path=path, found="a symbolic link") from None
+            raise EnvUnsafe(path=path, kind="a symbolic link") from None
         raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
     try:
         _refuse_unsafe(path, os.fstat(descriptor), OTHERS if is_secret else OTHERS & ~stat.S_IROTH)
@@ -123,11 +123,11 @@ def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
     if container_layer.is_lost(path):
         raise EnvInImage(path=path)
     if not stat.S_ISREG(found.st_mode):
-        raise EnvUnsafe(path=path, found="not a regular file")
+        raise EnvUnsafe(path=path, kind="not a regular file")
     if found.st_nlink > 1:
-        raise EnvUnsafe(path=path, found=f"one of {found.st_nlink} hard links")
+        raise EnvUnsafe(path=path, kind=f"one of {found.st_nlink} hard links")
     if found.st_size > MAX_BYTES:
-        raise EnvUnsafe(path=path, found=f"larger than {MAX_BYTES} bytes")
+        raise EnvUnsafe(path=path, kind=f"larger than {MAX_BYTES} bytes")
     if found.st_mode & loose:
         raise EnvMode(path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
     folder = os.path.dirname(path)
@@ -139,7 +139,7 @@ def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
 def _decoded(raw: bytes, path: str) -> str:
     """Return the bytes as text. An error names line and column, never the byte: it may be part of a key."""
     if raw.count(b"\n") > MAX_LINES:
-        raise EnvUnsafe(path=path, found=f"longer than {MAX_LINES} lines")
+        raise EnvUnsafe(path=path, kind=f"longer than {MAX_LINES} lines")
     found, place = "a byte that is not UTF-8", raw.find(b"\0")
     try:
         text = raw.decode("utf-8")
@@ -150,7 +150,7 @@ def _decoded(raw: bytes, path: str) -> str:
         if place < 0:
             return text
     line, column = raw[:place].count(b"\n") + 1, place - raw.rfind(b"\n", 0, place)
-    raise EnvEncoding(path=path, line=line, found=f"{found} (column {column})")
+    raise EnvEncoding(path=path, line=line, fault=f"{found} (column {column})")
 
 
 def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
@@ -161,16 +161,16 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     model = DIALECTS[dialect]
     if text.startswith(dialects.BOM) and not model.takes_bom:
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
-        raise EnvEncoding(path=path, line=1, found=hides)
+        raise EnvEncoding(path=path, line=1, fault=hides)
     command = dialects.first_command(model, text)
     if command and names:
         may = f"may be set or hidden by this line: it is not a plain assignment, and {model.reader} runs it"
-        raise EnvSyntax(path=path, line=command, name=", ".join(names), found=may)
+        raise EnvSyntax(path=path, line=command, name=", ".join(names), fault=may)
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
             skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
-            raise EnvSyntax(path=path, line=line.number, name=line.name, found=skipped)
+            raise EnvSyntax(path=path, line=line.number, name=line.name, fault=skipped)
         if line.name in found:
             raise EnvDuplicate(path=path, line=line.number, name=line.name, first=found[line.name].line)
         found[line.name] = _assignment(model, line, line.rest, path)
@@ -187,7 +187,7 @@ def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) ->
     match = model.styles[quote].match(rest)
     if match is None:
         found = f"has a value that {model.reader} changes or that its versions disagree on"
-        raise EnvSyntax(path=path, line=line.number, name=line.name, found=found)
+        raise EnvSyntax(path=path, line=line.number, name=line.name, fault=found)
     end = line.start + match.start("tail")
     return Assignment(name=line.name, line=line.number, start=line.start, end=end, quote=quote, value=match["value"])
 
@@ -270,7 +270,7 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
         if written is not None:
             return written
     cannot = f"cannot be written so that {model.reader} returns it unchanged"
-    raise EnvSyntax(path=path, line=line.line, name=line.name, found=cannot)
+    raise EnvSyntax(path=path, line=line.line, name=line.name, fault=cannot)
 
 
 def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:

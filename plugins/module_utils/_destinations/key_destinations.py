@@ -110,7 +110,7 @@ def read(env_file: str | None, keys: KeyEntries, *, every: bool = True, dialect:
     """
     places = of(env_file, keys, dialect)
     if names_of_env_file(keys) and not env_file:
-        raise InvalidOption(name="env_file", found="is not set", advice="Set it to the file with the keys.")
+        raise InvalidOption(option="env_file", fault="is not set", advice="Set it to the file with the keys.")
     return {name: value for place in places for name, value in place.read(every=every).items()}
 
 
@@ -217,5 +217,5 @@ def _refuse_shared_files(places: Sequence[Destination]) -> None:
             advice = (
                 "Use a separate file for each key with a destination, or write all keys of one file in the same way."
             )
-            raise InvalidOption(name="O(keys)", found=twice, advice=advice)
+            raise InvalidOption(option="keys", fault=twice, advice=advice)
         seen.add(os.path.realpath(path))

@@ -65,15 +65,15 @@ def parse(text: str, path: str) -> str:
         found = (
             "an OpenPGP key with other text around it, with a comma in its Comment line, or with lines that end in CR"
         )
-        raise InvalidKeyLine(path=path, line=1, found=found)
+        raise InvalidKeyLine(path=path, line=1, fault=found)
     return text
 
 
 def _lines(path: str, text: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise InvalidKeyLine(path=path, line=1, found="there is no key")
+        raise InvalidKeyLine(path=path, line=1, fault="there is no key")
     for number, line in enumerate(lines, start=1):
         if not _KEY.fullmatch(line):
-            raise InvalidKeyLine(path=path, line=number, found="more than one key")
+            raise InvalidKeyLine(path=path, line=number, fault="more than one key")
     return lines

@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from .._engine.crypto import openpgp_pair
 from .._engine.crypto.key_entry import KeyEntries, KeyEntry
@@ -23,6 +23,9 @@ from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
 from . import destination_options, dialects, key_destinations, key_files
+
+if TYPE_CHECKING:
+    from .._result_types.key_types import GeneratedKey
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -34,7 +37,7 @@ TYPES: dict[str, Callable[[int], str]] = {
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
-OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of a .env file
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is not in a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
 BITS = {"fernet": 256, "django_secret_key": 282}  # of the types without an option for it
@@ -62,28 +65,28 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 def check_keys(keys: KeyEntries) -> None:
     """Raise E_KEY_SPEC or E_KEY_TYPE if ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
-        raise InvalidKeySpec(index=0, found="is missing")
+        raise InvalidKeySpec(index=0, fault="is missing")
     for index, key in enumerate(keys):
         kind, size = _type(key), key.get("bytes")
         if not _NAME.fullmatch(key.get("name") or ""):
-            raise InvalidKeySpec(index=index, found="has no name of letters, digits and _")
+            raise InvalidKeySpec(index=index, fault="has no name of letters, digits and _")
         if kind not in (*TYPES, OPENPGP):
-            raise UnknownKeyType(name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
+            raise UnknownKeyType(name=key["name"], type=word(kind), known_types=", ".join((*TYPES, OPENPGP)))
         if kind == OPENPGP and (not isinstance(key.get("destination"), str) or key.get("keep")):
             found = "has the type openpgp, which needs a key file as its destination, and no keep"
-            raise InvalidKeySpec(index=index, found=found)
+            raise InvalidKeySpec(index=index, fault=found)
         if size is not None and kind not in BYTES:
-            raise InvalidKeySpec(index=index, found=f"has bytes, but the type {kind} has a fixed length")
+            raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
-            raise InvalidKeySpec(index=index, found=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
-            raise InvalidKeySpec(index=index, found="has a negative keep")
+            raise InvalidKeySpec(index=index, fault="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
-            raise InvalidKeySpec(index=index, found=f"has a destination {wrong}")
+            raise InvalidKeySpec(index=index, fault=f"has a destination {wrong}")
         if key["name"] in [other.get("name") for other in keys[:index]]:
-            raise InvalidKeySpec(index=index, found="has the name of an earlier one")
+            raise InvalidKeySpec(index=index, fault="has the name of an earlier one")
         if key.get("destination") and _place(key) in [_place(other) for other in keys[:index]]:
-            raise InvalidKeySpec(index=index, found="has the destination of an earlier one")
+            raise InvalidKeySpec(index=index, fault="has the destination of an earlier one")
 
 
 def _place(key: KeyEntry) -> Any:
@@ -163,15 +166,6 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
     return dialects.can_carry(dialect, value)
 
 
-class GeneratedKey(TypedDict, total=False):
-    """A key and the source of its randomness. A key that was not supplied also has its type and size."""
-
-    name: str
-    rng: str
-    type: str
-    bits: int
-
-
 def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
     """Return how ``generate`` creates each value, for the record (PCI DSS 3.7.1)."""
     return [
@@ -193,17 +187,17 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
-            raise KeyWeak(name=entry, path=path, found="is not for a key in key_rotation_keys")
+            raise KeyWeak(name=entry, path=path, fault="is not for a key in key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
-                raise KeyWeak(name=name, path=path, found=found)
+                raise KeyWeak(name=name, path=path, fault=found)
         if list(supplied.values()).count(value) > 1:
-            raise KeyWeak(name=name, path=path, found="is also the value of another key")
+            raise KeyWeak(name=name, path=path, fault="is also the value of another key")
         if len(set(value)) < LEAST_UNIQUE:
-            raise KeyWeak(name=name, path=path, found="has fewer than 5 different characters")
+            raise KeyWeak(name=name, path=path, fault="has fewer than 5 different characters")
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be read back from a file in the dialect {dialect}"
-            raise KeyWeak(name=name, path=path, found=lost)
+            raise KeyWeak(name=name, path=path, fault=lost)
     _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
 
 
@@ -214,11 +208,11 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
         try:
             halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
         except ValueError as exc:
-            raise KeyWeak(name=name, path=path, found=f"is not a key for pgcrypto: {exc}") from None
+            raise KeyWeak(name=name, path=path, fault=f"is not a key for pgcrypto: {exc}") from None
     pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
     for name, half in halves.items():
         if (half.key_id, not half.private) not in pairs:
-            raise KeyWeak(name=name, path=path, found="is one half of a pair without the other")
+            raise KeyWeak(name=name, path=path, fault="is one half of a pair without the other")
 
 
 def fits(key: KeyEntry, value: str) -> bool:

@@ -133,7 +133,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
-    """Return the new value that a statement assigns to a name, or None if it is unknown."""
+    """Yield the new value that a statement assigns to a name, or None if it is unknown."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id == name:

@@ -114,20 +114,20 @@ class SecretDestination(Destination):
                     raise KubernetesOwner(place=place, owner=owner)
         for entry in self._entries.values():
             if found.get("immutable"):
-                raise KubernetesSecret(place=place, entry=entry, found="cannot be changed: the Secret is immutable")
+                raise KubernetesSecret(place=place, entry=entry, fault="cannot be changed: the Secret is immutable")
             _value(self.secret, found.get("data") or {}, entry)
 
 
 def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[str, str]:
     """Return the key in an entry, and the line ending after it. Raise E_KUBERNETES_SECRET."""
     if entry not in data:
-        raise KubernetesSecret(place=secret.where.place, entry=entry, found="is not set")
+        raise KubernetesSecret(place=secret.where.place, entry=entry, fault="is not set")
     with contextlib.suppress(binascii.Error, UnicodeDecodeError):
         text = base64.b64decode(data[entry], validate=True).decode("utf-8")
         value = text.rstrip("\r\n")
         if value and value.isprintable():
             return value, text[len(value) :]
-    raise KubernetesSecret(place=secret.where.place, entry=entry, found="is not a text on one line")
+    raise KubernetesSecret(place=secret.where.place, entry=entry, fault="is not a text on one line")
 
 
 def _encoded(value: str) -> str:

@@ -28,7 +28,7 @@ def encrypt(name: str, content: bytes, options: Sequence[str]) -> str:
     """Return a new credential, which ``decrypt`` can decrypt. Raise E_SYSTEMD_CREDS."""
     encrypted = _exchange("encrypt", name, options, content)
     if decrypt(name, encrypted) != content:
-        raise SystemdCreds(credential=name, word="encrypt", found="it does not decrypt what it encrypted", advice="")
+        raise SystemdCreds(credential=name, word="encrypt", reason="it does not decrypt what it encrypted", advice="")
     return encrypted.decode("ascii")
 
 
@@ -43,7 +43,7 @@ def options_like(name: str, encrypted: str) -> list[str]:
     except binascii.Error:
         kind = ""
     if kind != HOST:
-        raise CredentialKey(credential=name, found="another key than the host key alone")
+        raise CredentialKey(credential=name, key="another key than the host key alone")
     return ["--with-key=host"]
 
 
@@ -51,8 +51,8 @@ def _exchange(word: str, name: str, options: Sequence[str], data: bytes) -> byte
     argv = [PROGRAM, word, f"--name={name}", *options, "-", "-"]
     ended = child_processes.exchange(argv, data, SECONDS)
     if ended.rc == child_processes.NOT_FOUND:
-        raise SystemdCreds(credential=name, word=word, found="the program was not found", advice=INSTALL)
+        raise SystemdCreds(credential=name, word=word, reason="the program was not found", advice=INSTALL)
     if ended.rc:
         found = child_processes.format_failure(ended.rc, SECONDS, PROGRAM)
-        raise SystemdCreds(credential=name, word=word, found=found, advice=LOOK.format(word=word))
+        raise SystemdCreds(credential=name, word=word, reason=found, advice=LOOK.format(word=word))
     return ended.output

@@ -32,11 +32,11 @@ ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "s": " ", "\\": "\\", '"': '"', "'":
 
 
 class InvalidLine(Exception):
-    """A line with a credential that cannot be read. ``found`` completes a sentence about it."""
+    """A line with a credential that cannot be read. ``fault`` completes a sentence about it."""
 
-    def __init__(self, found: str) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def find(units: Sequence[str], credential: str, options: Sequence[str] = ()) -> 
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
             other = f"is in {place.file}, but for {found[0].id} in {places[0].file}"
-            raise UnitCredential(unit=unit.id, credential=credential, found=other)
+            raise UnitCredential(unit=unit.id, credential=credential, fault=other)
     unit_files.refuse_shared(found, places[0].file, _files)
     return places[0]
 
@@ -125,8 +125,8 @@ def _source(unit: UnitFiles, credential: str, options: Sequence[str]) -> Credent
     except OSError as exc:
         found = f"may be set in {exc.filename}, which {users.own_name()} cannot read"
     except InvalidLine as exc:
-        found = exc.found
-    raise UnitCredential(unit=unit.id, credential=credential, found=found)
+        found = exc.fault
+    raise UnitCredential(unit=unit.id, credential=credential, fault=found)
 
 
 def _sources(unit: UnitFiles) -> dict[str, list[CredentialSource]]:

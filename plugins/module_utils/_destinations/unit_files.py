@@ -96,7 +96,7 @@ class UnitFiles:
                 path = ["Service", "Environment", name]
                 setters.append(Setter(file, {"format": "unit", "path": path, "exported": True}))
         if remover:
-            raise UnitVariable(unit=self.id, name=name, found=f"is removed by UnsetEnvironment= in {remover}")
+            raise UnitVariable(unit=self.id, name=name, fault=f"is removed by UnsetEnvironment= in {remover}")
         return setters
 
     def _file_setters(self, name: str) -> Iterator[Setter]:
@@ -117,7 +117,7 @@ class UnitFiles:
 
     def _unknown(self, name: str, file: str) -> UnitVariable:
         found = f"may be set in {file}, which {users.own_name()} cannot read"
-        return UnitVariable(unit=self.id, name=name, found=found)
+        return UnitVariable(unit=self.id, name=name, fault=found)
 
 
 def _text(file: str) -> str:
@@ -140,20 +140,20 @@ def find(units: Sequence[str], name: str) -> DestinationOptions:
     for unit, place in zip(found[1:], places[1:]):
         if place != places[0]:
             told = f"is set in {place.file}, but for {found[0].id} in {places[0].file}"
-            raise UnitVariable(unit=unit.id, name=name, found=told)
+            raise UnitVariable(unit=unit.id, name=name, fault=told)
     refuse_shared(found, places[0].file, lambda unit: unit.files)
     return places[0].destination
 
 
 def _place(unit: UnitFiles, name: str) -> Setter:
     if found := unit.why_not_ours:
-        raise UnitVariable(unit=unit.id, name=name, found=found)
+        raise UnitVariable(unit=unit.id, name=name, fault=found)
     places = unit.setters(name)
     if not places:
-        raise UnitVariable(unit=unit.id, name=name, found="is not set by it in a readable file")
+        raise UnitVariable(unit=unit.id, name=name, fault="is not set by it in a readable file")
     if len(places) > 1:
         files = ", and overridden in ".join(place.file for place in places)
-        raise UnitVariable(unit=unit.id, name=name, found=f"is set in {files}")
+        raise UnitVariable(unit=unit.id, name=name, fault=f"is set in {files}")
     return places[0]
 
 
@@ -163,7 +163,7 @@ def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[Uni
     real = os.path.realpath(file)
     others = [
         unit.id
-        for unit in _shown("*.service")
+        for unit in _list_units("*.service")
         if unit.id not in own and real in (os.path.realpath(other) for other in files_of(unit))
     ]
     if others:
@@ -184,13 +184,13 @@ def _hides_files(pattern: str) -> bool:
 def show(unit: str) -> UnitFiles:
     """Return a unit of this host. Raise E_SERVICE_MISSING."""
     name = unit if "." in unit else f"{unit}.service"
-    found = next(iter(_shown(name)), None)
+    found = next(iter(_list_units(name)), None)
     if found is None or found.state != "loaded":
         raise ServiceMissing(name=name)
     return found
 
 
-def _shown(pattern: str) -> list[UnitFiles]:
+def _list_units(pattern: str) -> list[UnitFiles]:
     argv = ["systemctl", "show", "--property", PROPERTIES, "--", pattern]
     text = child_processes.exchange(argv, b"", SECONDS).output.decode("utf-8", "replace")
     return [UnitFiles.of(block) for block in text.split("\n\n") if block.strip()]

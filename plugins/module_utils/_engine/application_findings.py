@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from .._errors.discovery import TokenDigestStored
 from .application import django_project
 from .discovery import proposal, settlements, survey_findings, target_survey
+from .discovery.finding_kinds import KindName
 from .discovery.findings import Finding, FindingFacts, refuse, unsettled
 from .postgres.connection import Database
 from .proof import census_findings
@@ -17,17 +18,30 @@ from .proof.census_result import RowsNeeding
 from .proof.census_tally import Tally
 from .rotation import Application
 
-DOUBTFUL = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")  # kinds of findings
+DOUBTFUL: Sequence[KindName] = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")
 
 
-def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> list[Finding]:
+def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> None:
     """Raise the error of all findings that stop, before any step relies on the targets to be complete.
 
     If there is no target, the error also names columns that look like ciphertext: one of them may be missing.
 
     If a rotation has ``recorded`` columns, a finding about another column that no key decrypts does not stop its
-    rollback. Such findings are returned, if all values of their columns can be tried.
+    rollback, if all values of that column can be tried.
     """
+    stopping, _passed = _split_unproved(application, recorded)
+    refuse(stopping)
+
+
+def find_passed(application: Application, recorded: Collection[str]) -> list[Finding]:
+    """Return the findings that do not stop the rollback of ``recorded`` columns. Raise the error of all others."""
+    stopping, passed = _split_unproved(application, recorded)
+    refuse(stopping)
+    return passed
+
+
+def _split_unproved(application: Application, recorded: Collection[str]) -> tuple[list[Finding], list[Finding]]:
+    """Return the findings that stop, and those that do not stop the rollback of ``recorded`` columns."""
     from .proof import outside_columns
 
     settings = survey_findings.settings_of(application.surveys, application.keyring)
@@ -41,8 +55,7 @@ def refuse_unproved(application: Application, recorded: Collection[str] = ()) ->
     tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)
     passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
-    refuse(each for each in found if each not in passed)
-    return passed
+    return [each for each in found if each not in passed], passed
 
 
 def find_needing_outside(
@@ -77,7 +90,7 @@ def refuse_settlements_without_place(application: Application) -> None:
     )
     variables = [name for name, one in application.settlements.items() if one.decision == settlements.NOT_A_KEY]
     places = {*columns, *application.env().keys() & {*variables}}
-    if not places.issuperset(application.settlements):  # few of them are about what was not looked at
+    if not places.issuperset(application.settlements):  # few of them are about what was not checked
         from .discovery import configured_tokens, out_of_reach, stored_definitions
 
         places |= {name for name in variables if django_project.setting(name) is not None}
@@ -201,7 +214,7 @@ def find_kept(application: Application, expected: str = "") -> list[Finding]:
     return [
         finding
         for database, survey in application.databases
-        for finding in kept_columns.findings(database, survey.fixed, keyring, settled, expected)
+        for finding in kept_columns.findings(database, survey.evidence.fixed, keyring, settled, expected)
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-# Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
+# Third parties by the application that Django loads: whether they honor SECRET_KEY_FALLBACKS, and what is lost
 # (docs/design/django-encryption.md; read in their source, run on Django 4.2, 5.2 and 6.1).
 SIGNERS = {
     "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),
@@ -57,10 +57,10 @@ class DatabaseFacts(TypedDict):
 
 
 class FileColumnFact(TypedDict):
-    """A column whose files may be encrypted: what was ``found`` of them, and whether it stops a rotation."""
+    """A column whose files may be encrypted: the ``finding`` about them, and whether it stops a rotation."""
 
     column: str
-    found: str
+    finding: str
     stops: bool
 
 

@@ -31,7 +31,7 @@ SEVERAL = "is command, whose work is one transaction, and the application has se
 
 @contextlib.contextmanager
 def open_application(request: Request, known: KnownSurveys | None = None) -> Iterator[Application]:
-    """Start the application and find its targets, unless they are ``known`` from a task before. Raises what project,
+    """Start the application and find its targets, unless they are ``known`` from a task before. Raise what project,
     schemes, discovery and Database raise."""
     _refuse_invalid_rows(request.leave_alone)
     settled = settlements.parse(request.settlements)
@@ -130,7 +130,7 @@ def _connected(request: Request, stack: contextlib.ExitStack) -> list[Database]:
     databases = (Database(alias, request.label, request.direct.get(alias, {})) for alias in aliases)
     connected = [stack.enter_context(contextlib.closing(database)) for database in databases]
     if request.command and len(connected) > 1:
-        raise InvalidOption(name="O(method)", found=SEVERAL, advice="Set it to direct.")
+        raise InvalidOption(option="method", fault=SEVERAL, advice="Set it to direct.")
     return connected
 
 

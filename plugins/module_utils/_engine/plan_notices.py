@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from .discovery.finding_kinds import KindName
 from .postgres import catalog
 
 _OF_INDEX = (
     "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
     " WHERE i.indrelid = to_regclass(%s)"
 )
-QUERIES = {
+QUERIES: Mapping[KindName, str] = {
     "unique_constraint": f"{_OF_INDEX} AND i.indisunique AND NOT i.indisprimary AND a.attname = %s",
     "index": f"{_OF_INDEX} AND NOT i.indisunique AND a.attname = %s",
     "update_trigger": (

@@ -81,7 +81,7 @@ class Preparing:
                 self.destination,
                 application.accepted,
                 self.policy,
-                stopped=lambda: self.stop.asked,
+                stopped=lambda: self.stop.is_requested,
             )
             fit = [group for group in rewriting.tables if not prepared.obstacle(database, group, keyring, self.schemes)]
             sources = [prepared.describe(group) for group in fit]
@@ -101,7 +101,7 @@ def census(application: Application, destination: str, each_row: EachRow | None 
     return _tallies(application, destination, OLD, each_row)
 
 
-def refuse_unproved(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
+def verify_prepared(application: Application, destination: str, before: Sequence[CensusResult]) -> dict[str, int]:
     """Raise E_PREPARED unless the preparation is correct. Return by database the number of the last checked row.
 
     Every new token must open under the destination alone, and the plaintexts must be those of the old tokens.

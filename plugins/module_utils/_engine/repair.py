@@ -25,7 +25,7 @@ from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array
 from .proof.backup_difference import inside, rest_of
 from .proof.page_tokens import ColumnPage, look, stays_plain
-from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
+from .proof.table_pages import PageRequest, PageRows, RowText, TargetGroup, by_table, pages
 from .rewrite.update_statement import Change, compare_and_set
 
 TRIES = 20
@@ -40,15 +40,15 @@ class Reason(NamedTuple):
 
 NOT_IN_BACKUP = Reason("is not in the backup")
 OPENS_NOWHERE = Reason("opens under no key in the backup either")
-WRITTEN_MEANWHILE = Reason("was changed meanwhile")
+CHANGED_DURING_REPAIR = Reason("was changed during the repair")
 ROW_CHANGED = Reason("other columns of its row were changed since the backup", by_name=True)
 DOCUMENT_CHANGED = Reason("its document was changed since the backup", by_name=True)
 # Reasons for a value that a person named and that is in no target.
 NO_ROW = "there is no such row"
 NO_COLUMN = "there is no such column"
-LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme as the plan has it, this one too"
+LIST = f"list all encrypted columns in {variable_of('targets')}, each with its scheme from the plan, including this one"
 UNLISTED = f"its column is not among the encrypted columns that were found: {LIST}"
-SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: take it out there, and {LIST}"
+SETTLED = f"its column is settled as {{}} in {variable_of('settlements')}: remove it there, and {LIST}"
 
 
 class Left(NamedTuple):
@@ -72,13 +72,13 @@ class Replaced(NamedTuple):
 
 @dataclass
 class Repairs:
-    """The result of a repair: ``values`` counts the repaired values by target, and ``left`` lists the others.
+    """The result of a repair: ``values`` counts the repaired values by target, and ``unrepaired`` lists the others.
 
     ``named`` has the values that a person named and that exist.
     """
 
     values: Counter[str] = field(default_factory=Counter)
-    left: list[Left] = field(default_factory=list)
+    unrepaired: list[Left] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
 
@@ -101,7 +101,7 @@ class RepairScope:
     leave_alone: Collection[str] = ()
     named: Collection[str] = frozenset()
 
-    def values(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+    def values(self, members: Sequence[Target], page: PageRows) -> Iterator[tuple[int, RowText]]:
         """Yield the column (by its place in ``members``) and the row key of each value in a page that is to be
         repaired."""
         yield from self._unreadable(members, page)
@@ -110,7 +110,7 @@ class RepairScope:
                 if f"{target.name}:{row_name(row_key)}" in self.named:
                     yield place, row_key
 
-    def _unreadable(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+    def _unreadable(self, members: Sequence[Target], page: PageRows) -> Iterator[tuple[int, RowText]]:
         """Yield those that open under no key, or that do not open completely."""
         for place, target in enumerate(members):
             scheme = self.keyring.schemes[target.scheme]
@@ -192,7 +192,7 @@ class _TableRepair:
             if change.key in written:
                 self.done.values[self.group.members[place].name] += 1
             else:
-                self.done.left.append(self._left(name, WRITTEN_MEANWHILE))
+                self.done.unrepaired.append(self._describe_left(name, CHANGED_DURING_REPAIR))
 
     def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
         """Yield the column (by its place in the group) and the name of each value that a change replaces."""
@@ -212,9 +212,11 @@ class _TableRepair:
             reason = self._reason(row, then.get(key), bad, named)
             if bad and not reason:
                 yield _change(self.group.members, key, row, then[key], bad)
-            self.done.left += [self._left(self._name(place, key), reason) for place in sorted(bad) if reason]
+            self.done.unrepaired += [
+                self._describe_left(self._name(place, key), reason) for place in sorted(bad) if reason
+            ]
 
-    def _left(self, name: str, reason: Reason) -> Left:
+    def _describe_left(self, name: str, reason: Reason) -> Left:
         return Left(name, reason.text, named=name in self.scope.named, by_name=reason.by_name)
 
     def _name(self, place: int, key: RowText) -> str:
@@ -256,7 +258,7 @@ class _TableRepair:
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:
-    """Return a value with a placeholder in place of each token."""
+    """Return a value with a placeholder instead of each token."""
     tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)
     return target.kind.put(value, tokens, [b"?"] * len(tokens))
 

@@ -22,7 +22,7 @@ TRIAL = "trial"  # used as a stage: the application under throwaway values
 
 @dataclass(frozen=True)
 class Request:
-    """A request to open an application: its location, the key sets at hand, and what the operator described."""
+    """A request to open an application: its location, the available key sets, and what the operator described."""
 
     project_dir: str
     settings_module: str | None

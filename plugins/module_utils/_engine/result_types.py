@@ -97,7 +97,7 @@ class CensusOutcome(TypedDict, total=False):
     key_ids: Mapping[str, str]
     unopened: UnopenedValues
     outside: Sequence[OutsideColumn]
-    meanwhile: Mapping[str, Mapping[str, int]]
+    concurrent_rows: Mapping[str, Mapping[str, int]]
     written_rows: Mapping[str, Sequence[str]]
     since: SinceFirstWrite
     kept_aside: Mapping[str, Sequence[str]]

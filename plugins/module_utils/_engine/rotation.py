@@ -80,7 +80,7 @@ class Application:
     @property
     def read(self) -> list[Target]:
         """Return the encrypted columns of all databases, including those under keys that are not rotated."""
-        return [*self.targets, *(column for survey in self.surveys for column in survey.fixed)]
+        return [*self.targets, *(column for survey in self.surveys for column in survey.evidence.fixed)]
 
     def watch_concurrent_writes(self) -> ConcurrentWrites:
         """Start to note, before a census, which rows other processes write."""
@@ -197,7 +197,7 @@ class Application:
             with locks.gate(database):  # several hosts may be about to create it
                 Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
-                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.asked
+                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.is_requested
             )
             by_sets = Crew(workers, prepared.SetRewrite(rewriting).batches, database.another, stop)
             sets = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else None

@@ -26,6 +26,27 @@ def findings(application: Application) -> list[Finding]:
     return [*start_findings(application), *made_of_keys(application), *keyless_digests(application)]
 
 
+def refuse_unrotatable(
+    application: Application, ignored: Collection[str], *, has_base: bool, are_supplied: bool
+) -> None:
+    """Raise the errors that would stop a rotation under new keys.
+
+    ``has_base`` is whether this process has the keys of the .env file. If the application does not start with values
+    that no one supplied, this says nothing about values that a person has.
+    """
+    from . import application_findings
+
+    found = [*start_findings(application), *application_findings.find_refused_updates(application)]
+    # After the switch, this process has the new keys and cannot read values under the previous ones.
+    found += attributes_of_keys(application, ignored) if has_base else []
+    if are_supplied:
+        found += made_of_keys(application)
+        found = [each for each in found if each.kind.name != "new_keys_refused"]
+    else:
+        refuse_unfit(application, "pending" if "pending" in application.keyring.stages else TRIAL)
+    refuse(found)
+
+
 def refuse_unfit(application: Application, destination: str = TRIAL) -> None:
     """Raise what would otherwise stop the rotation just before its first write, when the application is already
     down."""
@@ -166,7 +187,7 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         before, after = now.setting(name), there.setting(name)
         if before != after and name in columns:
             what = f"the salt of {name}" if "." in name else f"the setting {name}"
-            found.put(columns[name], DerivedFromKeys(column=columns[name], found=what))
+            found.put(columns[name], DerivedFromKeys(column=columns[name], derived_key=what))
         elif before == after and name in shared:
             found.add(shared_values.of_setting(name, shared[name]))
     return unsettled(found.with_text(stops=True), application.settlements)
@@ -208,7 +229,8 @@ def _settings_with_values(application: Application) -> dict[str, str]:
 def refuse_keyless_digests(application: Application, destination: str) -> None:
     """Raise E_COLUMN_TIED for a search column whose digests cannot be computed under the destination's keys.
 
-    Either the new value of its setting makes no key, or it is unknown which key the digests have, now or in a rollback.
+    Either the new value of its setting is not a valid key, or it is unknown which key the digests have, now or in a
+    rollback.
     """
     refuse(keyless_digests(application, destination))
 
@@ -226,11 +248,11 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
         why, made = each.tied(*secrets) or ("", "")
         advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
         if twins := _twins(keyring, each.secret, destination):
-            why = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
+            why = f"the value of {' and '.join(twins)}, and it is unknown which of them computes it"
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(each.column)
         if why and column not in found.columns():
-            error = ColumnTied(column=column, found=f"is computed with {why}", advice=_sentence(advice))
+            error = ColumnTied(column=column, obstacle=f"is computed with {why}", advice=_sentence(advice))
             found.put(column, error, kind="tied")
     return found.with_text(stops=True)
 

@@ -50,11 +50,19 @@ class ApplicationActs(RotationError):
     )
 
 
+# What is wrong, by the outcome of a round trip. One that is not tried is wrong only if it was tried before.
+ROUND_TRIP_PROBLEMS = {
+    "not_returned": "does not return the value that was written",
+    "other_keys": "encrypts under other keys than the current ones",
+    "not_tried": "does not go in anymore, as it did before",
+}
+
+
 class RoundTripFailed(RotationError):
     code = "E_ROUND_TRIP"
     name: str
-    found: str
-    problem = "a text through the application's own {name} {found}"
+    fault: str
+    problem = "a text through the application's own {name} {fault}"
     remedy = (
         "In manage.py shell, assign a text to it and read it again. If the text cannot be read, or is under other "
         "keys, find the file from which the application reads its keys, and set O(env_file) to it. Otherwise fix the "
@@ -79,15 +87,15 @@ class ValuesRefused(RotationError):
 
 class ApplicationCheck(RotationError):
     code = "E_APPLICATION_CHECK"
-    found: str
-    problem = "manage.py check --deploy reports new problems: {found}"
+    problems: str
+    problem = "manage.py check --deploy reports new problems: {problems}"
     remedy = "Run it by hand in the project's folder."
 
 
 class VerifyEncryption(RotationError):
     code = "E_VERIFY_ENCRYPTION"
-    found: str
-    problem = "the application's manage.py verify_encryption reports more problems than before: {found}"
+    problems: str
+    problem = "the application's manage.py verify_encryption reports more problems than before: {problems}"
     remedy = "Run it by hand in the project's folder."
 
 
@@ -118,8 +126,8 @@ class LogUnseen(RotationError):
 class CommandFailed(RotationError):
     code = "E_COMMAND"
     number: int
-    found: str
-    problem = "command {number} failed: {found}"
+    reason: str
+    problem = "command {number} failed: {reason}"
     remedy = (
         "Run it by hand in the project's folder to see the cause. To give it more time, set O(verification_timeout)."
     )
@@ -136,8 +144,8 @@ class CommandTimedOut(RotationError):
 class InvalidProject(RotationError):
     code = "E_PROJECT"
     path: str
-    found: str
-    problem = "{path} {found}"
+    fault: str
+    problem = "{path} {fault}"
     remedy = (
         "Set O(project_dir) to the folder that contains manage.py. For an application without manage.py, set it to the "
         "folder in which the application runs, and set O(settings_module)."
@@ -186,8 +194,8 @@ class FunctionFailed(RotationError):
     code = "E_FUNCTION"
     function: str
     key_id: str
-    found: str
-    problem = "the application's function {function}, with the keys {key_id}, {found}"
+    fault: str
+    problem = "the application's function {function}, with the keys {key_id}, {fault}"
     remedy = "Fix the function, or describe its format in O(schemes)."
 
 
@@ -213,8 +221,8 @@ class OwnCommandFailed(RotationError):
 class OwnCommandNeeded(RotationError):
     code = "E_OWN_COMMAND_NEEDED"
     columns: str
-    found: str
-    problem = "only the application's own command can restore {columns}, and it failed: {found}"
+    reason: str
+    problem = "only the application's own command can restore {columns}, and it failed: {reason}"
     remedy = (
         "Fix the command, and run the rollback playbook again. To give up these columns instead, settle each as "
         "unreadable with a reason, set O(method) to direct, and run the playbook again."

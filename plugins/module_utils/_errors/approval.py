@@ -48,18 +48,18 @@ class ApprovalFormat(RotationError):
 class ApprovalPlan(RotationError):
     code = "E_APPROVAL_PLAN"
     path: str
-    found: str
+    approved: str
     expected: str
-    problem = "{path} approves the plan {found}, but the current plan is {expected}"
+    problem = "{path} approves the plan {approved}, but the current plan is {expected}"
     remedy = "Have the current plan reviewed and approved, or restore the approved one."
 
 
 class ApprovalEnvironment(RotationError):
     code = "E_APPROVAL_ENVIRONMENT"
     path: str
-    found: str
+    approved: str
     expected: str
-    problem = "{path} approves a rotation in {found}, but this is {expected} (O(environment))"
+    problem = "{path} approves a rotation in {approved}, but this is {expected} (O(environment))"
     remedy = "Have the plan approved for this environment. The plan playbook shows the commands."
 
 

@@ -90,8 +90,8 @@ class AgeFailed(RotationError):
 
 class BackupIdentity(RotationError):
     code = "E_BACKUP_IDENTITY"
-    found: str
-    problem = "the age identity of the backup {found}"
+    fault: str
+    problem = "the age identity of the backup {fault}"
     remedy = (
         "Set O(backup_identity_file) to the file, on the control node, whose recipient is one of O(backup_recipients)."
     )
@@ -127,16 +127,16 @@ class BackupName(RotationError):
 class BackupManifest(RotationError):
     code = "E_BACKUP_MANIFEST"
     path: str
-    found: str
-    problem = "the manifest {path} {found}"
+    fault: str
+    problem = "the manifest {path} {fault}"
     remedy = "Move it and the files that it describes to another folder, then run the same command again."
 
 
 class BackupChecksum(RotationError):
     code = "E_BACKUP_CHECKSUM"
     path: str
-    found: str
-    problem = "{path} {found}"
+    fault: str
+    problem = "{path} {fault}"
     remedy = (
         "If there is another copy, restore it from there. Otherwise move it and its manifest to another folder, then "
         "run the same command again."
@@ -186,9 +186,9 @@ class ContentsDiffer(RotationError):
     code = "E_CONTENTS"
     table: str
     expected: str
-    found: str
+    actual: str
     problem = (
-        "{table} in the restored copy differs from the backup's snapshot: {expected} in the snapshot, {found} in the "
+        "{table} in the restored copy differs from the backup's snapshot: {expected} in the snapshot, {actual} in the "
         "copy"
     )
     remedy = "Move the backup and its manifest to another folder, then run the same command again."
@@ -209,11 +209,11 @@ class StructureDiffers(RotationError):
 class SequenceDiffers(RotationError):
     code = "E_SEQUENCE"
     sequence: str
-    found: int
+    actual: int
     low: int
     high: int
     problem = (
-        "sequence {sequence} is at {found} in the restored copy, but was between {low} and {high} during the backup"
+        "sequence {sequence} is at {actual} in the restored copy, but was between {low} and {high} during the backup"
     )
     remedy = "Move the backup and its manifest to another folder, then run the same command again."
 

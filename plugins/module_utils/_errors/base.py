@@ -50,6 +50,7 @@ class FilledError(Exception):
     """An error whose texts are filled with its fields. Annotations of a subclass are its fields, which mypy checks."""
 
     code: str = ""
+    prefix: str = ""  # what the message has before the problem; a finding has its column and leaves it out
     problem: str = ""  # what is wrong and where
     remedy: str = ""  # what to do next
 
@@ -57,12 +58,17 @@ class FilledError(Exception):
         self.changed = changed
         self.__dict__.update(fields)
         self.where = fields
-        self.what = spell_options(fill(self.problem, **fields))
+        self.what = spell_options(fill(self.whole_problem(), **fields))
         self.todo = spell_options(fill(self.remedy, **fields))
         super().__init__(str(self))
 
+    @classmethod
+    def whole_problem(cls) -> str:
+        """Return the problem with its prefix, not filled yet."""
+        return f"{cls.prefix}{cls.problem}"
+
     def __str__(self) -> str:
-        return f"{self.code}: {self.what}. {self.changed} {self.todo}"
+        return build_message(self.parts)
 
     def with_changed(self: _Error, changed: str) -> _Error:
         """Return the same error with what was changed, for a caller that knows."""
@@ -89,13 +95,24 @@ class FilledError(Exception):
 
     def as_result(self) -> dict[str, object]:
         """The error as result fields of a module."""
-        return {"msg": str(self), "error": self.parts}
+        return build_result(self.parts)
 
 
 class RotationError(FilledError):
     """The base of the errors of all domains. ``changed`` is one sentence about what was changed so far."""
 
     changed: str = NOTHING_CHANGED
+
+
+def build_message(error: ErrorParts) -> str:
+    """Return the message of an error: all its texts."""
+    code, what, changed, todo = (error.get(name, "") for name in ("code", "what", "changed", "todo"))
+    return f"{code}: {what}. {changed} {todo}"
+
+
+def build_result(error: ErrorParts) -> dict[str, object]:
+    """Return the result fields of a module that failed with this error."""
+    return {"msg": build_message(error), "error": error}
 
 
 def changed_nothing(error: ErrorParts) -> bool:

@@ -136,7 +136,7 @@ class DatabaseFenced(RotationError):
     remedy = (
         "If it is still running, wait for it. If it was killed, run the same rotate command again to resume it, or run "
         "rollback.yml. To do neither, run maintenance.yml with -e O(maintenance)=off: it lets the application write "
-        "again. While values may be under both key sets, that also needs -e O(maintenance_half)=accept."
+        "again. While values may be under both key sets, that also needs -e O(maintenance_interrupted)=accept."
     )
 
 
@@ -266,5 +266,6 @@ class TokenTooLong(RotationError):
     column: str
     limit: int
     needed: int
-    problem = "{table}.{column} holds at most {limit} characters, and a new token needs {needed}"
+    prefix = "{table}.{column} "
+    problem = "holds at most {limit} characters, and a new token needs {needed}"
     remedy = "Widen the column with a migration of the application, then run the same command again."

@@ -30,9 +30,9 @@ class ConfigValue(RotationError):
     code = "E_CONFIG_VALUE"
     path: str
     place: str
-    found: str
+    fault: str
     advice: str
-    problem = "{path}: {place} {found}"
+    problem = "{path}: {place} {fault}"
     remedy = "{advice}"
 
 
@@ -50,8 +50,8 @@ class KeyCommandFailed(RotationError):
     code = "E_COMMAND_FAILED"
     name: str
     word: str
-    found: str
-    problem = "the command that {word} {name} failed: {found}"
+    reason: str
+    problem = "the command that {word} {name} failed: {reason}"
     remedy = "Run it by hand as the same user, and correct it in O(keys)."
 
 
@@ -86,8 +86,8 @@ class UnitVariable(RotationError):
     code = "E_UNIT_VARIABLE"
     unit: str
     name: str
-    found: str
-    problem = "{unit}: {name} {found}"
+    fault: str
+    problem = "{unit}: {name} {fault}"
     remedy = "Set it in one file that all units listed for it in O(keys) use, and set O(user) to the user of the unit."
 
 
@@ -95,8 +95,8 @@ class UnitCredential(RotationError):
     code = "E_UNIT_CREDENTIAL"
     unit: str
     credential: str
-    found: str
-    problem = "{unit}: the credential {credential} {found}"
+    fault: str
+    problem = "{unit}: the credential {credential} {fault}"
     remedy = (
         "Use one LoadCredential= or SetCredential= for all units listed for it in O(keys), and set O(user) to the user "
         "of the unit."
@@ -117,17 +117,17 @@ class SystemdCreds(RotationError):
     code = "E_SYSTEMD_CREDS"
     credential: str
     word: str
-    found: str
+    reason: str
     advice: str
-    problem = "systemd-creds cannot {word} the credential {credential}: {found}"
+    problem = "systemd-creds cannot {word} the credential {credential}: {reason}"
     remedy = "{advice}"
 
 
 class CredentialKey(RotationError):
     code = "E_CREDENTIAL_KEY"
     credential: str
-    found: str
-    problem = "the credential {credential} is encrypted with {found}, and does not show with which options"
+    key: str
+    problem = "the credential {credential} is encrypted with {key}, and does not show with which options"
     remedy = (
         "In its destination in O(keys), set encrypt: to the options of systemd-creds encrypt that created it, such as "
         "[--with-key=host+tpm2, --tpm2-pcrs=7]."

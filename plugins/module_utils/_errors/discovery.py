@@ -14,7 +14,8 @@ NOT_OURS = (
 class TargetMissed(RotationError):
     code = "E_TARGET_MISSED"
     column: str
-    problem = "{column} contains tokens under the keys that are to be rotated, but O(targets) does not list it"
+    prefix = "{column} "
+    problem = "contains tokens under the keys that are to be rotated, but O(targets) does not list it"
     remedy = (
         "Add it to O(targets), or add the entry auto. Otherwise the application could not read the column after the "
         "rotation."
@@ -24,7 +25,8 @@ class TargetMissed(RotationError):
 class ColumnPlain(RotationError):
     code = "E_COLUMN_PLAIN"
     column: str
-    problem = "{column} is listed as encrypted, but none of the sampled values is a token"
+    prefix = "{column} "
+    problem = "is listed as encrypted, but none of the sampled values is a token"
     remedy = (
         "Check some of the values. If they are ciphertext, describe their scheme in O(schemes). If they are plain "
         'text, encrypt them through the application. To leave them unencrypted: O(settlements): {{"table.column": '
@@ -35,9 +37,10 @@ class ColumnPlain(RotationError):
 class ColumnTied(RotationError):
     code = "E_COLUMN_TIED"
     column: str
-    found: str
+    obstacle: str
     advice: str
-    problem = "{column} {found}"
+    prefix = "{column} "
+    problem = "{obstacle}"
     remedy = "{advice}"
 
 
@@ -45,8 +48,9 @@ class RepeatedToken(RotationError):
     code = "E_REPEATED_TOKEN"
     column: str
     name: str
+    prefix = "{column}: "
     problem = (
-        "{column}: {name} always encrypts the same value to the same token, and the engine does not. After a rotation, "
+        "{name} always encrypts the same value to the same token, and the engine does not. After a rotation, "
         "searches by value would find nothing, and a unique constraint would not detect duplicates"
     )
     remedy = (
@@ -61,8 +65,9 @@ class ListOrder(RotationError):
     column: str
     name: str
     number: int
+    prefix = "{column}: "
     problem = (
-        "{column}: {name} encrypts with key {number} of its list, but a rotation puts the new key first. With keep in "
+        "{name} encrypts with key {number} of its list, but a rotation puts the new key first. With keep in "
         "O(keys), the application would continue to encrypt with an old key"
     )
     remedy = (
@@ -76,10 +81,8 @@ class ColumnType(RotationError):
     column: str
     type: str
     types: str
-    problem = (
-        "{column} contains values that look like tokens, but its type is {type}, which the engine cannot read or "
-        "rewrite"
-    )
+    prefix = "{column} "
+    problem = "contains values that look like tokens, but its type is {type}, which the engine cannot read or rewrite"
     remedy = f"Change the type to one of {{types}} with a migration. {NOT_OURS}"
 
 
@@ -117,8 +120,9 @@ class WrongKey(RotationError):
     tokens: int
     settings: str
     source: str
+    prefix = "{column} "
     problem = (
-        "{column} is a {field}, but {settings}, with which that library encrypts, decrypts none of its {tokens:sampled "
+        "is a {field}, but {settings}, with which that library encrypts, decrypts none of its {tokens:sampled "
         "value|sampled values}"
     )
     remedy = (
@@ -134,7 +138,8 @@ class UnprovedColumn(RotationError):
     look: str
     advice: str
     source: str
-    problem = "{column}: no known key or scheme decrypts any of the {tokens:sampled value|sampled values}{look}"
+    prefix = "{column}: "
+    problem = "no known key or scheme decrypts any of the {tokens:sampled value|sampled values}{look}"
     remedy = (
         f"{{advice}}If their key is another setting, name it in O(keys). If the value in {{source}} is not the one "
         f"with which the data is encrypted, correct it. If the format is unknown, describe it in O(schemes). "
@@ -146,14 +151,16 @@ class UnprovedField(RotationError):
     code = "E_FIELD_UNPROVED"
     column: str
     field: str
-    problem = "{column} is a {field}, but no known scheme decrypts any of the sampled values"
+    prefix = "{column} "
+    problem = "is a {field}, but no known scheme decrypts any of the sampled values"
     remedy = f"Describe its scheme in O(schemes). {NOT_OURS}"
 
 
 class IgnoredOpen(RotationError):
     code = "E_IGNORED_OPEN"
     column: str
-    problem = "{column} is in O(ignore), but its values are under the keys that are to be rotated"
+    prefix = "{column} "
+    problem = "is in O(ignore), but its values are under the keys that are to be rotated"
     remedy = (
         "The rotation would make them unreadable. Remove the column from O(ignore). If nobody needs the values: "
         'O(settlements): {{"table.column": {{unreadable: "why"}}}}'
@@ -163,7 +170,8 @@ class IgnoredOpen(RotationError):
 class IgnoredTokens(RotationError):
     code = "E_IGNORED_TOKENS"
     column: str
-    problem = "{column} is in O(ignore), but its values look encrypted"
+    prefix = "{column} "
+    problem = "is in O(ignore), but its values look encrypted"
     remedy = (
         f"If they are under a rotated key, the rotation makes them unreadable. {NOT_OURS} If nobody needs the values, "
         f"write unreadable instead of not_ours."
@@ -173,7 +181,8 @@ class IgnoredTokens(RotationError):
 class KeyPair(RotationError):
     code = "E_KEY_PAIR"
     column: str
-    problem = "{column} is encrypted with an OpenPGP public key, and no available key pair decrypts it"
+    prefix = "{column} "
+    problem = "is encrypted with an OpenPGP public key, and no available key pair decrypts it"
     remedy = (
         "List both halves in O(keys) with the type openpgp: PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of "
         "django-pgcrypto-fields. Each must have one encryption subkey (RSA or ElGamal) and no passphrase. If the pair "
@@ -184,8 +193,9 @@ class KeyPair(RotationError):
 class DerivedFromKeys(RotationError):
     code = "E_MADE_OF_KEYS"
     column: str
-    found: str
-    problem = "{column} is under {found}, which the application derives from the keys that are to be rotated"
+    derived_key: str
+    prefix = "{column} "
+    problem = "is under {derived_key}, which the application derives from the keys that are to be rotated"
     remedy = (
         "Describe in O(schemes) how it is derived from the keys in the .env file. If the column contains hashes, list "
         "it in O(ignore), and let the application recreate it after the rotation."
@@ -197,8 +207,9 @@ class TokenPacked(RotationError):
     column: str
     count: int
     looked_at: int
+    prefix = "{column}: "
     problem = (
-        "{column}: {count} of {looked_at} sampled values contain tokens under the rotated keys inside other data, such "
+        "{count} of {looked_at} sampled values contain tokens under the rotated keys inside other data, such "
         "as base64 of JSON or compressed data, which the engine cannot rewrite"
     )
     remedy = (
@@ -213,7 +224,8 @@ class FilesUnderKey(RotationError):
     column: str
     storage: str
     key: str
-    problem = "{column}: its files are read and written by {storage}, whose code uses {key}, and files are not rotated"
+    prefix = "{column}: "
+    problem = "its files are read and written by {storage}, whose code uses {key}, and files are not rotated"
     remedy = (
         "If that code encrypts the files with {key}, let the application re-encrypt them with the new key, and then "
         'settle the column. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
@@ -225,8 +237,9 @@ class FilesOpen(RotationError):
     column: str
     count: int
     looked_at: int
+    prefix = "{column}: "
     problem = (
-        "{column}: {count} of {looked_at} sampled files can be decrypted with a rotated key, or contain data that can, "
+        "{count} of {looked_at} sampled files can be decrypted with a rotated key, or contain data that can, "
         "and files are not rotated"
     )
     remedy = (
@@ -241,8 +254,9 @@ class FilesUnexplained(RotationError):
     column: str
     count: int
     looked_at: int
-    found: str
-    problem = "{column}: {count} of {looked_at} sampled files look like ciphertext ({found}), and files are not rotated"
+    form: str
+    prefix = "{column}: "
+    problem = "{count} of {looked_at} sampled files look like ciphertext ({form}), and files are not rotated"
     remedy = (
         "Find out what encrypts them. If it uses a rotated key, let the application re-encrypt the files with the new "
         'key, and then settle the column. If it does not: O(settlements): {{{column}: {{not_ours: "reason"}}}}.'
@@ -252,8 +266,9 @@ class FilesUnexplained(RotationError):
 class KeyFingerprintStored(RotationError):
     code = "E_KEY_FINGERPRINT"
     column: str
-    found: str
-    problem = "{column} contains {found}. The rotation does not change it, although it replaces that key"
+    fingerprint: str
+    prefix = "{column} "
+    problem = "contains {fingerprint}. The rotation does not change it, although it replaces that key"
     remedy = (
         "If the application chooses its key by this ID, let its own functions decrypt and encrypt the tokens "
         "(application: {{decrypt, encrypt}} in O(schemes)). If the ID is in another column, the application's own "
@@ -266,12 +281,12 @@ class TokenDigestStored(RotationError):
     code = "E_TOKEN_DIGEST"
     column: str
     target: str
-    found: str
+    digest: str
     count: int
     looked_at: int
+    prefix = "{column}: "
     problem = (
-        "{column}: {count} of {looked_at} sampled values are {found} of the stored token in {target}, which a rotation "
-        "changes"
+        "{count} of {looked_at} sampled values are {digest} of the stored token in {target}, which a rotation changes"
     )
     remedy = (
         "If the application compares them, it refuses every value of {target} after the rotation. It also does after a "
@@ -286,8 +301,9 @@ class PasswordPepper(RotationError):
     code = "E_PASSWORD_PEPPER"
     column: str
     hashers: str
+    prefix = "{column}: "
     problem = (
-        "{column}: passwords hashed by {hashers} depend on a key that is rotated. After the rotation, users with such "
+        "passwords hashed by {hashers} depend on a key that is rotated. After the rotation, users with such "
         "a password could not log in"
     )
     remedy = (
@@ -301,11 +317,11 @@ class PasswordPepper(RotationError):
 class SharedValue(RotationError):
     code = "E_SHARED_VALUE"
     column: str
-    found: str
+    description: str
     key: str
     advice: str
     problem = (
-        "{column}, {found}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
+        "{column}, {description}, shares a value with {key}, which is rotated. Values encrypted with {column} would be "
         "re-encrypted with {key}, and {column} could no longer decrypt them"
     )
     remedy = "{advice}"
@@ -314,8 +330,9 @@ class SharedValue(RotationError):
 class UnexplainedColumn(RotationError):
     code = "E_UNEXPLAINED"
     column: str
-    found: str
-    problem = "{column}: {found}, and its key is unknown"
+    finding: str
+    prefix = "{column}: "
+    problem = "{finding}, and its key is unknown"
     remedy = (
         "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
         '{{{column}: {{not_ours: "reason"}}}}. If it depends on one of these keys, as a hash may, and nobody needs it '
@@ -329,7 +346,8 @@ class SetAsideOpen(RotationError):
     count: int
     rows: str
     by: str
-    problem = "{column} is left out by {by}, but {count} of its values are under rotated keys: {rows}"
+    prefix = "{column} "
+    problem = "is left out by {by}, but {count} of its values are under rotated keys: {rows}"
     remedy = (
         "The rotation would leave them unreadable. Remove the column from {by}: a value that is one token is rotated, "
         "and any other one stops the rotation. A token between other text is rotated only by the application's own "
@@ -342,8 +360,9 @@ class EncodedField(RotationError):
     code = "E_FIELD_ENCODED"
     column: str
     field: str
-    found: str
-    problem = "{column}: its field {field} {found}, and its key is unknown"
+    finding: str
+    prefix = "{column}: "
+    problem = "its field {field} {finding}, and its key is unknown"
     remedy = (
         "If it uses a key in O(keys), describe it in O(schemes) and O(targets). Otherwise settle it: O(settlements): "
         '{{{column}: {{not_ours: "reason"}}}}.'
@@ -355,7 +374,8 @@ class OutOfReach(RotationError):
     column: str
     why: str
     advice: str
-    problem = "{column}: {why}"
+    prefix = "{column}: "
+    problem = "{why}"
     remedy = "{advice}"
 
 
@@ -364,11 +384,11 @@ class SignedValues(RotationError):
     column: str
     count: int
     looked_at: int
-    found: str
+    signature: str
     key: str
+    prefix = "{column}: "
     problem = (
-        "{column}: {count} of {looked_at} sampled values are {found} with {key}, which is rotated: they will become "
-        "invalid"
+        "{count} of {looked_at} sampled values are {signature} with {key}, which is rotated: they will become invalid"
     )
     remedy = (
         "Let the application sign them again after the rotation, or keep the old key valid (Django's "
@@ -382,8 +402,9 @@ class DependsOnKey(RotationError):
     column: str
     columns: str
     advice: str
+    prefix = "{column} "
     problem = (
-        "{column} reads differently under other keys although the values stored in {columns} are the same. The "
+        "reads differently under other keys although the values stored in {columns} are the same. The "
         "rotation would change what the application reads, and would be rolled back"
     )
     remedy = "{advice}"
@@ -395,7 +416,8 @@ class KeyWithoutValue(RotationError):
     uses: str
     hashes: str
     line: str
-    problem = "{column} is in O(keys), but no encrypted value was found under it. It is used by {uses}{hashes}"
+    prefix = "{column} "
+    problem = "is in O(keys), but no encrypted value was found under it. It is used by {uses}{hashes}"
     remedy = (
         "If it only signs, write it as {line} in O(keys). Otherwise describe the values under it in O(schemes) and "
         "O(targets), or remove it from O(keys)."
@@ -421,8 +443,8 @@ class PlanNotReady(RotationError):
     code = "E_PLAN_NOT_READY"
     path: str
     count: int
-    found: str
-    problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {found}"
+    findings: str
+    problem = "the plan {path} has {count:finding that stops|findings that stop} a rotation: {findings}"
     remedy = (
         "Resolve each finding as the plan says: change the data or an option, or settle the column in O(settlements). "
         "Then create the plan again with the plan playbook."
@@ -432,8 +454,8 @@ class PlanNotReady(RotationError):
 class PlanFile(RotationError):
     code = "E_PLAN_FILE"
     path: str
-    found: str
-    problem = "the plan {path} {found}"
+    fault: str
+    problem = "the plan {path} {fault}"
     remedy = "Create it again with the plan playbook, or set O(plan)."
 
 

@@ -29,8 +29,8 @@ class EnvPath(RotationError):
 class EnvUnsafe(RotationError):
     code = "E_ENV_UNSAFE"
     path: str
-    found: str
-    problem = "{path} is {found}"
+    kind: str
+    problem = "{path} is {kind}"
     remedy = "Set O(env_file) to the regular file itself."
 
 
@@ -78,8 +78,8 @@ class EnvEncoding(RotationError):
     code = "E_ENV_ENCODING"
     path: str
     line: int
-    found: str
-    problem = "{path}:{line}: {found}"
+    fault: str
+    problem = "{path}:{line}: {fault}"
     remedy = "Fix that line: programs that read the file fail on it."
 
 
@@ -88,8 +88,8 @@ class EnvSyntax(RotationError):
     path: str
     line: int
     name: str
-    found: str
-    problem = "{path}:{line}: {name} {found}"
+    fault: str
+    problem = "{path}:{line}: {name} {fault}"
     remedy = "Write the line as NAME=value or NAME='value'."
 
 
@@ -118,7 +118,8 @@ class EnvKeyMissing(RotationError):
     name: str
     line: str
     listed: str
-    problem = "{path}: {name} is not set, and {listed}"
+    prefix = "{path}: {name} "
+    problem = "is not set, and {listed}"
     remedy = (
         "List the keys with which the application encrypts: {line}. If {name} is one of them, add it to the file with "
         "the value with which the data is encrypted, or correct O(env_file)."
@@ -154,8 +155,8 @@ class InvalidKeyLine(RotationError):
     code = "E_KEY_LINE"
     path: str
     line: int
-    found: str
-    problem = "{path}:{line}: {found}"
+    fault: str
+    problem = "{path}:{line}: {fault}"
     remedy = "The file must contain only keys, one per line, or one OpenPGP key."
 
 
@@ -215,9 +216,9 @@ class EnvNotLive(RotationError):
 class EnvNotSwitched(RotationError):
     code = "E_ENV_NOT_SWITCHED"
     path: str
-    found: str
+    key_id: str
     expected: str
-    problem = "{path} contains the keys {found}, but the data should be under {expected}"
+    problem = "{path} contains the keys {key_id}, but the data should be under {expected}"
     remedy = (
         "If a rotation or rollback was interrupted, run its command again. Otherwise change nothing before you know "
         "which of the two the data is under. If the application can read its data, the file is right: another "

@@ -10,10 +10,10 @@ from .base import RotationError
 class KeysDiffer(RotationError):
     code = "E_KEYS_DIFFER"
     env_file: str
-    found: str
+    key_id: str
     store: str
     current: str
-    problem = "{env_file} contains the keys {found}, but the store {store} says that {current} are current"
+    problem = "{env_file} contains the keys {key_id}, but the store {store} says that {current} are current"
     remedy = (
         "Change nothing before you know which of the two the data is under. If the application can read its data, the "
         "file is right: somebody rotated with another store, or this store belongs to another application. Set "
@@ -26,10 +26,10 @@ class KeysDiffer(RotationError):
 class KeysLeft(RotationError):
     code = "E_KEYS_LEFT"
     env_file: str
-    found: str
+    key_id: str
     rotation_id: str
     problem = (
-        "{env_file} still contains the keys {found} of rotation {rotation_id}, which was rolled back without this host"
+        "{env_file} still contains the keys {key_id} of rotation {rotation_id}, which was rolled back without this host"
     )
     remedy = "Run the rollback playbook: it rolls this host back too, and changes nothing else."
 
@@ -37,11 +37,11 @@ class KeysLeft(RotationError):
 class KeysBack(RotationError):
     code = "E_KEYS_BACK"
     env_file: str
-    found: str
+    key_id: str
     store: str
     current: str
     problem = (
-        "{env_file} contains the previous keys {found}, but the store {store} says that {current} are current: a "
+        "{env_file} contains the previous keys {key_id}, but the store {store} says that {current} are current: a "
         "rollback was not finished, or this host was left out of the last rotation"
     )
     remedy = (
@@ -62,9 +62,9 @@ class KeyUnlisted(RotationError):
 class KeysNotProved(RotationError):
     code = "E_KEYS_NOT_PROVED"
     env_file: str
-    found: str
+    key_id: str
     proved: str
-    problem = "{env_file} contains the keys {found}, but the data was decrypted with {proved}"
+    problem = "{env_file} contains the keys {key_id}, but the data was decrypted with {proved}"
     remedy = "The file changed after the data was decrypted. Run the same command again."
 
 
@@ -93,7 +93,8 @@ class KeyTypeUnfit(RotationError):
     scheme: str
     target: str
     advice: str
-    problem = "{column}: a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
+    prefix = "{column}: "
+    problem = "a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
     remedy = "{advice}"
 
 
@@ -101,8 +102,9 @@ class StartWrites(RotationError):
     code = "E_START_WRITES"
     column: str
     statements: str
+    prefix = "{column}: "
     problem = (
-        "{column}: with other values of these keys, the application writes to its database while it starts: "
+        "with other values of these keys, the application writes to its database while it starts: "
         "{statements}. These writes were blocked"
     )
     remedy = (
@@ -116,8 +118,9 @@ class StartChecks(RotationError):
     code = "E_START_CHECKS"
     column: str
     place: str
+    prefix = "{column}: "
     problem = (
-        "{column}: the application does not start if it cannot read the stored values: with other values of these keys "
+        "the application does not start if it cannot read the stored values: with other values of these keys "
         "it fails at {place}, although it starts with empty tables"
     )
     remedy = (
@@ -130,7 +133,8 @@ class NewKeysRefused(RotationError):
     code = "E_NEW_KEYS_REFUSED"
     column: str
     place: str
-    problem = "{column}: the application does not start with new values of these keys. It fails at {place}"
+    prefix = "{column}: "
+    problem = "the application does not start with new values of these keys. It fails at {place}"
     remedy = "Find out there which values the application accepts, and set the type of each key in O(keys)."
 
 
@@ -144,8 +148,8 @@ class KeyReused(RotationError):
 class UnusableKeyFile(RotationError):
     code = "E_KEY_FILE"
     path: str
-    found: str
-    problem = "{path} {found}"
+    fault: str
+    problem = "{path} {fault}"
     remedy = "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt."
 
 
@@ -153,8 +157,8 @@ class KeyWeak(RotationError):
     code = "E_KEY_WEAK"
     name: str
     path: str
-    found: str
-    problem = "{name}: the value in {path} {found}"
+    fault: str
+    problem = "{name}: the value in {path} {fault}"
     remedy = "Let the collection generate it, or supply a better one."
 
 

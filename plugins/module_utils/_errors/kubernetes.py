@@ -17,9 +17,9 @@ class KubernetesClient(RotationError):
 class KubernetesFailed(RotationError):
     code = "E_KUBERNETES_API"
     place: str
-    found: str
+    reason: str
     look: str
-    problem = "the Kubernetes API server does not answer for {place}: {found}"
+    problem = "the Kubernetes API server does not answer for {place}: {reason}"
     remedy = "Run {look} as the same user, and fix what it reports: the kubeconfig, a certificate, or a permission."
 
 
@@ -41,8 +41,8 @@ class KubernetesSecret(RotationError):
     code = "E_KUBERNETES_SECRET"
     place: str
     entry: str
-    found: str
-    problem = "{place}: the entry {entry} {found}"
+    fault: str
+    problem = "{place}: the entry {entry} {fault}"
     remedy = "Correct the entry, or the destination in O(keys)."
 
 
@@ -69,6 +69,6 @@ class KubernetesReadback(RotationError):
 class WorkloadUnfit(RotationError):
     code = "E_WORKLOAD"
     place: str
-    found: str
-    problem = "{place} {found}"
+    fault: str
+    problem = "{place} {fault}"
     remedy = "Add start and stop commands to this entry of O(services)."

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that are not valid."""
+"""Options, variables and arguments of tasks that are not valid."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ class UnknownKeyType(RotationError):
     code = "E_KEY_TYPE"
     name: str
     type: str
-    known: str
+    known_types: str
     problem = "O(keys): {name} has the unknown type {type}"
-    remedy = "Use one of: {known}."
+    remedy = "Use one of: {known_types}."
 
 
 class InvalidKeySpec(RotationError):
     code = "E_KEY_SPEC"
     index: int
-    found: str
-    problem = "O(keys): entry {index} {found}"
+    fault: str
+    problem = "O(keys): entry {index} {fault}"
     remedy = "Write each entry as name:, type:, and optionally bytes:, keep:, use: and destination:."
 
 
 class InvalidScheme(RotationError):
     code = "E_SCHEME"
     scheme: str
-    found: str
-    problem = "O(schemes): {scheme} {found}"
+    fault: str
+    problem = "O(schemes): {scheme} {fault}"
     remedy = "docs/schemes.md lists the members of a scheme."
 
 
 class InvalidTarget(RotationError):
     code = "E_TARGET"
     index: int
-    found: str
-    problem = "O(targets): entry {index} {found}"
+    fault: str
+    problem = "O(targets): entry {index} {fault}"
     remedy = "Write each entry as table:, column: and scheme:."
 
 
@@ -50,8 +50,8 @@ class InvalidLeaveAlone(RotationError):
 class InvalidSettlement(RotationError):
     code = "E_SETTLEMENT"
     name: str
-    found: str
-    problem = "O(settlements): {name} {found}"
+    fault: str
+    problem = "O(settlements): {name} {fault}"
     remedy = (
         "Write table.column, or table.column:key for a value in O(leave_alone), as the plan shows it, and under it "
         'not_ours: "reason" or unreadable: "reason". For a column with tokens, one_layer, two_layers or mixed are also '
@@ -62,17 +62,35 @@ class InvalidSettlement(RotationError):
 class InvalidNotify(RotationError):
     code = "E_NOTIFY"
     index: int
-    found: str
-    problem = "O(notify): entry {index}: {found}"
+    fault: str
+    problem = "O(notify): entry {index}: {fault}"
     remedy = "roles/record/README.md lists the members of each type."
 
 
 class InvalidOption(RotationError):
     code = "E_OPTION"
-    name: str
-    found: str
+    option: str
+    fault: str
     advice: str
-    problem = "{name} {found}"
+    problem = "O({option}) {fault}"
+    remedy = "{advice}"
+
+
+class InvalidArgument(RotationError):
+    code = "E_ARGUMENT"
+    argument: str
+    fault: str
+    advice: str
+    problem = "{argument} {fault}"
+    remedy = "{advice}"
+
+
+class InvalidVariable(RotationError):
+    code = "E_VARIABLE"
+    variable: str
+    fault: str
+    advice: str
+    problem = "{variable} {fault}"
     remedy = "{advice}"
 
 

@@ -43,9 +43,9 @@ class RecordGone(RotationError):
 class RecordChanged(RotationError):
     code = "E_RECORD_CHANGED"
     path: str
-    found: str
+    problems: str
     folder: str
-    problem = "the record {path} was changed after it was written, and a run would sign the changed record: {found}"
+    problem = "the record {path} was changed after it was written, and a run would sign the changed record: {problems}"
     remedy = (
         "Find out who wrote to {folder} (verify.yml --tags record), and restore an intact copy. If there is no intact "
         "copy, move the record's folder elsewhere, and run again."
@@ -63,9 +63,9 @@ class RecordBroken(RotationError):
     code = "E_RECORD_BROKEN"
     count: int
     total: int
-    found: str
+    problems: str
     folder: str
-    problem = "{count} of {total} records were changed after they were written: {found}"
+    problem = "{count} of {total} records were changed after they were written: {problems}"
     remedy = "Leave them unchanged, compare them with a copy and with syslog, and find out who wrote to {folder}."
 
 
@@ -73,9 +73,9 @@ class RecordUnsigned(RotationError):
     code = "E_RECORD_UNSIGNED"
     count: int
     total: int
-    found: str
+    problems: str
     folder: str
-    problem = "{count} of {total} records have unsigned lines after the signed ones: {found}"
+    problem = "{count} of {total} records have unsigned lines after the signed ones: {problems}"
     remedy = (
         "If a run was killed, or could not reach the store at its end, run it again: the run first records how many "
         "lines were unsigned, and signs them at its end. Otherwise find out who wrote to {folder}, and compare the "
@@ -85,9 +85,9 @@ class RecordUnsigned(RotationError):
 
 class RecordPages(RotationError):
     code = "E_RECORD_PAGES"
-    found: str
+    problems: str
     report: str
-    problem = "the records are intact, but pages that were generated from them were changed: {found}"
+    problem = "the records are intact, but pages that were generated from them were changed: {problems}"
     remedy = (
         "Only the records are authoritative. Keep a copy of each changed page to find out who changed it, then create "
         "all pages again: {report}"
@@ -96,18 +96,18 @@ class RecordPages(RotationError):
 
 class RecordOlder(RotationError):
     code = "E_RECORD_OLDER"
-    found: str
+    problems: str
     folder: str
     store: str
-    problem = "{found}: {folder} contains an older copy than the store {store} knows"
+    problem = "{problems}: {folder} contains an older copy than the store {store} knows"
     remedy = "Restore the newer copy, and find out who put the older one there."
 
 
 class RecordElsewhere(RotationError):
     code = "E_RECORD_ELSEWHERE"
-    found: str
+    problems: str
     node: str | None
-    problem = "these records are intact, but some are missing here: {found}"
+    problem = "these records are intact, but some are missing here: {problems}"
     remedy = (
         "Mount or copy the folder of those records, and list it in O(other_record_dirs). If they are verified on the "
         "other control node, list that node in O(control_nodes). If {node} is not another control node, or is a former "
@@ -118,8 +118,8 @@ class RecordElsewhere(RotationError):
 class RecordAnchor(RotationError):
     code = "E_RECORD_ANCHOR"
     store: str
-    found: str
-    problem = "the head of the records that {store} keeps {found}"
+    fault: str
+    problem = "the head of the records that {store} keeps {fault}"
     remedy = (
         "Find out who wrote to the store, or restored an older copy of it, and check the records against a head from "
         "syslog: see docs/records.md. The next run writes a new head at its end."

@@ -10,9 +10,9 @@ from .base import RotationError
 class BackupNotFound(RotationError):
     code = "E_BACKUP_NONE"
     manifest: str
-    known: str
+    known_backups: str
     problem = "there is no backup {manifest}"
-    remedy = "Set O(id) to a rotation that has a backup, or correct O(backup_dir). Known backups: {known}."
+    remedy = "Set O(id) to a rotation that has a backup, or correct O(backup_dir). Known backups: {known_backups}."
 
 
 class RestoreEngine(RotationError):
@@ -113,11 +113,11 @@ class RestoreNotFound(RotationError):
     code = "E_RESTORE_NONE"
     folder: str
     rotation_id: str
-    known: str
+    known_restores: str
     problem = "no record in {folder} mentions rotation {rotation_id} or a restore of its backup"
     remedy = (
-        "Set O(id) to the rotation whose backup was restored. Known restores: {known}. If the restore ran on another "
-        "control node, drop the copy there."
+        "Set O(id) to the rotation whose backup was restored. Known restores: {known_restores}. If the restore ran on "
+        "another control node, drop the copy there."
     )
 
 

@@ -36,6 +36,13 @@ class ActionPluginMissing(RotationError):
     remedy = "Write its full name in the task: tetech.key_rotation.{module}."
 
 
+class ModuleOptions(RotationError):
+    code = "E_MODULE_OPTIONS"
+    module: str
+    problem = "the task for the module {module} has invalid options"
+    remedy = "See ansible-doc tetech.key_rotation.{module}."
+
+
 class NotRun(RotationError):
     code = "E_NOT_RUN"
     because: str
@@ -75,7 +82,7 @@ class StateInContainer(RotationError):
     remedy = "Mount a folder of the host at this path into the container that O(python) starts."
 
 
-class RotationHalfWay(RotationError):
+class RotationInterrupted(RotationError):
     code = "E_HALF_WAY"
     rotation_id: str
     rotate: str
@@ -86,7 +93,7 @@ class RotationHalfWay(RotationError):
     )
     remedy = (
         "Run {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start the "
-        "services anyway, add -e O(maintenance_half)=accept."
+        "services anyway, add -e O(maintenance_interrupted)=accept."
     )
 
 
@@ -110,9 +117,25 @@ class WindowTooShort(RotationError):
 class RotationOpen(RotationError):
     code = "E_ROTATION_OPEN"
     open_id: str
-    asked: str
-    problem = "rotation {open_id} is not finished, but rotation {asked} was requested"
+    requested: str
+    problem = "rotation {open_id} is not finished, but rotation {requested} was requested"
     remedy = "Run again without O(id) to resume {open_id}, or roll it back."
+
+
+class VersionNotCreated(RotationError):
+    code = "E_VERSION_NOT_CREATED"
+    rotation_id: str
+    problem = "the key store has no version of rotation {rotation_id}"
+    remedy = "Create its keys first."
+
+
+class StageOfOtherRotation(RotationError):
+    code = "E_STAGE_OF_OTHER_ROTATION"
+    stage: str
+    rotation_id: str
+    advice: str
+    problem = "the {stage} version was not created by rotation {rotation_id}, and is not the one that it rolls back to"
+    remedy = "{advice}"
 
 
 class RotationIdUsed(RotationError):
@@ -135,17 +158,17 @@ class RotationRolledBack(RotationError):
 
 class NotLastRotation(RotationError):
     code = "E_NOT_LAST_ROTATION"
-    asked: str
+    requested: str
     last: str
-    problem = "rotation {asked} cannot be rolled back: the last rotation is {last}"
+    problem = "rotation {requested} cannot be rolled back: the last rotation is {last}"
     remedy = "Only the last rotation can be rolled back: correct O(id), or leave it out."
 
 
 class NothingToRollBack(RotationError):
     code = "E_NOTHING_TO_ROLL_BACK"
-    found: str
+    reason: str
     advice: str
-    problem = "{found}"
+    problem = "{reason}"
     remedy = (
         "There is nothing to roll back. {advice}To start services that are still stopped, run the maintenance playbook "
         "with -e O(maintenance)=off. The record folder shows what was done."

@@ -59,11 +59,11 @@ class ServiceMissing(RotationError):
 class ServiceProgram(RotationError):
     code = "E_SERVICE_PROGRAM"
     program: str
-    found: str
+    fault: str
     user: str
     word: str
     name: str
-    problem = "{program}, which should {word} the service {name}, {found} that {user} can run on this host"
+    problem = "{program}, which should {word} the service {name}, {fault} that {user} can run on this host"
     remedy = "Correct O(services): a command is a list with one word per entry. Or give {user} permission to run it."
 
 
@@ -89,25 +89,25 @@ class ServiceStatus(RotationError):
 class ServiceStop(RotationError):
     code = "E_SERVICE_STOP"
     name: str
-    found: str
+    reason: str
     look: str
-    problem = "service {name} did not stop: {found}"
+    problem = "service {name} did not stop: {reason}"
     remedy = "{look}, stop it, then run the same command again."
 
 
 class StopIncomplete(RotationError):
     code = "E_STOP_INCOMPLETE"
-    found: str
-    problem = "some services could not be stopped: {found}"
+    reason: str
+    problem = "some services could not be stopped: {reason}"
     remedy = "Stop the services that are still running by hand, fix the cause, then run the same command again."
 
 
 class ServiceStart(RotationError):
     code = "E_SERVICE_START"
     name: str
-    found: str
+    reason: str
     look: str
-    problem = "service {name} did not start: {found}"
+    problem = "service {name} did not start: {reason}"
     remedy = (
         "{look}, fix the cause, then start the stopped services with the maintenance playbook and -e "
         "O(maintenance)=off."
@@ -178,6 +178,6 @@ class HealthCheckFailed(RotationError):
     code = "E_HEALTH"
     url: str
     seconds: str
-    found: str
-    problem = "{url} did not give the expected answer within {seconds} seconds: {found}"
+    reason: str
+    problem = "{url} did not give the expected answer within {seconds} seconds: {reason}"
     remedy = "Check the application's log and its ALLOWED_HOSTS (O(health_host))."

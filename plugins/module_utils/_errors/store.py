@@ -21,16 +21,16 @@ class StorePassword(RotationError):
 class StoreVaultId(RotationError):
     code = "E_STORE_VAULT_ID"
     vault_id: str
-    known: str
-    problem = "the key store should be encrypted with the vault ID {vault_id}, but Ansible was started with {known}"
+    vault_ids: str
+    problem = "the key store should be encrypted with the vault ID {vault_id}, but Ansible was started with {vault_ids}"
     remedy = "Start ansible-playbook with --vault-id {vault_id}@..., or correct the store's vault_id."
 
 
 class StoreFormat(RotationError):
     code = "E_STORE_FORMAT"
     path: str
-    found: str
-    problem = "{path} is not a key store of this collection ({found})"
+    reason: str
+    problem = "{path} is not a key store of this collection ({reason})"
     remedy = "Restore the file from its backup."
 
 
@@ -71,17 +71,17 @@ class StoreReadback(RotationError):
 class StoreType(RotationError):
     code = "E_STORE_TYPE"
     type: str
-    known: str
+    known_types: str
     problem = "O(store) has the unknown type {type}"
-    remedy = "Use one of: {known}."
+    remedy = "Use one of: {known_types}."
 
 
 class StoreOption(RotationError):
     code = "E_STORE_OPTION"
     name: str
-    known: str
+    known_options: str
     problem = "O(store) has the unknown option {name}"
-    remedy = "Use only: {known}."
+    remedy = "Use only: {known_options}."
 
 
 class StoreStage(RotationError):
@@ -104,8 +104,8 @@ class VersionUnknown(RotationError):
 class VaultPasswordFile(RotationError):
     code = "E_VAULT_PASSWORD_FILE"
     path: str
-    found: str
-    problem = "the vault password file {path} {found}"
+    fault: str
+    problem = "the vault password file {path} {fault}"
     remedy = "Set the store's password_file to a file with one line."
 
 
@@ -121,8 +121,8 @@ class StorePackage(RotationError):
 class StoreNeeds(RotationError):
     code = "E_STORE_NEEDS"
     name: str
-    found: str
-    problem = "O(store): {name} {found}"
+    fault: str
+    problem = "O(store): {name} {fault}"
     remedy = "See ansible-doc -t lookup tetech.key_rotation.keys."
 
 

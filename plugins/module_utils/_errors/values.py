@@ -43,10 +43,10 @@ TAKE_FROM_BACKUP = (
 class ValuesOverwritten(RotationError):
     code = "E_VALUES_OVERWRITTEN"
     count: int
-    found: str
+    outcome: str
     rows: str
     advice: str
-    problem = "another process changed {count:value|values} since the rotation began, and {found}: {rows}"
+    problem = "another process changed {count:value|values} since the rotation began, and {outcome}: {rows}"
     remedy = "Stop that process: it may use other keys. {advice}"
 
 
@@ -93,7 +93,8 @@ class UnsupportedFormat(RotationError):
     count: int
     description: str
     advice: str
-    problem = "{column}: {count:value is|values are} {description}"
+    prefix = "{column}: "
+    problem = "{count:value is|values are} {description}"
     remedy = "{advice}"
 
 
@@ -118,8 +119,9 @@ class StaleDigests(RotationError):
     count: int
     looked_at: int
     rows: str
+    prefix = "{column}: "
     problem = (
-        "{column}: {count} of {looked_at} digests {count:does/do} not match {count:its/their} row in any known way. "
+        "{count} of {looked_at} digests {count:does/do} not match {count:its/their} row in any known way. "
         "The others are computed with a key that is rotated: {rows}"
     )
     remedy = (
@@ -164,8 +166,9 @@ class ValuesUnderRotatedKey(RotationError):
     count: int
     rows: str
     kept: str
+    prefix = "{column}: "
     problem = (
-        "{column}: {count:value is|values are} under rotated keys, but the first ones of the column are under {kept}, "
+        "{count:value is|values are} under rotated keys, but the first ones of the column are under {kept}, "
         "which is not rotated: {rows}"
     )
     remedy = (
@@ -239,9 +242,8 @@ class PlainUnclear(RotationError):
     count: int
     look: str
     rows: str
-    problem = (
-        "{column}: {count:value|values} would stay as plain text, but ciphertext can look the same ({look}): {rows}"
-    )
+    prefix = "{column}: "
+    problem = "{count:value|values} would stay as plain text, but ciphertext can look the same ({look}): {rows}"
     remedy = (
         "Check these rows. Values under a rotated key would be lost. If all of them are plain text, say so in the "
         'reason of the settlement, which must contain {look}: O(settlements): {{{column}: {{mixed: "why, and {look} '

@@ -101,7 +101,7 @@ class Cluster:
 
     def _failure(self, where: ApiPath, found: str) -> RotationError:
         return KubernetesFailed(
-            place=where.place, found=found, look=shlex.join(self.kubectl("auth", "can-i", "--list"))
+            place=where.place, reason=found, look=shlex.join(self.kubectl("auth", "can-i", "--list"))
         )
 
 

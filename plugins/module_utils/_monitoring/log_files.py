@@ -90,7 +90,7 @@ class Files:
         return [cast(LogPlace, asdict(place)) for place in self._places]
 
     def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:
-        """Return the matching lines, by log, of a path or glob since the last check.
+        """Yield the matching lines, by log, of a path or glob since the last check.
 
         A ``fresh`` one, which was never checked before, begins at the end of its files. A missing log is a problem only
         if it is ``expected``.

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from .._errors.options import InvalidOption
 
-PIECE = 65_536  # bytes of a line that are looked at at once
+PIECE = 65_536  # bytes of a line that are read at once
 OVERLAP = 1024  # bytes of the piece before, so that a pattern that goes across is found
 
 
@@ -60,5 +60,5 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
     try:
         return re.compile(pattern.encode("utf-8"))
     except re.error as exc:
-        bad = f"{pattern} is not a regular expression ({exc})"
-        raise InvalidOption(name="O(log_patterns):", found=bad, advice="Correct it.") from None
+        bad = f"has {pattern}, which is not a regular expression ({exc})"
+        raise InvalidOption(option="log_patterns", fault=bad, advice="Correct it.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypedDict
 
 from .._errors.base import RotationError
@@ -20,9 +20,6 @@ from .log_lines import Patterns
 
 SECONDS = 120.0  # for the journal of one unit
 CLOCK = 2.0  # seconds by which a file's time may be behind ours
-
-
-ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
 
 
 class LogMemory(TypedDict, total=False):
@@ -110,4 +107,4 @@ class Watched:
             self.notes.append(
                 f"unit {unit} logged more than could be read in {SECONDS:g} seconds: the next check continues"
             )
-        self._count(new, f"unit {unit}", done.found)
+        self._count(new, f"unit {unit}", done.matches)

@@ -10,7 +10,8 @@ from typing import TypedDict
 
 from .._errors.application import LogErrors, LogUnseen
 from .._errors.base import RotationError
-from .log_watch import ErrorCounts, LogMemory, Watched
+from .._result_types.monitoring_types import ErrorCounts
+from .log_watch import LogMemory, Watched
 
 
 @dataclass

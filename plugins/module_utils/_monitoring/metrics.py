@@ -13,9 +13,9 @@ from .._engine.rewrite import metrics_text
 from .._engine.rewrite.metrics_text import Sample
 from .._errors.monitoring import MonitorMetrics
 from .._errors.options import InvalidOption
+from .._result_types.monitoring_types import MonitoringSnapshot
 from .._system import atomic_file
 from .._system.timestamps import seconds_since_1970
-from .snapshot_types import MonitoringSnapshot
 
 # name: (type, help)
 METRICS = metrics_text.named(
@@ -53,8 +53,8 @@ def write(path: str, snapshot: MonitoringSnapshot) -> None:
     E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
         raise InvalidOption(
-            name="O(monitoring_metrics_file)",
-            found=f"is {path}",
+            option="monitoring_metrics_file",
+            fault=f"is {path}",
             advice="Use a name that ends in .prom: node_exporter reads no other files.",
         )
     try:

@@ -12,18 +12,36 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorDir
 from .._system import atomic_file, users
 from .._system.state_folder import STATE_FOLDER
 from .response_times import Baseline
-from .snapshot_types import SeenBefore
+
+if TYPE_CHECKING:
+    from .._result_types.monitoring_types import CensusSnapshot, ErrorCounts, RotationFacts
+    from .log_watch import LogMemory
 
 HOME = f"{STATE_FOLDER}/monitoring"
 FORMAT = 1
 MemoryContent = dict[str, Any]  # of a file, from its JSON
+
+
+class LastLook(TypedDict):
+    time: str
+    totals: ErrorCounts
+
+
+class SeenBefore(TypedDict, total=False):
+    """The content of ``seen.json``, the memory of earlier checks."""
+
+    logs: LogMemory
+    rotation: RotationFacts
+    census: CensusSnapshot
+    lookers: dict[str, LastLook]
+    told: dict[str, str]
 
 
 class ProbeMemory:

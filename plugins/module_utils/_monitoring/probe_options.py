@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._engine.postgres.connection import Direct
     from .._engine.postgres.lease import Holder
     from .._options.option_spec import Options
-    from .snapshot_types import RotationFacts
+    from .._result_types.monitoring_types import RotationFacts
 
 
 class ProbeOptions(TypedDict, total=False):

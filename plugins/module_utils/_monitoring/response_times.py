@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorAnswer, MonitorSlow
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .._engine.discovery.target import Target
     from .._engine.proof.table_pages import RowText
     from .._engine.rotation import Application
+    from .._result_types.monitoring_types import ComparedMeasure, Measure
 
 PATIENCE = 3  # tries without an answer before giving up
 MOST_BYTES = 1 << 20  # that are read of an answer
@@ -48,26 +49,6 @@ class SameHostOnly(urllib.request.HTTPRedirectHandler):
 
 
 Baseline = Mapping[str, Sequence[Any]]  # by measurement: its seconds, time and source
-
-
-class Measure(TypedDict):
-    """A measurement: its seconds, and how many tries had no good answer."""
-
-    what: str
-    seconds: float | None
-    tries: int
-    errors: int
-    error: str
-
-
-class ComparedMeasure(Measure):
-    """A measurement with its baseline, the ratio to it, and the ``limit``, the seconds above which it is slow."""
-
-    baseline: float | None
-    baseline_taken: str | None
-    baseline_from: str | None
-    ratio: float | None
-    limit: float | None
 
 
 def of_url(check: HealthCheck, tries: int) -> Measure:
@@ -116,7 +97,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError):
         found = f"is {ca_file}, but this user cannot read a certificate in it"
-        raise InvalidOption(name="O(health_ca_file)", found=found, advice="Set it to a file in PEM format.") from None
+        raise InvalidOption(option="health_ca_file", fault=found, advice="Set it to a file in PEM format.") from None
 
 
 def of_opening(application: Application) -> Measure:

@@ -36,24 +36,25 @@ from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption
 from .._errors.values import PlaintextValues, UnreadableValues, ValuesEncryptedTwice, ValuesNotCurrent
 from .._options.engine_request import Purpose, refuse_other_source, request_of
+from .._result_types.monitoring_types import (
+    CensusSnapshot,
+    ErrorCounts,
+    LogSnapshot,
+    Measure,
+    MonitoringSnapshot,
+    RetirableVersion,
+    RetireAnswer,
+    RotationFacts,
+)
 from .._services import health
 from .._services.health import HealthCheck
 from .._system import container_layer
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
-from .log_watch import ErrorCounts, Watched
-from .probe_memory import ProbeMemory
-from .response_times import Baseline, Measure
-from .snapshot_types import (
-    CensusSnapshot,
-    LogSnapshot,
-    MonitoringSnapshot,
-    RetirableVersion,
-    RetireAnswer,
-    RotationFacts,
-    SeenBefore,
-)
+from .log_watch import Watched
+from .probe_memory import ProbeMemory, SeenBefore
+from .response_times import Baseline
 
 if TYPE_CHECKING:
     from .._options.option_spec import Options
@@ -321,7 +322,7 @@ def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
     """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
     if params["expected"] and keys.key_id != params["expected"]:
         place = key_destinations.described(params["env_file"], params["keys"])
-        yield EnvNotSwitched(path=place, found=keys.key_id, expected=params["expected"])
+        yield EnvNotSwitched(path=place, key_id=keys.key_id, expected=params["expected"])
 
 
 def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:
@@ -390,12 +391,12 @@ def _logs(logs: LogSnapshot, tolerated: int) -> Iterator[RotationError]:
                 source=source,
                 count=sum(counts.values()),
                 patterns=patterns,
-                since=logs["since"] or "the first look",
+                since=logs["since"] or "the first check",
             )
 
 
 def _rotation(params: ProbeOptions, known: RotationFacts, time: str, died: Holder | None) -> Iterator[RotationError]:
-    """Return what is overdue or left over according to the store's history, if the store was asked just now.
+    """Yield what is overdue or left over according to the store's history, if the store was asked just now.
 
     It includes what the lease of a run that ``died`` says. For a rotation nothing is overdue, since it replaces the
     keys.
@@ -424,7 +425,7 @@ def _refuse_thresholds(params: ProbeOptions) -> None:
         ("log_errors", log_errors, log_errors >= 0, "Set it to the number of lines that are tolerated, such as 0."),
     ):
         if not good:
-            raise InvalidOption(name=f"O(monitoring_{name})", found=f"is {value}", advice=advice)
+            raise InvalidOption(option=f"monitoring_{name}", fault=f"is {value}", advice=advice)
 
 
 def _warnings(params: ProbeOptions, snapshot: MonitoringSnapshot, known: RotationFacts) -> Iterator[str]:
@@ -479,7 +480,8 @@ def _needed_by_values(version: RetirableVersion, found: CensusSnapshot | None) -
 def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
-        refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
+        unlisted = params["backups"].get("msg") or "no run has listed the backups yet"
+        refused = params["backups"].get("error") or {"what": unlisted}
         yield f"the backups that need it could not be listed ({refused['what']})"
     kept = found.get("kept_aside", {}) if found else {}  # earlier versions did not write it
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
@@ -16,7 +16,7 @@ from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
 
 if TYPE_CHECKING:
-    from .snapshot_types import MonitoringSnapshot, RotationFacts
+    from .._result_types.monitoring_types import MonitoredHost, MonitoringSnapshot, RotationFacts
 
 # The command that fixes a finding or is typed after the fix. For all others, it is that of monitor.
 NEXT = {
@@ -60,10 +60,10 @@ def _verdict(snapshot: MonitoringSnapshot, findings: Sized) -> str:
 
 
 def _count(count: int) -> str:
-    return counted(count, "finding") if count else "all is well"
+    return counted(count, "finding") if count else "no findings"
 
 
-def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def table(looks: Mapping[str, MonitoredHost]) -> Iterator[str]:
     """Several hosts, a line for each. A look has a ``snapshot`` or None, ``reached`` and ``findings``."""
     if len(looks) < 2:
         return
@@ -76,10 +76,10 @@ def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"  WRONG on {host}: {finding['code']}: {finding['what']}"
 
 
-def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(host: str, look: MonitoredHost) -> tuple[str, ...]:
     snapshot = look["snapshot"]
     if snapshot is None:
-        return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"
+        return host, "NOT CHECKED" if look["reached"] else "NOT REACHED", "-", "-", "-"
     census = snapshot["census"]
     ratios = [measure["ratio"] for measure in snapshot["response"] if measure["ratio"] is not None]
     errors = sum(count for counts in snapshot["logs"]["new"].values() for count in counts.values())
@@ -158,7 +158,7 @@ def _logs(snapshot: MonitoringSnapshot) -> Iterator[str]:
     none = f"none since {logs['since']}" if logs["since"] else f"not checked before, watched from {_from(snapshot)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
-        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
+        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first check'}" if errors else none)
 
 
 def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
@@ -172,6 +172,6 @@ def _rotation(snapshot: MonitoringSnapshot) -> Iterator[str]:
         if not version["safe"]:
             yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
             continue
-        looked = f"{counted(version['backups'], 'backup')} looked at" if version["backups"] else "no backup was found"
+        looked = f"{counted(version['backups'], 'backup')} checked" if version["backups"] else "no backup was found"
         yield f"  retire      {version['key_id']} ({version['stage']}) can be retired, nothing needs it ({looked}):"
         yield f"              {known['commands']['retire']}"

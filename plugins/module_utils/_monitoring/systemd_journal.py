@@ -29,14 +29,14 @@ SECONDS = 10.0  # for what systemd knows of a unit
 
 @dataclass
 class JournalReading:
-    """The result of reading a journal: the matches in ``found``, and the ``cursor`` for the next reading.
+    """The result of reading a journal: the ``matches``, and the ``cursor`` for the next reading.
 
     ``refused`` is why it could not be read; it is empty otherwise. ``cut_off`` is whether the time was too short to
     read everything.
     """
 
     cursor: str = ""
-    found: Counter[str] = field(default_factory=Counter)
+    matches: Counter[str] = field(default_factory=Counter)
     refused: str = ""
     cut_off: bool = False
 
@@ -53,7 +53,7 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
             limit.start()
             try:
                 for done.cursor, found in _entries(process.stdout, patterns):  # type: ignore[arg-type]
-                    done.found += found
+                    done.matches += found
                 code = process.wait()
             finally:
                 limit.cancel()

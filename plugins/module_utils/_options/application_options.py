@@ -48,7 +48,7 @@ APPLICATION_READING: Spec = {
     "state": {"type": "str", "required": True, "choices": ["recorded", "verified"]},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "baseline": {"type": "dict", "default": {}},
-    "meanwhile": {"type": "dict", "default": {}},
+    "concurrent_rows": {"type": "dict", "default": {}},
     "unwrapped": {"type": "dict", "default": {}},
     "written": {"type": "dict", "default": {}},
     "serving": {"type": "bool", "default": False},
@@ -92,7 +92,7 @@ APPLICATION_SERVICES: Spec = {
     "settle": {"type": "int", "default": 5},
     "jobs": {"type": "str", "choices": ["wait", "stop"], "default": "wait"},
     "held": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
-    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "interrupted": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 APPLICATION_SESSIONS: Spec = {
     **APPLICATION,

@@ -33,7 +33,7 @@ DATABASE_LEASE: Spec = {
     **APPLICATION,
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed", "fence_opened"]},
-    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "interrupted": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "row_digests": {"type": "path"},
 }
 DATABASE_LEASE_MODULE: Spec = {

@@ -183,5 +183,5 @@ THROTTLE: Spec = {
     },
 }
 UNREAD: Spec = {
-    "left_out": {"type": "list", "elements": "str", "default": []},
+    "application_ignore": {"type": "list", "elements": "str", "default": []},
 }

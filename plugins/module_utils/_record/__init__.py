@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a rotation: events, hash chain, signatures, verification, and the lease of a run.
 
-``_monitoring``, ``_stores``, ``action`` and ``plugin_utils`` import it. It imports ``_backup``, ``_destinations``,
-``_engine``, ``_errors``, ``_monitoring``, ``_stores``, ``_system`` and ``cryptography``.
+``_monitoring``, ``_stores``, ``action`` and ``plugin_utils`` import it. It imports ``_engine``, ``_errors``,
+``_result_types``, ``_system`` and ``cryptography``.
 """

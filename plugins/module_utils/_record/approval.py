@@ -15,11 +15,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._system.program_environment import TIME_ZONE, run_program
 from .._system.timestamps import parse
 from . import sshsig
+
+if TYPE_CHECKING:
+    from .._result_types.approval_types import RecordedApproval
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
@@ -27,7 +30,6 @@ MEMBERS = ("plan", "environment", "principal", "time")
 PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
 DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
-RecordedApproval = Mapping[str, object]  # of a record, from its JSON: `recorded` checks it
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Approval:
     @classmethod
     def recorded(cls, found: RecordedApproval) -> Approval:
         """Return the approval in a record. Raise KeyError."""
-        return cls(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
+        members = (found["plan_hash"], found["environment"], found["principal"], found["time"])
+        return cls(*map(str, members))
 
     @property
     def digest(self) -> str:
@@ -90,24 +93,35 @@ class ApprovalEvidence:
             raise ValueError("a member is missing") from None
 
     @classmethod
-    def borne_out(cls, found: Any) -> ApprovalEvidence | None:
+    def borne_out(cls, found: RecordedApproval | None) -> ApprovalEvidence | None:
         """Return the evidence of a record if it was valid at the time of the approval, otherwise None.
 
         Raise FileNotFoundError if there is no ``ssh-keygen``.
         """
+        if not isinstance(found, Mapping):
+            return None
         try:
-            evidence = cls.recorded(found) if isinstance(found, Mapping) else None
-            accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
-            return evidence if evidence and accepted and evidence.as_recorded().items() <= found.items() else None
+            evidence = cls.recorded(found)
+            if evidence is None or not evidence.accepted(evidence.approval.moment):
+                return None
+            return evidence if evidence.as_recorded().items() <= found.items() else None
         except ValueError:
             return None
 
-    def as_recorded(self) -> dict[str, str]:
+    def as_recorded(self) -> RecordedApproval:
         """All of it for the record, with the public key that has signed."""
-        key = sshsig.key_in(self.signature)
-        about = {"signer": key, "fingerprint": sshsig.fingerprint(key)}
-        texts = {"text": self.text, "signature": self.signature, "allowed_signers": self.allowed_signers}
-        return {**asdict(self.approval), **about, **texts}
+        key, approval = sshsig.key_in(self.signature), self.approval
+        return {
+            "plan_hash": approval.plan_hash,
+            "environment": approval.environment,
+            "principal": approval.principal,
+            "time": approval.time,
+            "signer": key,
+            "fingerprint": sshsig.fingerprint(key),
+            "text": self.text,
+            "signature": self.signature,
+            "allowed_signers": self.allowed_signers,
+        }
 
     def accepted(self, at: datetime.datetime | None = None) -> bool:
         """Return whether ``ssh-keygen`` accepts the signature: the text is this approval, and its person may sign at

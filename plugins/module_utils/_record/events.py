@@ -17,9 +17,6 @@ from .._errors.base import ErrorParts
 from .._errors.run import NotRun
 
 if TYPE_CHECKING:
-    from .._backup.manifest import DumpSummary
-    from .._backup.restore import BackupFacts, LostRows, RestoredDatabase
-    from .._destinations.key_generation import GeneratedKey
     from .._engine.postgres.database_session_types import DatabaseSession
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import RecordedReading
@@ -32,8 +29,11 @@ if TYPE_CHECKING:
         SinceFirstWrite,
         UnopenedValues,
     )
-    from .._monitoring.snapshot_types import MonitoringSnapshot
-    from .._stores.history import VersionDescription
+    from .._result_types.approval_types import Authorization, RecordedApproval
+    from .._result_types.backup_types import DumpSummary
+    from .._result_types.key_types import GeneratedKey, VersionDescription
+    from .._result_types.monitoring_types import MonitoringSnapshot
+    from .._result_types.restore_types import BackupFacts, LostRows, RestoredDatabase
 
 LineContent = Mapping[str, Any]  # of a line, from its JSON: decode gives it types
 StepOptions = Mapping[str, Any]  # of a step, as its line has them
@@ -146,27 +146,29 @@ class SinceBefore(NamedTuple):
 class RunEvent(Event):
     """The beginning or the end of a run that rotates or rolls back.
 
-    ``seen`` is what a rollback found. ``pages`` is the file with the checksums of the reports.
+    ``format`` is the format of this run's lines: 1 if the line does not say it. ``seen`` is what a rollback found.
+    ``pages`` is the file with the checksums of the reports.
     """
 
+    format: int = 1
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
-    approval: Any = None
-    require_approval: Any = None
+    authorization: Authorization | str | None = None
+    approval: RecordedApproval | None = None
+    require_approval: bool | None = None
     resumed: bool = False
     strategy: str = ""
     found: str = ""
-    takes_itself_back: bool = False
+    rolls_itself_back: bool = False
     compromised: bool = False
     seen: SeenBeforeRollback | None = None
     failed_task: str = ""
     versions: Sequence[VersionDescription] = ()
-    former_signers: Sequence[Any] = ()
+    former_signers: Sequence[str] = ()
     cryptoperiod_days: int = 0
     hold_days: int | None = None
     environment: str = ""
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, object] = field(default_factory=dict)
     tool: Mapping[str, str] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
@@ -216,7 +218,7 @@ class CountingEvent(Event):
 class CensusEvent(CountingEvent):
     """The result of a census.
 
-    ``meanwhile`` counts by table the rows that another process wrote, and ``added_rows`` names new ones.
+    ``concurrent_rows`` counts by table the rows that another process wrote, and ``added_rows`` names new ones.
     ``written_rows`` names by column the rows whose value it changed. ``sessions`` are those from before the switch that
     were still connected. ``damaged`` are values that another process wrote and the application cannot read, each with
     what it reads. ``outside`` are columns that look encrypted and were not part of the rotation. After the start,
@@ -226,7 +228,7 @@ class CensusEvent(CountingEvent):
     outside: Sequence[OutsideColumn] = ()
     sessions: Sequence[DatabaseSession] = ()
     unopened: UnopenedValues = field(default_factory=_empty)
-    meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    concurrent_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     written_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     added_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damaged: Sequence[Sequence[str]] = ()
@@ -436,7 +438,7 @@ class AttemptEvent(Event):
 
     operator: str = ""
     reason: str = ""
-    authorization: Any = None
+    authorization: Authorization | str | None = None
     playbook: str = ""
     failed_task: str = ""
 
@@ -506,24 +508,44 @@ OPTIONAL: dict[str, type] = {
     "plan_content": str,
     "collection": str,
 }
-# A former name of an event, and its present one.
-RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
-# By event, the present name of a member and its former one.
-FORMER_MEMBERS = {
-    "rotation_checklist": {"checks": "items"},
-    ROLLBACK: {"strategy": "course"},
-    "monitoring_probe": {"snapshot": "picture"},
-    "application_reading": {"reading": "picture"},
-}
-# A former event with its state, and the present one with what it is asked for instead.
-FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
-    ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
-    ("key_version", "seen"): ("key_version_info", {}),
-    ("application_reading", "taken"): ("application_reading", {"state": "recorded"}),
-    ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
-    ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),
-    ("database_lease", "returned"): ("database_lease", {"state": "released"}),
-    ("database_lease", "opened"): ("database_lease", {"state": "fence_removed"}),
+
+
+class FormerNames(NamedTuple):
+    """Names that records of a format have and later ones do not, each with its present name.
+
+    ``members`` have the former name of a member by the present name of its event. ``states`` have a former event with
+    its state, and what the present event is asked for instead.
+    """
+
+    events: Mapping[str, str]
+    members: Mapping[tuple[str, str], str]
+    states: Mapping[tuple[str, str], tuple[str, Mapping[str, str]]]
+
+
+# The format of the records that are written now. A member, an event or a state that is renamed raises it.
+FORMAT = 2
+# By the last format that wrote them. A format that is no longer read loses its entry.
+FORMER = {
+    1: FormerNames(
+        events={"application_logs": "application_log_info", "process_keys": "process_keys_info"},
+        members={
+            ("rotation_checklist", "items"): "checks",
+            (ROLLBACK, "course"): "strategy",
+            (ROLLBACK, "takes_itself_back"): "rolls_itself_back",
+            ("django_census", "meanwhile"): "concurrent_rows",
+            ("monitoring_probe", "picture"): "snapshot",
+            ("application_reading", "picture"): "reading",
+        },
+        states={
+            ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
+            ("key_version", "seen"): ("key_version_info", {}),
+            ("application_reading", "taken"): ("application_reading", {"state": "recorded"}),
+            ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
+            ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),
+            ("database_lease", "returned"): ("database_lease", {"state": "released"}),
+            ("database_lease", "opened"): ("database_lease", {"state": "fence_removed"}),
+        },
+    ),
 }
 
 
@@ -531,8 +553,7 @@ def decode(line: LineContent) -> Event:
     """The event that a line of a record holds."""
     name, asked = _present(line)
     kind = KINDS.get(name, Event)
-    former = {now: line[then] for now, then in FORMER_MEMBERS.get(name, {}).items() if then in line}
-    stored = {**former, **line}
+    stored = {**_rename_members(name, line), **line}
     return kind(**{**_members(kind, stored), "name": name, "asked": asked, "raw": line})
 
 
@@ -546,16 +567,29 @@ def _members(kind: type[Event], stored: LineContent) -> dict[str, Any]:
     return {member: stored[member] for member, of in known if member in stored and isinstance(stored[member], of)}
 
 
+def _rename_members(name: str, line: LineContent) -> LineContent:
+    """Return the members of an event that the line has under a former name, under their present names."""
+    return {
+        now: line[then]
+        for former in FORMER.values()
+        for (event, then), now in former.members.items()
+        if event == name and then in line
+    }
+
+
 def _present(line: LineContent) -> tuple[str, StepOptions]:
     """Return the present name of the event, and its arguments in present words."""
     stored, asked = str(line.get("event") or ""), line.get("asked")
     if not isinstance(asked, Mapping):
         asked = {}
-    former = FORMER.get((stored, str(asked.get("state") or "")))
-    if former is None:
-        return RENAMED.get(stored, stored), asked
-    name, words = former
-    return name, {**{word: asked[word] for word in asked if word != "state"}, **words}
+    state = (stored, str(asked.get("state") or ""))
+    for former in FORMER.values():
+        if state in former.states:
+            name, words = former.states[state]
+            return name, {**{word: asked[word] for word in asked if word != "state"}, **words}
+        if stored in former.events:
+            return former.events[stored], asked
+    return stored, asked
 
 
 def decode_all(lines: Iterable[LineContent]) -> list[Event]:

@@ -48,7 +48,7 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
         yield Problem("cut", "all its lines were cut off: the key for the next line is still next to it")
         return
     names = {line.members.get(NEXT_KEY) for line in lines} - {None}
-    if not names or kept in names:  # a line that was written since it was looked at has another
+    if not names or kept in names:  # a line that was written since it was read has another
         return
     if kept:
         yield Problem(

@@ -69,7 +69,7 @@ class PageChecksums:
         if name in self.of and found != self.of[name]:
             yield Problem("page", f"its page {name} {'was changed after it was written' if found else 'is missing'}")
 
-    def strangers(self) -> Iterator[Problem]:
+    def unknown_pages(self) -> Iterator[Problem]:
         """Yield the pages in the folder that no run has recorded. A rotation's own page is checked with its record."""
         for pattern in ("*.html", "*/*.html"):
             for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
@@ -113,7 +113,7 @@ def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str
 
 
 def signed_wrongly(sums: PageChecksums, trusted: Collection[str]) -> Iterator[Problem]:
-    """Return why the signature is wrong. ``trusted`` are the keys that may have signed; without any, it cannot be
+    """Yield why the signature is wrong. ``trusted`` are the keys that may have signed; without any, it cannot be
     checked."""
     if not sums.key:
         yield Problem("page", f"{SUMS} was changed after it was signed")

@@ -20,14 +20,14 @@ from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
 class StoredRecord:
     """A record as it is stored.
 
-    ``signed`` is how many of its lines its signature covers, ``key`` the key that signed. ``half`` is whether an
-    incomplete line follows. ``armored`` and ``signers`` are the files next to it, or None. ``next_key`` is the public
-    half of the key there for its next line.
+    ``signed`` is how many of its lines its signature covers, ``key`` the key that signed. ``ends_incomplete`` is
+    whether an incomplete line follows. ``armored`` and ``signers`` are the files next to it, or None. ``next_key`` is
+    the public half of the key there for its next line.
     """
 
     record: Record
     lines: Sequence[RecordLine]
-    half: bool
+    ends_incomplete: bool
     armored: str | None
     signers: str | None
     signed: int
@@ -71,7 +71,7 @@ def look(folder: str, rotation_id: str) -> StoredRecord:
     return StoredRecord(
         record=record,
         lines=lines,
-        half=end < len(raw),
+        ends_incomplete=end < len(raw),
         armored=armored,
         signers=_read_next_to(record, SIGNERS),
         signed=signed,

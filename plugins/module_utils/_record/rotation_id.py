@@ -20,8 +20,8 @@ def checked(rotation_id: object) -> str:
     """Return ``rotation_id`` as text. Raise E_OPTION unless it is one plain name."""
     if rotation_id is None or not is_plain(str(rotation_id)):
         raise InvalidOption(
-            name="the rotation id (O(id))",
-            found="is not a plain name" if rotation_id else "is not set",
+            option="id",
+            fault="is not a plain name" if rotation_id else "is not set",
             advice="Use up to 64 letters, digits, dots, - and _, and begin with a letter or digit.",
         )
     return str(rotation_id)

@@ -29,7 +29,7 @@ from .._errors.run import RotationRunning
 from . import chain, line_signing, page_checksums, sshsig
 from .approval import MADE_OF, ApprovalEvidence
 from .chain import Head, Problem, RecordLine
-from .events import ROLLBACK, ROTATE, Event, NotificationEvent, RestoreEvent, RunEvent
+from .events import FORMAT, ROLLBACK, ROTATE, Event, NotificationEvent, RestoreEvent, RunEvent
 from .reader import StoredRecord, folders, look, names
 from .run_lease import Lease
 from .writer import FILE_NAME, REFUSED, SIGNERS, node
@@ -63,8 +63,8 @@ class VerifiedRecord:
     """The result of verifying one record.
 
     ``signed`` is how many lines a signature covers, ``signer`` the fingerprint of its key. ``notes`` are not problems:
-    what could not be checked, a former key, a run that has not ended. ``elsewhere`` is the control node that has the
-    record, if that is another one.
+    what could not be checked, a former key, a later format, a run that has not ended. ``elsewhere`` is the control node
+    that has the record, if that is another one.
     """
 
     rotation_id: str
@@ -228,7 +228,7 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     problems = problems or list(_cut_off(record))
-    notes += _not_kept(record, ours)
+    notes += [*_not_kept(record, ours), *_later_format(record)]
     for note in (*_not_ended(record), *_pages(record, sums)):
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
@@ -383,7 +383,7 @@ def _sums(place: str) -> page_checksums.PageChecksums | None:
 
 def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, str]) -> Iterator[VerifiedRecord]:
     problems = [*page_checksums.signed_wrongly(sums, trusted), *sums.changed(page_checksums.INDEX)]
-    notes = list(sums.strangers())
+    notes = list(sums.unknown_pages())
     if problems or notes:
         yield VerifiedRecord(
             page_checksums.SUMS, os.path.join(sums.folder, page_checksums.SUMS), problems=problems, notes=notes
@@ -417,6 +417,14 @@ def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Pr
         yield Problem("unchecked", "it is not signed")
 
 
+def _later_format(record: StoredRecord) -> Iterator[Problem]:
+    """Yield a note if a later version of the collection wrote the record. Its chain and signatures are still
+    verified."""
+    latest = max((event.format for event in _runs(record.lines)), default=1)
+    if latest > FORMAT:
+        yield Problem("later", f"it has format {latest}; this version of the collection knows formats up to {FORMAT}")
+
+
 def _not_ended(record: StoredRecord) -> Iterator[Problem]:
     """Yield the unsigned lines and the incomplete line that a current or killed run leaves.
 
@@ -435,7 +443,7 @@ def _not_ended(record: StoredRecord) -> Iterator[Problem]:
     elif rest and record.signed:
         came = "they were written after the end of a run, or that end could not be signed, or someone else wrote them"
         yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
-    if record.half:
+    if record.ends_incomplete:
         after = f", after {last.time}" if last.time else ""
         yield Problem("open", f"an incomplete last line, from a run that was killed while it wrote{after}")
 

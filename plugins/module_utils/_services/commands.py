@@ -22,10 +22,8 @@ from .._system import child_processes, users
 
 RECORD = "test record"  # a purpose, and that of its removal
 REMOVAL = f"removal of the {RECORD}"
-OPTIONS = {
-    "verification": "O(verification_commands)",
-    **dict.fromkeys((RECORD, REMOVAL), "O(test_record)"),
-}
+VERIFICATION = "verification_commands"  # the option with the commands, unless their purpose has one of its own
+OPTIONS = dict.fromkeys((RECORD, REMOVAL), "test_record")
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
@@ -110,8 +108,8 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
                 else "it is empty"
             )
             raise InvalidOption(
-                name=OPTIONS.get(purpose, purpose),
-                found=f"has no program in its command {number} of {len(commands)}: {named}",
+                option=OPTIONS.get(purpose, VERIFICATION),
+                fault=f"has no program in its command {number} of {len(commands)}: {named}",
                 advice="Write each command as a list of words. A test record has create, check and remove.",
             )
 
@@ -135,7 +133,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         rc = child_processes.run_command(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise CommandFailed(number=number, found=child_processes.format_failure(rc, seconds, program))
+            raise CommandFailed(number=number, reason=child_processes.format_failure(rc, seconds, program))
         done.append(EndedCommand(program, rc, round(time.monotonic() - begun, 1)))
     return done
 
@@ -195,7 +193,7 @@ def _hear_logs(said: io.StringIO) -> None:
     """
     make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
 
-    def made(*args: Any, **options: Any) -> logging.LogRecord:
+    def make_record(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
         if record.levelno >= logging.INFO:
             with contextlib.suppress(Exception):  # as logging does with a message that its arguments do not fit
@@ -206,5 +204,5 @@ def _hear_logs(said: io.StringIO) -> None:
         if isinstance(handler, logging.FileHandler):
             emit(handler, record)
 
-    logging.setLogRecordFactory(made)
+    logging.setLogRecordFactory(make_record)
     logging.StreamHandler.emit = emitted  # type: ignore[method-assign, assignment]

@@ -67,7 +67,7 @@ def wait(check: HealthCheck, patience: float) -> Answer:
         if 200 <= status < 300:
             return Answer(status, round(time.monotonic() - begun, 3))
         if time.monotonic() > end:
-            raise HealthCheckFailed(url=without_query(check.url), found=found, seconds=f"{patience:.0f}")
+            raise HealthCheckFailed(url=without_query(check.url), reason=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
 
 
@@ -84,8 +84,8 @@ def fit_url(url: str) -> str:
         good = False
     if not good or _NOT_IN_ADDRESS.search(url):
         raise InvalidOption(
-            name="O(health_url)",
-            found="is not an http:// or https:// address without a password",
+            option="health_url",
+            fault="is not an http:// or https:// address without a password",
             advice=(
                 "Write it as http://host:port/path. Use one that answers without a login, or send the credentials with "
                 "O(health_headers)."
@@ -105,7 +105,7 @@ def refuse_ca_file(path: str | None) -> None:
     """Raise E_OPTION for one that is not there."""
     if path and not os.path.isfile(path):
         found = f"is {path}, but there is no such file on this host"
-        raise InvalidOption(name="O(health_ca_file)", found=found, advice="Correct it.")
+        raise InvalidOption(option="health_ca_file", fault=found, advice="Correct it.")
 
 
 def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
@@ -115,13 +115,13 @@ def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
     """
     if host and not _HOST.fullmatch(host):
         advice = "Set only the name, on one line and in ASCII, as it is in ALLOWED_HOSTS."
-        raise InvalidOption(name="O(health_host)", found="is not a host name", advice=advice)
+        raise InvalidOption(option="health_host", fault="is not a host name", advice=advice)
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidOption(
-                name="O(health_headers)",
-                found=f"has an invalid HTTP header, number {number}",
+                option="health_headers",
+                fault=f"has an invalid HTTP header, number {number}",
                 advice="Write each as NAME: VALUE, on one line.",
             )
     return {**sent, **({"Host": host} if host else {})}

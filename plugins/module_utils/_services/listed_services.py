@@ -26,8 +26,8 @@ def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Ro
         if service.name in found:
             wrong.append(
                 InvalidOption(
-                    name="O(services)",
-                    found=f"has more than one entry with the name {service.name}",
+                    option="services",
+                    fault=f"has more than one entry with the name {service.name}",
                     advice=(
                         "Give each service a unique name. The name identifies stopped services, so start renamed "
                         "services by hand once."
@@ -48,8 +48,8 @@ def service_of(entry: ServiceEntry) -> Service:
         return Unit(name)
     if not start or not stop:
         raise InvalidOption(
-            name="O(services)",
-            found=f"has only one of start and stop for {name}",
+            option="services",
+            fault=f"has only one of start and stop for {name}",
             advice="Set both, each as a list of words, or neither for a systemd unit.",
         )
     return Service(name, start, stop, status or [])

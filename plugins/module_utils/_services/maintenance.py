@@ -78,7 +78,7 @@ class StopProgress:
         return [service.name for service in self.up if service not in self.jobs]
 
     @property
-    def left(self) -> list[str]:
+    def possibly_running(self) -> list[str]:
         """Return the services that may still be running."""
         return [service.name for service in self.up if service not in self.down]
 
@@ -240,7 +240,7 @@ class Maintenance:
             self._outlast("stop", "start")
         memory = self.remembered()
         if memory.held != held:  # someone stopped all services while this waited
-            self._refuse_held(meanwhile=True)
+            self._refuse_held(during_start=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
                 raise ServiceForgotten(name=name, path=self.path)
@@ -249,7 +249,7 @@ class Maintenance:
         started = [service.name for service in down]
         if not dry:
             if self.remembered().held != held:  # or while each was asked whether it is up
-                self._refuse_held(meanwhile=True)
+                self._refuse_held(during_start=True)
             if memory.held:
                 memory = replace(memory, held="")
                 self._remember(memory)
@@ -257,12 +257,12 @@ class Maintenance:
                 self._start(down)
                 units.refuse_fallen(were_up or self._running(memory), self.options.settle)
             except RotationError as exc:
-                self._refuse_held(meanwhile=True)
+                self._refuse_held(during_start=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
                 raise _add_started(exc, started) from None
             finally:
-                self._refuse_held(meanwhile=True)  # a manual stop during this start takes effect
+                self._refuse_held(during_start=True)  # a manual stop during this start takes effect
             try:
                 if memory.down:
                     self._remember(replace(memory, down=False))
@@ -306,7 +306,7 @@ class Maintenance:
         started: list[str] = []
         failures = []
         for service in down:
-            self._refuse_held(meanwhile=True)
+            self._refuse_held(during_start=True)
             try:
                 units.start(service, self.options.patience, self.notes["start"])
                 started.append(service.name)
@@ -340,19 +340,19 @@ class Maintenance:
             )
             return StoppedServices()
 
-    def _refuse_held(self, *, meanwhile: bool = False) -> None:
-        """Raise E_SERVICE_HELD. For a manual start, raise it only if someone has stopped all ``meanwhile``."""
+    def _refuse_held(self, *, during_start: bool = False) -> None:
+        """Raise E_SERVICE_HELD. For a manual start, raise it only if someone stopped all ``during_start``."""
         since = self.remembered().held
-        if since and (meanwhile or not self.by_hand):
-            changed = "No other service was started." if meanwhile else NOTHING_CHANGED
+        if since and (during_start or not self.by_hand):
+            changed = "No other service was started." if during_start else NOTHING_CHANGED
             raise ServiceHeld(changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:
         """Raise E_OPTION if each command would be ended at once, that of the rollback too."""
         if self.services and self.options.patience <= 0:
             raise InvalidOption(
-                name="key_rotation_services_timeout",
-                found=f"is {self.options.patience:.0f}",
+                option="services_timeout",
+                fault=f"is {self.options.patience:.0f}",
                 advice="Set it to the number of seconds that each service may take to stop or to start, such as 300.",
             )
 
@@ -372,7 +372,7 @@ class Maintenance:
     def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
         if failures:
             found = "; ".join(exc.what for exc in failures)
-            raise StopIncomplete(changed=changed, found=found)
+            raise StopIncomplete(changed=changed, reason=found)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
         """Return whether to stop it. A manual stop includes it if its state is unknown."""
@@ -385,7 +385,7 @@ class Maintenance:
 
     def _stopped(self, progress: StopProgress) -> str:
         """Return how far a failed stop came: what is down, what may still be running, the flag, and the hold."""
-        before, left, flag = ", ".join(progress.stopped), ", ".join(progress.left), self.options.flag
+        before, left, flag = ", ".join(progress.stopped), ", ".join(progress.possibly_running), self.options.flag
         return " ".join(
             [
                 f"{before} was stopped {'anyway' if self.by_hand else 'before that'}."

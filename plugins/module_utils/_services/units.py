@@ -104,7 +104,7 @@ class Service:
                 program = child_processes.program(argv)
                 found = "is a whole command line instead of a program" if program != argv[0] else "is not a program"
                 user = users.own_name()
-                raise ServiceProgram(name=self.name, word=word, program=program, found=found, user=user)
+                raise ServiceProgram(name=self.name, word=word, program=program, fault=found, user=user)
 
     @property
     def look(self) -> str:
@@ -186,7 +186,7 @@ class Unit(Service):
         argv = ["systemctl", "daemon-reload"]
         if rc := child_processes.run_command(argv, RELOAD, environment=self._environment()):
             found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
-            raise ServiceStart(name=self.name, found=found, look=self.look)
+            raise ServiceStart(name=self.name, reason=found, look=self.look)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER if a socket, timer or path would start it again."""
@@ -262,8 +262,8 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
         except RotationError as exc:
             failures.append(exc)
     if len(failures) > 1:
-        found = "; ".join(dict.fromkeys(exc.found if isinstance(exc, ServiceStop) else exc.what for exc in failures))
-        raise ServiceStop(name=service.name, found=found, look=service.look)
+        found = "; ".join(dict.fromkeys(exc.reason if isinstance(exc, ServiceStop) else exc.what for exc in failures))
+        raise ServiceStop(name=service.name, reason=found, look=service.look)
     if failures:
         raise failures[0]
 
@@ -313,7 +313,7 @@ def refuse_fallen(started: Sequence[Service], settle: float) -> None:
 
 
 def _fallen(service: Service, found: str) -> RotationError:
-    return ServiceStart(name=service.name, found=found, look=service.look)
+    return ServiceStart(name=service.name, reason=found, look=service.look)
 
 
 class _Command(NamedTuple):
@@ -328,7 +328,7 @@ def _ordered(service: Service, command: _Command, patience: float, note: str | N
     run, error, reached = command
     begun = time.monotonic()
     if found := run(patience, note):
-        raise error(name=service.name, found=found, look=service.look)
+        raise error(name=service.name, reason=found, look=service.look)
     left = patience - (time.monotonic() - begun)
     _reached(service, left, error, f"it did not finish within {patience:.0f} seconds", reached)
 
@@ -339,5 +339,5 @@ def _reached(
     end = time.monotonic() + patience
     while not reached():
         if time.monotonic() > end:
-            raise error(name=service.name, found=found, look=service.look)
+            raise error(name=service.name, reason=found, look=service.look)
         time.sleep(POLL)

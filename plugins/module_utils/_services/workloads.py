@@ -27,7 +27,7 @@ class Workload(Service):
         described = entry.get("workload") or {}
         kind, _, name = (described.get("name") or "").partition("/")
         if kind not in KINDS or not name:
-            raise WorkloadUnfit(place=f"the workload of {self.name}", found=UNFIT)
+            raise WorkloadUnfit(place=f"the workload of {self.name}", fault=UNFIT)
         self._cluster = Cluster(described.get("kubeconfig") or "", described.get("context") or "")
         self._namespace, self._called = described.get("namespace") or "default", f"{kind}/{name}"
         path = f"/apis/apps/v1/namespaces/{quote(self._namespace)}/{KINDS[kind]}/{quote(name)}"

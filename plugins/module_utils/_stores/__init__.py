@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key stores: a vault file, HashiCorp Vault or OpenBao, AWS Secrets Manager, and the history that each keeps.
 
-``store_interface`` has the class that each implements. CONTRIBUTING.md says how to add one. ``_record``, ``action`` and
-``plugin_utils`` import it. It imports ``_engine``, ``_errors``, ``_options``, ``_record`` and ``_system``.
+``store_interface`` has the class that each implements. CONTRIBUTING.md says how to add one. ``action`` and
+``plugin_utils`` import it. It imports ``_engine``, ``_errors``, ``_options``, ``_record``, ``_result_types`` and
+``_system``.
 """

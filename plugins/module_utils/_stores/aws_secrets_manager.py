@@ -39,7 +39,7 @@ from .._errors.store import (
 )
 from .._options.option_spec import Options
 from .history import History, HistoryDocument
-from .server_store import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+from .server_store import ServerStore, StoreAnswer, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import boto3
@@ -78,8 +78,6 @@ NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
 LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "SignatureDoesNotMatch")
 DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last two: the KMS key
 DOWN = ("InternalService", "InternalFailure", "Throttling", "ServiceUnavailable", "RequestTimeout")
-
-Answer = dict[str, Any]  # of AWS, from its JSON
 
 
 @functools.cache
@@ -176,14 +174,14 @@ class SecretsManager(ServerStore):
         if found.get("PrimaryRegion", region) != region:
             raise StoreStandby(server=self.path)
 
-    def _refuse_foreign(self, found: Answer) -> None:
+    def _refuse_foreign(self, found: StoreAnswer) -> None:
         """Raise E_STORE_FOREIGN if someone else keeps a version here: AWS deletes a version that loses its label to
         ours."""
         for labels in found["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
                 raise StoreForeign(path=self.path, labels=", ".join(labels))
 
-    def _described(self) -> Answer:
+    def _described(self) -> StoreAnswer:
         """Return the secret without its values. Raise E_STORE_MISSING, E_STORE_DELETION."""
         found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
         if found is None:
@@ -192,14 +190,14 @@ class SecretsManager(ServerStore):
             raise self._deletion()
         return {"VersionIdsToStages": {}, **found}
 
-    def _read(self, **version: str) -> Answer | None:
+    def _read(self, **version: str) -> StoreAnswer | None:
         return self._ask("GetSecretValue", lambda client: client.get_secret_value(SecretId=self._secret, **version))
 
-    def _content(self, found: Answer) -> dict[str, str]:
+    def _content(self, found: StoreAnswer) -> dict[str, str]:
         try:
             content: dict[str, str] = json.loads(found["SecretString"])
         except (KeyError, ValueError):
-            raise StoreFormat(path=self.path, found="a version that is not JSON") from None
+            raise StoreFormat(path=self.path, reason="a version that is not JSON") from None
         return content
 
     def _write(self, version_id: str, content: Mapping[str, object], label: str) -> None:
@@ -222,7 +220,7 @@ class SecretsManager(ServerStore):
             ),
         )
 
-    def _ask(self, action: str, call: Callable[[Any], Answer]) -> Answer | None:
+    def _ask(self, action: str, call: Callable[[Any], StoreAnswer]) -> StoreAnswer | None:
         """Return the answer of AWS, or None if there is no such thing. Turn a refusal into an error of the
         catalog."""
         failure: RotationError | None = None
@@ -237,7 +235,7 @@ class SecretsManager(ServerStore):
         except BotoCoreError as exc:
             failure = self._failure(exc)
         except ValueError:  # boto3's for an invalid address
-            failure = StoreNeeds(name="endpoint_url", found="is not an address")
+            failure = StoreNeeds(name="endpoint_url", fault="is not an address")
         raise failure
 
     def _connected(self) -> Any:
@@ -279,10 +277,10 @@ class SecretsManager(ServerStore):
     def _failure(self, exc: Exception) -> RotationError:
         """The error of the catalog for one of botocore's own."""
         if isinstance(exc, NoRegionError):
-            return StoreNeeds(name="region", found="is not set")
+            return StoreNeeds(name="region", fault="is not set")
         for kind, name in OPTION_OF.items():
             if isinstance(exc, kind):
-                return StoreNeeds(name=name, found=f"is invalid ({type(exc).__name__})")
+                return StoreNeeds(name=name, fault=f"is invalid ({type(exc).__name__})")
         if isinstance(exc, SSLError):
             return tls_failed(self.path, exc)
         if isinstance(exc, (ConnectionError, HTTPClientError)):

@@ -28,6 +28,7 @@ from .._errors.store import (
     StoreDenied,
     StoreDown,
     StoreExpires,
+    StoreFormat,
     StoreKvVersion,
     StoreLogin,
     StoreMount,
@@ -37,10 +38,10 @@ from .._errors.store import (
     StoreStandby,
 )
 from .._options.option_spec import Options
-from .._record.rotation_id import checked
+from .._record.rotation_id import is_plain
 from .._system import atomic_file
 from .history import STAGES, History, HistoryDocument
-from .server_store import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+from .server_store import ServerStore, StoreAnswer, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # open_store raises E_STORE_PACKAGE
     import hvac
@@ -52,8 +53,6 @@ NO_ADDRESS = {"v1", "ui"}  # a proxy may have the server below a path, and below
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
-
-Answer = dict[str, Any]  # of the server, from its JSON
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
@@ -104,9 +103,9 @@ class HashiVault(ServerStore):
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
             found = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
-            raise StoreNeeds(name="url", found=found)
+            raise StoreNeeds(name="url", fault=found)
         if options["auth_method"] not in LOGINS:
-            raise StoreNeeds(name="auth_method", found=f"is not one of {', '.join(LOGINS)}")
+            raise StoreNeeds(name="auth_method", fault=f"is not one of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
         files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
@@ -197,10 +196,13 @@ class HashiVault(ServerStore):
                 raise StoreExpires(place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
-        """Return the path of a version's values. Raise E_OPTION: no other path is ever built from an ID."""
-        return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
+        """Return the path of a version's values. Raise E_STORE_FORMAT: no other path is ever built from an ID."""
+        names = rotation_id.split(" ")
+        if not all(map(is_plain, names)):
+            raise StoreFormat(path=self.path, reason="a version with an invalid rotation ID")
+        return f"{self._secret}/{'~'.join(names)}"  # no rotation's id has a ~
 
-    def _read(self, secret: str) -> tuple[Answer | None, Answer]:
+    def _read(self, secret: str) -> tuple[StoreAnswer | None, StoreAnswer]:
         """Return data and metadata of the newest KV version. Without data if it was deleted, without both if there is
         none."""
         answer = self._ask(
@@ -233,7 +235,7 @@ class HashiVault(ServerStore):
         if (mount.get("options") or {}).get("version") != "2":  # a mount created as plain kv has no version
             raise StoreKvVersion(mount=self._mount)
 
-    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> Answer:
+    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> StoreAnswer:
         """Return the answer of the server, empty if it has none. Turn a refusal into an error of the catalog."""
         failure: RotationError | None = None
         try:
@@ -247,7 +249,7 @@ class HashiVault(ServerStore):
             raise failure
         return self._read_answer(answer)
 
-    def _read_answer(self, answer: Any) -> Answer:
+    def _read_answer(self, answer: Any) -> StoreAnswer:
         """Return the content of an answer, empty if it has none. Raise E_STORE_STANDBY if it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
@@ -259,7 +261,7 @@ class HashiVault(ServerStore):
         options = self._options
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
-                raise StoreNeeds(name=name, found=f"({options[name]}) is not a file")
+                raise StoreNeeds(name=name, fault=f"({options[name]}) is not a file")
         sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],
@@ -323,4 +325,4 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
         return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
     except (OSError, ValueError):
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
-        raise StoreNeeds(name=name, found=found) from None
+        raise StoreNeeds(name=name, fault=found) from None

@@ -22,6 +22,7 @@ from .._errors.run import NothingToRollBack, NotLastRotation, RotationRolledBack
 from .._errors.store import StoreDamaged, StoreFormat, StoreStage, VersionUnknown
 from .._record.approval import Approval
 from .._record.rotation_id import checked
+from .._result_types.key_types import VersionDescription, VersionFields
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
@@ -54,7 +55,7 @@ class Version:
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
     destroyed: str | None = None  # when
-    listed: KeyEntries = ()  # its keys as the operator listed them, each {name, destination, type}
+    listed: KeyEntries = field(default_factory=list)  # its keys, as the operator listed them: name, destination, type
 
     @property
     def keys(self) -> KeySet:
@@ -88,25 +89,7 @@ class Version:
         }
 
 
-class _VersionFields(TypedDict):
-    """The fields of all forms of a version. The states are those of NIST SP 800-57."""
-
-    key_id: str
-    rotation_id: str
-    origin: str
-    state: str
-    created: str
-    outcome: str | None
-    destroyed: str | None
-
-
-class VersionDescription(_VersionFields):
-    """A version without its values, as results and records have it."""
-
-    stage: str | None
-
-
-class VersionDocument(_VersionFields):
+class VersionDocument(VersionFields):
     """A version as a store keeps it."""
 
     values: Mapping[str, str]
@@ -162,7 +145,7 @@ class History:
         """Return the history as it was stored. Raise E_STORE_FORMAT."""
         try:
             if document["format"] != FORMAT:
-                raise StoreFormat(path=path, found=f"format {int(document['format'])}")
+                raise StoreFormat(path=path, reason=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
             record, approvals = (
@@ -170,9 +153,9 @@ class History:
             )
             found = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise StoreFormat(path=path, found="members missing") from None
+            raise StoreFormat(path=path, reason="members missing") from None
         if found:
-            raise StoreFormat(path=path, found=found)
+            raise StoreFormat(path=path, reason=found)
         return cls(path, versions, stages, record=record, approvals=approvals)
 
     def as_document(self) -> HistoryDocument:
@@ -245,7 +228,7 @@ class History:
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
-    def taken_back(self, key_id: str) -> str | None:
+    def find_rolled_back(self, key_id: str) -> str | None:
         """Return the rotation that created this version, if it is the last one and was rolled back."""
         newest = self.versions[-1] if self.versions else None
         if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):
@@ -253,7 +236,7 @@ class History:
         return newest.rotation_id
 
     def adopt(self, keys: KeySet, listed: KeyEntries = ()) -> Version:
-        """Take the application's own keys as the first version, or in place of a current one with an ``other_list`` of
+        """Take the application's own keys as the first version, or instead of a current one with an ``other_list`` of
         them.
 
         After such a replacement, a rollback to the previous version is impossible. The version is stored under its key
@@ -287,8 +270,8 @@ class History:
         """Return whether these are the current keys, except for some that were added to a list or removed from it."""
         current = self.stage("current").values
         same = set(current) & set(keys.values)
-        listed_anew = bool(same) and set(current) != set(keys.values)
-        return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
+        is_relisted = bool(same) and set(current) != set(keys.values)
+        return is_relisted and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
     def add_pending(self, keys: KeySet, rotation_id: str, listed: KeyEntries = ()) -> Version:
         """Put a new version next to the current one. Raise E_KEY_REUSED, and E_STORE_STAGE without a current one."""
@@ -406,7 +389,7 @@ class History:
         if promoted and "previous" not in self.stages:
             self._refuse_destroyed()
             raise NothingToRollBack(
-                found=f"the store {self.path} has neither a pending nor a previous version", advice=""
+                reason=f"the store {self.path} has neither a pending nor a previous version", advice=""
             )
         return "previous" if promoted else "current"
 
@@ -431,7 +414,7 @@ class History:
         if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
             raise RotationRolledBack(rotation_id=newest.rotation_id, earlier=last)
         if asked and asked != last:
-            raise NotLastRotation(asked=asked, last=last)
+            raise NotLastRotation(requested=asked, last=last)
         return last
 
     def for_host(self) -> HostKeySets:

@@ -41,6 +41,7 @@ NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values are in the store under this rotation. Nothing uses them yet; the same command finds them again."
 SIGNING = "record signing"  # the signing key's name among the values: no rotation ID has a blank
 UNSURE = (StoreDown, StoreConflict)  # a conflict may be with our own write, that came late
+StoreAnswer = dict[str, Any]  # of a server, from its JSON
 
 
 class ServerStore(Store):
@@ -102,7 +103,7 @@ class ServerStore(Store):
             raise StoreValues(path=self.path, key_id=version.key_id)
         if not are_values(values):
             found = f"the values of {version.key_id} are not texts by name"
-            raise StoreFormat(path=self.path, found=found)
+            raise StoreFormat(path=self.path, reason=found)
         version.values = values
         return version
 
@@ -182,7 +183,7 @@ def _without_values(document: HistoryDocument) -> HistoryDocument:
 def needed(options: Options, name: str) -> str:
     """Return an option that has no default. Raise E_STORE_NEEDS."""
     if not options[name]:
-        raise StoreNeeds(name=name, found="is not set")
+        raise StoreNeeds(name=name, fault="is not set")
     return str(options[name])
 
 
@@ -195,11 +196,11 @@ def address(url: str, name: str) -> str:
         parts = urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
-        raise StoreNeeds(name=name, found="is not an address") from None
+        raise StoreNeeds(name=name, fault="is not an address") from None
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise StoreCleartext(host=parts.hostname or "the store")
     if not parts.hostname:
-        raise StoreNeeds(name=name, found="names no host")
+        raise StoreNeeds(name=name, fault="names no host")
     return f"{parts.hostname}:{port}"
 
 
@@ -219,7 +220,7 @@ def tls_failed(server: str, exc: Exception) -> RotationError:
 def seconds(options: Options) -> int:
     """Return the option ``timeout``. Raise E_STORE_NEEDS."""
     if not 1 <= options["timeout"] <= MOST_SECONDS:
-        raise StoreNeeds(name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
+        raise StoreNeeds(name="timeout", fault=f"is not 1 to {MOST_SECONDS} seconds")
     return int(options["timeout"])
 
 
@@ -227,5 +228,5 @@ def sendable(name: str, value: str) -> str:
     """Return the value of an option that a header carries. Raise E_STORE_NEEDS if a client would show the value."""
     if not SENDABLE.fullmatch(value):
         found = "has a space, or a character that is not printable ASCII"
-        raise StoreNeeds(name=name, found=found)
+        raise StoreNeeds(name=name, fault=found)
     return value

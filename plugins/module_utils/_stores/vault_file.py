@@ -50,7 +50,7 @@ class VaultFile(Store):
         if text is None:
             return History(self.path)
         if not text.startswith(b"$ANSIBLE_VAULT;"):
-            raise StoreFormat(path=self.path, found="not encrypted by Ansible Vault")
+            raise StoreFormat(path=self.path, reason="not encrypted by Ansible Vault")
         plaintext = self._vault.decrypt(text)
         if plaintext is None:
             raise StorePassword(path=self.path, tried=self._vault.describe())
@@ -58,7 +58,7 @@ class VaultFile(Store):
             document = json.loads(plaintext)
         except ValueError as exc:
             line = getattr(exc, "lineno", 1)
-            raise StoreFormat(path=self.path, found=f"invalid JSON at decrypted line {line}") from None
+            raise StoreFormat(path=self.path, reason=f"invalid JSON at decrypted line {line}") from None
         return History.from_document(self.path, document)
 
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:

@@ -134,7 +134,7 @@ def _by_another(task: HostTask) -> ModuleResult:
     of: ModuleResult = {}
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
-        raise InvalidOption(name=name, found="is not set", advice=f"Set key_rotation_{name}.")
+        raise InvalidOption(option=name, fault="is not set", advice=f"Set O({name}).")
     if changed:
         one.refuse_unusable(0)  # only its manifest is there
     if changed and params["engine"] == "pgbackrest":
@@ -186,7 +186,7 @@ def _recipients(params: TaskParams) -> list[str]:
     if identity:
         age.try_out(recipients, identity)
     elif params["proof"] != "none":
-        raise BackupIdentity(found="is not set, and the backup must be decrypted to prove it")
+        raise BackupIdentity(fault="is not set, and the backup must be decrypted to prove it")
     return recipients
 
 

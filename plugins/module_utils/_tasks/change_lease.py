@@ -25,7 +25,7 @@ def change_lease(task: HostTask) -> ModuleResult:
 
     params = task.params
     mine, over = params["holder"], params["over"]
-    is_end = params["state"] == "released"  # nothing of the application is looked at anymore
+    is_end = params["state"] == "released"  # nothing of the application is checked anymore
     with databases_of(params, params["rotation_id"], settings_only=is_end) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]

@@ -68,7 +68,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     from .._engine.proof import model_reading
 
     users = host_facts.secret_key_users(request.key_sets)
-    read = model_reading.speed(application.read, host_facts.SAMPLE, params["left_out"])
+    read = model_reading.speed(application.read, host_facts.SAMPLE, params["application_ignore"])
     return {
         "migrations": host_facts.pending_migrations(database.alias for database, _ in application.databases),
         "secret_key": {
@@ -76,7 +76,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
             "not_kept": why_unread(params),
             "not_resigned": why_not_resigned(params, request.key_sets, users["keys"]),
         },
-        "reads": model_reading.beforehand(application.read, application.keyring, params["left_out"]),
+        "reads": model_reading.beforehand(application.read, application.keyring, params["application_ignore"]),
     }, read
 
 

@@ -45,20 +45,20 @@ def compare_readings(task: HostTask) -> ModuleResult:
 
 @dataclass(frozen=True)
 class TakenReading:
-    """The application's own reading, and the attributes that were left out.
+    """The application's own reading, and the attributes that it ignored.
 
-    ``meanwhile`` counts by table, and by reason, the values that may be read differently than before.
+    ``concurrent_rows`` counts by table, and by reason, the values that may be read differently than before.
     """
 
     reading: RecordedReading
-    left_out: set[str]
-    meanwhile: dict[str, dict[str, int]]
+    ignored: set[str]
+    concurrent_rows: dict[str, dict[str, int]]
 
 
 def _read(params: TaskParams, application: Application) -> TakenReading:
     """Read everything that the application reads. What differs from the baseline is read twice."""
     from .._engine.proof import damage, model_reading, write_counters
-    from .._engine.proof.model_readers import is_left_out
+    from .._engine.proof.model_readers import is_ignored
     from .._monitoring import response_times
 
     def read(wanted: Callable[[str], bool]) -> RecordedReading:
@@ -69,24 +69,24 @@ def _read(params: TaskParams, application: Application) -> TakenReading:
             application.read, application.keyring, scope, application.progress
         ).as_result()
 
-    left_out = {*params["left_out"], *application.recreated()}
+    ignored = {*params["application_ignore"], *application.recreated()}
     parts = [(database, survey.found) for database, survey in application.databases]
     serving = params["serving"] or "counters" in params["baseline"]
     counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
-    reading = read(lambda name: not is_left_out(name, left_out))
+    reading = read(lambda name: not is_ignored(name, ignored))
     if counters:
         reading["counters"] = counters
-    meanwhile = _explained(params)
+    concurrent_rows = _explained(params)
     for table, count in _written_meanwhile(params, parts).items() if "counters" in params["baseline"] else ():
-        meanwhile[table] = {**meanwhile.get(table, {}), "served": count}
-    if others := model_reading.changed(params["baseline"], reading, meanwhile):
+        concurrent_rows[table] = {**concurrent_rows.get(table, {}), "served": count}
+    if others := model_reading.changed(params["baseline"], reading, concurrent_rows):
         reading["unsteady"] = model_reading.unsteady(reading, read(others.__contains__))
     if params["written"]:
         reading["written"] = [
             list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
         ]
     reading["opening"] = response_times.of_opening(application)
-    return TakenReading(reading, left_out, meanwhile)
+    return TakenReading(reading, ignored, concurrent_rows)
 
 
 def _judge(params: TaskParams, application: Application, taken: TakenReading) -> ModuleResult:
@@ -98,7 +98,7 @@ def _judge(params: TaskParams, application: Application, taken: TakenReading) ->
         model_reading.refuse_damaged(reading.get("written", ()))
     except RotationError as exc:  # with all values by name, for the record
         return {"changed": False, "failed": True, "reading": reading, **exc.as_result()}
-    model_reading.refuse_worse(params["baseline"], reading, taken.meanwhile, taken.left_out)
+    model_reading.refuse_worse(params["baseline"], reading, taken.concurrent_rows, taken.ignored)
     if not params["serving"] and (hidden := _open(application)):
         reading["refused_behind_pooler"] = hidden
     return {"changed": False, "reading": reading}
@@ -107,7 +107,7 @@ def _judge(params: TaskParams, application: Application, taken: TakenReading) ->
 def _explained(params: TaskParams) -> dict[str, dict[str, int]]:
     """Return by table how many values may be read differently: others wrote them, or they were encrypted twice
     before."""
-    known = [params["meanwhile"], params["unwrapped"]]
+    known = [params["concurrent_rows"], params["unwrapped"]]
     tables = [name for each in known for name in each]
     return {name: {what: count for each in known for what, count in each.get(name, {}).items()} for name in tables}
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .host_task import HostTask, ModuleResult
+from .restore_database import read_restore_options
 
 
 def find_backup(task: HostTask) -> ModuleResult:
@@ -14,4 +15,4 @@ def find_backup(task: HostTask) -> ModuleResult:
 
     params = task.params
     start_application(params)
-    return dict(restore.find_backup(params, dry=task.check_mode))
+    return dict(restore.find_backup(read_restore_options(params), dry=task.check_mode))

@@ -20,6 +20,7 @@ class HostTask(Protocol):
     params: TaskParams
     check_mode: bool
     _diff: bool
+    _name: str  # of its module, with or without that of the collection
     no_log_values: set[str]
 
     def warn(self, warning: str) -> None:

@@ -47,7 +47,7 @@ def judge_processes(task: HostTask) -> ModuleResult:
     keys = KeySet(key_destinations.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
         raise EnvNotSwitched(
-            path=key_destinations.described(path, params["keys"]), found=keys.key_id, expected=params["expected"]
+            path=key_destinations.described(path, params["keys"]), key_id=keys.key_id, expected=params["expected"]
         )
     change = _key_change(params, keys)
     there = processes.snapshot()
@@ -104,9 +104,9 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
         try:
             found[AskedProcesses("pattern", pattern)] = processes.matching(there, pattern)
         except re.error as exc:
-            bad = f"{pattern} is not a regular expression ({exc})"
-            raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
+            bad = f"has the pattern {pattern}, which is not a regular expression ({exc})"
+            raise InvalidOption(option="processes", fault=bad, advice="Correct it.") from None
     if not found and not key_destinations.secrets(params["keys"]):
-        nothing = "are all empty"
-        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Set at least one of them.")
+        nothing = "has no units, pids or patterns"
+        raise InvalidOption(option="processes", fault=nothing, advice="Set at least one of them.")
     return {each: {process.pid for process in members} for each, members in found.items()}

@@ -37,19 +37,19 @@ def make_plan(task: HostTask) -> ModuleResult:
     with open_application(request, surveys_of(task)) as application:
         planned = create_plan(application, counted=params["counted"], env=env, unset=unset)
         if params["counted"]:  # last, since the uses of keys that are traced are those of the application's start
-            reads = _reading_notices(application, params["left_out"])
+            reads = _reading_notices(application, params["application_ignore"])
             planned = replace(planned, notices=[*planned.notices, *reads])
     return {"changed": False, "plan": planned.as_document(), "listed": list(planned.listed)}
 
 
-def _reading_notices(application: Application, left_out: Collection[str]) -> Iterator[Notice]:
+def _reading_notices(application: Application, ignore: Collection[str]) -> Iterator[Notice]:
     """Yield what the application's own models read and write differently than a rotation needs."""
     from .._engine import under_new_keys
     from .._engine.proof import model_reading
 
     try:
-        found = model_reading.planned(application.read, application.keyring, left_out)
-        found += under_new_keys.attributes_of_keys(application, left_out)
+        found = model_reading.planned(application.read, application.keyring, ignore)
+        found += under_new_keys.attributes_of_keys(application, ignore)
     except RotationError as exc:
         place = "the application"
         yield {"kind": "reading", "column": place, "notice": exc.what, "todo": exc.todo, "code": exc.code}

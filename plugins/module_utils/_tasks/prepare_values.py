@@ -93,7 +93,7 @@ def _prove(application: Application, destination: str, before: Sequence[CensusRe
     from .._engine.rewrite import prepared_table
 
     try:
-        return preparation.refuse_unproved(application, destination, before)
+        return preparation.verify_prepared(application, destination, before)
     except PreparedDiffers:
         for database, _ in application.databases:
             prepared_table.drop(database)

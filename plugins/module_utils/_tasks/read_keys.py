@@ -15,7 +15,7 @@ def read_keys(task: HostTask) -> ModuleResult:
 
     params = task.params
     if not params["seal_to"]:
-        raise ActionPluginMissing(module="key_version")
+        raise ActionPluginMissing(module=task._name.rpartition(".")[2])
     values = key_destinations.read(params["env_file"], params["keys"], dialect=params["dialect"])
     key_destinations.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values)}

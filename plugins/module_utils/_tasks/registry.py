@@ -87,7 +87,7 @@ WORK: Mapping[str, ModuleWork] = {
     "application_reading": ModuleWork(
         APPLICATION_READING_MODULE,
         "compare_readings",
-        takes={"django_census": ("meanwhile", "unwrapped", "written")},  # not after the start, when users write
+        takes={"django_census": ("concurrent_rows", "unwrapped", "written")},  # not after the start, when users write
     ),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_database_sessions"),

@@ -51,7 +51,7 @@ def repair_values(task: HostTask) -> ModuleResult:
                 done = work.repair(database, copied, survey.found, scope, kept.keep)
             repaired.update(done.values)
             found |= done.named
-            left += done.left
+            left += done.unrepaired
         if not task.check_mode:
             left += _missing(application, set(params["named"]) - found)
     return {
@@ -82,7 +82,7 @@ def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
 
     one = dump.Backup(params["backup_dir"], params["backup"], alias)
     if (described := one.read()) is None:
-        raise BackupNotFound(manifest=one.manifest, known="none of this database")
+        raise BackupNotFound(manifest=one.manifest, known_backups="none of this database")
     if not described.is_dump:
         raise RestoreEngine(manifest=one.manifest, engine=described.engine)
     return one, described

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
-from .host_task import HostTask, ModuleResult
+from typing import TYPE_CHECKING
+
+from .host_task import HostTask, ModuleResult, TaskParams
+
+if TYPE_CHECKING:
+    from .._backup.restore import RestoreOptions
 
 
 def restore_database(task: HostTask) -> ModuleResult:
@@ -14,6 +19,25 @@ def restore_database(task: HostTask) -> ModuleResult:
 
     params = task.params
     start_application(params)
-    work = backup_restore.Restoration(params)
+    work = backup_restore.Restoration(read_restore_options(params))
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
     return dict(states[params["state"]](dry=task.check_mode))
+
+
+def read_restore_options(params: TaskParams) -> RestoreOptions:
+    """Return what to restore. The options of postgresql_restore_info have no ``alias``, and nothing is acknowledged."""
+    from .._backup.restore import RestoreOptions
+    from .._options.engine_request import request_of
+
+    return RestoreOptions(
+        alias=params.get("alias", "default"),
+        backup_dir=params["backup_dir"],
+        build_request=lambda direct, purpose: request_of({**params, "direct": direct}, purpose),
+        rotation_id=params["rotation_id"],
+        direct=params["direct"],
+        admin=params["admin"] or {},
+        acknowledge=params.get("acknowledge") or "",
+        identity=params["identity"],
+        pg_bindir=params["pg_bindir"],
+        key_ids=params["key_set_ids"].values(),
+    )

@@ -70,10 +70,10 @@ def backwards(run: Reencryption) -> ModuleResult:
     try:
         _run(run)
     except RotationError as exc:
-        if run.stop.asked:
+        if run.stop.is_requested:
             raise
         if columns := application.made_by_command():
-            raise OwnCommandNeeded(columns=", ".join(columns), found=exc.what) from None
+            raise OwnCommandNeeded(columns=", ".join(columns), reason=exc.what) from None
         return _finish(run, run.census, failed=str(exc))
     after = [tally.result for tally in application.census(destination)]
     census_comparison.refuse_difference(run.census, after)

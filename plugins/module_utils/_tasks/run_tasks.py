@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .._engine.discovery.known_surveys import KnownSurveys
-from .._errors.options import InvalidOption
+from .._errors.run import ModuleOptions
 from .._module.runner import outcome
 from .host_task import HostTask, ModuleResult, TaskParams
 from .registry import ONLY_READING, WORK
@@ -67,6 +67,7 @@ class _Task:
     params: TaskParams
     check_mode: bool
     _diff: bool
+    _name: str
     no_log_values: set[str]
     batch: HostTask
     until_end: contextlib.ExitStack
@@ -79,11 +80,12 @@ class _Task:
     def of(
         cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
     ) -> _Task:
-        """Create a task. Raise E_OPTION for options that the module does not have. Their values are not shown."""
+        """Create a task. Raise E_MODULE_OPTIONS for options that the module does not have."""
         validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:
-            advice = f"See ansible-doc tetech.key_rotation.{asked['module']}."
-            raise InvalidOption(name=asked["module"], found="has invalid options", advice=advice)
+            raise ModuleOptions(module=asked["module"])
         given = validated.validated_parameters
-        return cls(given, asked["check_mode"], asked["diff"], batch.no_log_values, batch, until_end, surveys)
+        return cls(
+            given, asked["check_mode"], asked["diff"], asked["module"], batch.no_log_values, batch, until_end, surveys
+        )

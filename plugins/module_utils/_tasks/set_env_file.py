@@ -35,7 +35,7 @@ def _set(task: HostTask) -> ModuleResult:
     keys, values = task.params["keys"], task.params["values"]
     names = [key["name"] for key in keys]
     before = KeySet(key_destinations.read(path, keys, dialect=dialect))
-    after = task.params["key_id"] if values else "(made by a real run)"
+    after = task.params["key_id"] if values else "(created by a real run)"
     differs = before.values != values
     if differs:
         key_destinations.refuse_unwritable(path, keys)

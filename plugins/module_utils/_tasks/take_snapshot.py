@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from .host_task import HostTask, ModuleResult
 
-# What the control node knows from its store, set by the action plugin.
-
 
 def take_snapshot(task: HostTask) -> ModuleResult:
     """Measure once. Only the control node decides whether something is wrong."""

@@ -11,7 +11,7 @@ from ...module_utils._record.writer import Record
 
 
 def approved_plan(record: Record) -> str:
-    """The hash of the approved plan; empty if no approval was required. Raises E_APPROVAL_MISSING.
+    """The hash of the approved plan; empty if no approval was required. Raise E_APPROVAL_MISSING.
 
     Only the line that began the last run counts, and only with the evidence in it.
     """

@@ -88,12 +88,12 @@ WIDTH = 120
 
 def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
     """Check every item, in order; for a plan, without those that it shows itself. An accepted item warns instead of
-    stopping. Raises E_OPTION for an item that cannot be accepted."""
+    stopping. Raise E_OPTION for an item that cannot be accepted."""
     for name in accepted:
         if name not in ACCEPTABLE:
             raise InvalidOption(
-                name="key_rotation_accept",
-                found=f"has {name}, which cannot be accepted",
+                option="accept",
+                fault=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )
     items = {name: check(seen) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}

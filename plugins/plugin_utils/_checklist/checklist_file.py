@@ -36,7 +36,7 @@ def build_result(items: Sequence[ChecklistItem], seen: Observations, rotation_id
 
 
 def write_checklist(record: Record, result: TaskResult) -> str:
-    """Write the result, and return the path of the file. Raises E_RECORD_WRITE."""
+    """Write the result, and return the path of the file. Raise E_RECORD_WRITE."""
     path = os.path.join(os.path.dirname(record.path), "checklist.json")
     try:
         atomic_file.replace(path, json.dumps(result, indent=2).encode("utf-8") + b"\n")

@@ -85,7 +85,7 @@ def migrations(seen: Observations) -> ChecklistItem:
         return unseen("migrations")
     pending = sorted({name for facts in seen.facts.values() for name in facts["migrations"]})
     if not pending:
-        return ChecklistItem("migrations", OK, "none is pending")
+        return ChecklistItem("migrations", OK, "no migration is pending")
     status = STOP if seen.options["method"] == "migration" else WARN
     summary = (
         f"{counted(len(pending), 'is', 'are')} pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"

@@ -123,7 +123,7 @@ def replicas(seen: Observations) -> ChecklistItem:
         items.append(ChecklistItem("replicas", STOP, what, "GRANT pg_monitor TO that role, or remove replica_lag."))
     if blind and not items:
         return ChecklistItem("replicas", SKIP, "the role cannot see how far they are behind")
-    return worst("replicas", items, f"none is more than {LAG} s behind")
+    return worst("replicas", items, f"no replica is more than {LAG} s behind")
 
 
 def databases(seen: Observations) -> Iterator[DatabaseFacts]:

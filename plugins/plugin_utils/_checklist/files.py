@@ -21,6 +21,6 @@ def storages(seen: Observations) -> ChecklistItem:
     return ChecklistItem(
         item,
         STOP if any(each["stops"] for each in found.values()) else WARN,
-        "; ".join(f"{each['column']}: {each['found']}" for each in found.values()),
+        "; ".join(f"{each['column']}: {each['finding']}" for each in found.values()),
         "If a rotated key encrypts them, let the application re-encrypt them.",
     )

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
+from ...module_utils._errors.base import ErrorParts
 from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
 from ...module_utils._errors.run import ChecksFailed
@@ -16,6 +17,7 @@ from .._report.read_rotation import reduce
 from .._rotation_record.rotation_log import RotationLog
 from .._task_types import TaskResult
 from . import checklist
+from .host_results import CheckResult
 from .item import STOP, ChecklistItem, of_result, worst
 from .root_causes import DISCOVERED
 
@@ -36,7 +38,7 @@ NEXT = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothi
 RESUME = "To finish the run that died, run {}"
 AGAIN = "Do what the table says for each finding, then run {}"
 LEFT = (RecordUnsigned.code, DatabaseFenced.code, PreparedLeft.code)  # what a run that died leaves
-HostResults = Mapping[str, Any]  # the results of one host by module
+CheckResults = Mapping[str, TaskResult]  # the results of one host by module
 
 
 @dataclass(frozen=True)
@@ -82,37 +84,45 @@ def _find_interrupted_playbook(log: RotationLog, failed: Sequence[ChecklistItem]
     return ""
 
 
-def _results_by_module(registered: TaskResult) -> HostResults:
+def _results_by_module(registered: TaskResult) -> CheckResults:
     """Return the results of one call of a host by module. If there are none, the call itself says why."""
     if registered.get("skipped"):
         return {}
-    outcomes: HostResults = registered.get("outcomes") or {"host_tasks": registered}
+    outcomes: CheckResults = registered.get("outcomes") or {"host_tasks": registered}
     return outcomes
 
 
-def _messages(hosts: Sequence[HostResults]) -> Iterator[str]:
+def _messages(hosts: Sequence[CheckResults]) -> Iterator[str]:
     """Yield the messages of the successful checks, except the backup, which was only checked."""
     for results in hosts:
         yield from (result["msg"] for module, result in results.items() if module != BACKUP and "msg" in result)
 
 
-def _items(hosts: Sequence[HostResults]) -> Iterator[ChecklistItem]:
+def _items(hosts: Sequence[CheckResults]) -> Iterator[ChecklistItem]:
     """Yield one item per check for all hosts. Leave out an item that only follows from the error of another one."""
-    errors: list[str] = []
+    reported: list[Sequence[ErrorParts]] = []
     for module, (name, needs) in CHECKS.items():
         if results := _results_of(module, hosts):
-            item = worst(name, [of_result(name, result, needs) for result in results], "")
-            if item.status == STOP and (item.seen in errors or (errors and item.code in DISCOVERED)):
+            item = worst(name, [of_result(name, cast("CheckResult", result), needs) for result in results], "")
+            errors = _errors_of(results, needs)
+            if errors and (errors in reported or (reported and item.code in DISCOVERED)):
                 continue
-            errors += [item.seen] if item.status == STOP else []
+            reported += [errors] if errors else []
             yield item
 
 
-def _results_of(module: str, hosts: Sequence[HostResults]) -> list[Any]:
+def _results_of(module: str, hosts: Sequence[CheckResults]) -> list[TaskResult]:
     return [results[module] for results in hosts if results.get(module)]
 
 
-def _error_of(item: ChecklistItem, hosts: Sequence[HostResults]) -> TaskResult:
+def _errors_of(results: Sequence[Mapping[str, object]], needs: str) -> Sequence[ErrorParts]:
+    """Return the errors of the checks that failed, each once."""
+    failed = [cast("CheckResult", result) for result in results if result.get("error") or needs not in result]
+    errors = [result.get("error") or ErrorParts(what=str(result.get("msg"))) for result in failed]
+    return [error for number, error in enumerate(errors) if error not in errors[:number]]
+
+
+def _error_of(item: ChecklistItem, hosts: Sequence[CheckResults]) -> TaskResult:
     """Return the original error of the check that failed."""
     module, needs = next((module, needs) for module, (name, needs) in CHECKS.items() if name == item.name)
     failed = next(result for result in _results_of(module, hosts) if "error" in result or needs not in result)

@@ -63,7 +63,7 @@ class PlanResult(CheckResult, total=False):
 
 
 class CheckedDump(TypedDict, total=False):
-    """A backup that would be made. Only one that pgBackRest makes has the ``system_identifier`` of its cluster."""
+    """A backup that would be created. Only one by pgBackRest has the ``system_identifier`` of its cluster."""
 
     system_identifier: str
 

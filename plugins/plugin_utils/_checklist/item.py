@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ...module_utils._engine.result_types import CensusOutcome
     from ...module_utils._errors.base import ErrorParts
     from ...module_utils._options.option_spec import Options
+    from ...module_utils._result_types.approval_types import Authorization
     from ...module_utils._services.service_entry import ServiceEntry
     from .host_results import BackupResult, ChangeResult, ChecklistResults, CheckResult, HostFacts, PlanResult
 
@@ -56,7 +57,7 @@ class ChecklistOptions(TypedDict, total=False):
 
     environment: str
     reason: str | None
-    authorization: Any
+    authorization: Authorization | str | None
     notify: Any
     window: Options | None
     settings: KeyEntries

@@ -17,8 +17,8 @@ from ...module_utils._errors.options import InvalidOption
 from ...module_utils._record import reader
 from ...module_utils._record.writer import Record
 from .._control_node.provenance import provenance
+from .._report.downtime import Downtime
 from .._rotation_record.rotation_log import RotationLog
-from . import window
 from .approved_plan import approved_plan
 from .item import ChecklistOptions, Observations
 from .rehearsal_records import rehearsals, staging_records
@@ -36,7 +36,7 @@ SERVICES = ("stops", "services")  # what would be stopped, and what an earlier r
 
 
 def observe(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> Observations:
-    """Collect what the hosts, the store and the records show. Raises E_OPTION or E_APPROVAL_MISSING."""
+    """Collect what the hosts, the store and the records show. Raise E_OPTION or E_APPROVAL_MISSING."""
     _refuse_unfit(options)
     variables = log.controller.variables
     hosts = results_by_host(variables)
@@ -84,7 +84,7 @@ def _refuse_unfit(options: ChecklistOptions) -> None:
     refuse_unfit(options["throttle"])
     if options["workers"] < 0:
         found = f"is {options['workers']}"
-        raise InvalidOption(name="key_rotation_workers", found=found, advice="Set it to 0 or more.")
+        raise InvalidOption(option="workers", fault=found, advice="Set it to 0 or more.")
 
 
 def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> ChecklistOptions:
@@ -135,6 +135,7 @@ def _last_downtime(folder: str) -> float | None:
     one."""
     for name in sorted(reader.names(folder), reverse=True):
         with contextlib.suppress(RotationError):
-            if (seconds := window.down_for(Record(folder, name).decoded())) is not None:
-                return seconds
+            downtime = Downtime.of(Record(folder, name).decoded())
+            if downtime.of_completed is not None:
+                return downtime.of_completed
     return None

@@ -28,7 +28,7 @@ _CLOSE = {
 }
 _IN_WINDOW = "These tables are re-encrypted while the application is stopped, as with key_rotation_mode: window."
 _NO_MODE = "Remove key_rotation_mode, or set key_rotation_method to direct."
-_STRANGERS = "Or stop those sessions first, and list what they belong to in key_rotation_services."
+_UNLISTED = "Or stop those sessions first, and list what they belong to in key_rotation_services."
 _WITHOUT = "What it writes under the old keys is found and rotated, but it cannot read values under the new keys."
 _REFUSED = (
     "Its writes to encrypted columns are refused, and its own log shows why. If it keeps trying, the run ends with "
@@ -49,7 +49,7 @@ def stops(seen: Observations) -> ChecklistItem:
             "services", SKIP, "key_rotation_services is empty: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
-    summary = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
+    summary = f"{', '.join(sorted(names))} will be stopped" if names else "no service is running"
     item = worst("services", [of_result("services", each, "services") for each in asked], summary)
     served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:
@@ -104,10 +104,10 @@ def fence(seen: Observations) -> ChecklistItem:
     todo = _CLOSE[off]
     if not unknown or not silent:
         return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
-    strangers = counted(len(unknown), "session belongs", "sessions belong")
-    summary = f"{reasons}. {strangers} to no service that is stopped, and values of {', '.join(silent)} "
+    others = counted(len(unknown), "session belongs", "sessions belong")
+    summary = f"{reasons}. {others} to no service that is stopped, and values of {', '.join(silent)} "
     summary += "that are read under other keys may be saved damaged, without an error"
-    return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_STRANGERS}")
+    return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_UNLISTED}")
 
 
 def _unfenced(seen: Observations) -> list[str]:

@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.run import WindowTooShort
-from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from ...module_utils._system.timestamps import format_estimate, parse_with_offset
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import KeptBackup, Proof
+    from ...module_utils._backup.manifest import KeptBackup
+    from ...module_utils._result_types.backup_types import Proof
 
 PREPARING_RATIO = 1.0  # seconds of rest per second of work while the application serves, as in the role rotation
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one spare
@@ -32,7 +31,7 @@ def window(seen: Observations) -> ChecklistItem:
     if not limits:
         status = WARN if seen.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
-        return ChecklistItem("window", status, f"none is set; {basis}", todo)
+        return ChecklistItem("window", status, f"no window is set; {basis}", todo)
     try:
         start, end = (parse_with_offset(str(limits[name])) for name in ("start", "end"))
     except (KeyError, ValueError):
@@ -98,27 +97,6 @@ LEAST = 60.0  # seconds without an earlier rotation: stop, switch and start take
 STEPS = (15.0, 60.0)  # seconds of all other steps of a run, at least and at most: 27 were measured for the example
 OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
 WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle; their duration cannot be estimated
-
-
-def down_for(events: Sequence[Event]) -> float | None:
-    """Seconds from the first stop of a completed rotation's services to their last start, or None.
-
-    Times between a run that was killed and the next one do not count.
-    """
-    ends = [place for place, event in enumerate(events) if event.name == ROTATE and event.is_done]
-    events = events[: ends[-1] + 1] if ends else []  # a rollback may have come days later
-    acts = [event for event in events if isinstance(event, ServicesEvent)]
-    stops = [event for event in acts if event.is_intent and event.state == "stopped"]
-    starts = [event for event in acts if event.is_done and event.state == "started"]
-    if not stops or not starts:
-        return None
-    begun, ended = parse_with_offset(stops[0].time), parse_with_offset(starts[-1].time)
-    idle = [
-        parse_with_offset(event.time) - parse_with_offset(before.time)
-        for before, event in zip(events, events[1:])
-        if event.name == ROTATE and event.is_intent and begun < parse_with_offset(event.time) < ended
-    ]
-    return (ended - begun - sum(idle, datetime.timedelta())).total_seconds()
 
 
 def _values(seen: Observations) -> float | None:

@@ -23,6 +23,7 @@ FOLDERS = (
     "_monitoring",
     "_options",
     "_record",
+    "_result_types",
     "_services",
     "_system",
 )

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._errors.base import ErrorParts, build_result
 from ...module_utils._errors.discovery import RowFile
 from ...module_utils._system import atomic_file
 from .._task_types import TaskResult
@@ -26,7 +27,7 @@ def path_next_to(plan: str) -> str:
 
 
 def write(path: str, found: Sequence[FindingRows]) -> None:
-    """Write the rows, or remove the file of an earlier run if there are none. Raises E_ROW_FILE."""
+    """Write the rows, or remove the file of an earlier run if there are none. Raise E_ROW_FILE."""
     try:
         if found:
             atomic_file.private_folder(os.path.dirname(path))
@@ -57,8 +58,7 @@ def _text(found: Sequence[FindingRows]) -> str:
 
 def tell(result: TaskResult, sentence: str) -> None:
     """Say in a failed result where all rows are."""
-    error = result.get("error")
+    error: ErrorParts | None = result.get("error")
     if error:
-        result["error"] = {**error, "todo": f"{error['todo']} {sentence}"}
-        result["msg"] = f"{result['msg']} {sentence}"
+        result.update(build_result({**error, "todo": f"{error['todo']} {sentence}"}))
         result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg

@@ -13,7 +13,7 @@ from ...module_utils._system import atomic_file
 from .paths import expand
 
 if TYPE_CHECKING:
-    from ...module_utils._monitoring.snapshot_types import MonitoringSnapshot
+    from ...module_utils._result_types.monitoring_types import MonitoringSnapshot
 
 
 def write_snapshot(state_folder: str, host: str, snapshot: MonitoringSnapshot) -> str:

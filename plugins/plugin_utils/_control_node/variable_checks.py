@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ...module_utils._errors.options import InvalidOption, InvalidOptions
+from ...module_utils._errors.options import InvalidOptions, InvalidVariable
 from ...module_utils._options.option_spec import OptionSpec, Spec
 from .._task_options import find_wrong
 from .._task_types import Variables
@@ -35,6 +35,8 @@ REQUIRED = {  # and what to do if it is empty, as any default would be a guess
     "key_rotation_keys": "List the keys, or remove the line and run the plan playbook: it proposes those it finds.",
     "key_rotation_project_dir": "Set it to the directory that contains manage.py, or in which the application runs.",
 }
+# The former names of variables, and their present ones.
+RENAMED = {"key_rotation_maintenance_half": "key_rotation_maintenance_interrupted"}
 NEAR = 0.85  # how much of PREFIX is there: all but a sign or two
 NOTHING: tuple[object, ...] = (None, "", [], {})
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
@@ -45,7 +47,7 @@ class SettingProblem:
     """A problem with one variable: the name that the operator typed, and its place."""
 
     name: str
-    found: str
+    fault: str
     advice: str
 
 
@@ -65,13 +67,13 @@ class HostSettings:
 
 
 def refuse(problems: Iterable[SettingProblem]) -> None:
-    """Raise E_OPTION for one problem, E_OPTIONS for several."""
+    """Raise E_VARIABLE for one problem, E_OPTIONS for several."""
     different = list(dict.fromkeys(problems))
     if len(different) == 1:
         (only,) = different
-        raise InvalidOption(name=only.name, found=only.found, advice=only.advice)
+        raise InvalidVariable(variable=only.name, fault=only.fault, advice=only.advice)
     if different:
-        lines = [f"\n* {each.name} {each.found}. {each.advice}" for each in different]
+        lines = [f"\n* {each.name} {each.fault}. {each.advice}" for each in different]
         raise InvalidOptions(count=len(different), problems="".join(lines))
 
 
@@ -167,6 +169,8 @@ CHECKS: dict[str, Callable[[Any], Iterable[tuple[str, str]]]] = {
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
+    if name in RENAMED:
+        return f"It was renamed: use {RENAMED[name]}."
     short = {each.removeprefix(PREFIX): each for each in known}
     close = difflib.get_close_matches(name.removeprefix(PREFIX), short, n=1, cutoff=0.7)
     return f"Did you mean {short[close[0]]}?" if close else f"{OWN_NAME} {REFERENCE}"

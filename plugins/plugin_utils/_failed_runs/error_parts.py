@@ -8,7 +8,9 @@ no text that the message has. A rescue finds the whole error under WHOLE, which 
 
 from __future__ import annotations
 
-from ...module_utils._errors.base import address
+from typing import cast
+
+from ...module_utils._errors.base import ErrorParts, address, build_message
 from .._report.playbook_command import spell_playbooks
 from .._task_types import TaskResult
 
@@ -24,23 +26,21 @@ def spell(result: TaskResult) -> None:
     if error := result.get("error"):
         spelled = {name: spell_playbooks(str(error[name])) for name in TEXTS if name in error}
         result["error"] = {**error, **spelled}
-        _end_with_address(result, str(error.get("code") or ""))
+        _end_with_address(result)
 
 
-def _end_with_address(result: TaskResult, code: str) -> None:
-    message, ending = str(result.get("msg")), _ending(code)
-    if code and message.startswith(f"{code}: ") and not message.endswith(ending):
-        result["msg"] = f"{message}{ending}"
+def _end_with_address(result: TaskResult) -> None:
+    message = build_message(result["error"])
+    if result.get("msg") == message:
+        result["msg"] = f"{message} ({address(result['error']['code'])})"
         result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
-
-
-def _ending(code: str) -> str:
-    return f" ({address(code)})"
 
 
 def fold(result: TaskResult) -> None:
     """Keep the error where Ansible does not print it, and remove from the printed one what the message says."""
-    error, message = result.get("error") or {}, str(result.get("msg"))
-    if error and all(str(error.get(name)) in message for name in TEXTS):
+    error: dict[str, object] = result.get("error") or {}
+    if error and build_message(cast(ErrorParts, error)) in str(
+        result.get("msg")
+    ):  # after the name of a host, before the address
         result[WHOLE] = error
         result["error"] = {name: error[name] for name in KEPT if name in error}

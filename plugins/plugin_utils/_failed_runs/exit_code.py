@@ -34,7 +34,7 @@ def ask_for(result: TaskResult) -> None:
 
 
 def chosen(status: Any) -> Any:
-    """The code to exit with, in place of the one from ansible-playbook."""
+    """The code to exit with, instead of the one from ansible-playbook."""
     return _asked[0] or status if isinstance(status, int) and status in FAILURES else status
 
 

@@ -57,7 +57,7 @@ class AnsibleVault:
             chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
         except AnsibleError:
             ids = ", ".join(vault_id for vault_id, _ in known)
-            raise StoreVaultId(vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids) from None
+            raise StoreVaultId(vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_ids=ids) from None
         return bytes(VaultLib(known).encrypt(plaintext, chosen[1], chosen[0]))
 
     def decrypt(self, text: bytes) -> bytes | None:
@@ -95,7 +95,7 @@ class AnsibleVault:
             secret.load()
         except AnsibleError:  # its text may hold what a script printed
             found = "is missing, empty, not a file, or a script that fails"
-            raise VaultPasswordFile(path=self._password_file, found=found) from None
+            raise VaultPasswordFile(path=self._password_file, fault=found) from None
         return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
 
 
@@ -106,7 +106,7 @@ def _make_password_file(path: str) -> None:
     except FileExistsError:
         return  # another run was first, and its password counts
     except OSError as exc:
-        raise VaultPasswordFile(path=path, found=f"cannot be made: {exc.strerror}") from None
+        raise VaultPasswordFile(path=path, fault=f"cannot be created: {exc.strerror}") from None
     display.warning(
         f"Ansible was started without a vault password, so one was created in {path}. "
         "Keep a copy elsewhere: only this password decrypts the key store."
@@ -114,24 +114,24 @@ def _make_password_file(path: str) -> None:
 
 
 def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[str, str]:
-    """Read settings from a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows only ``names``."""
+    """Read settings from a YAML file that Ansible Vault encrypted. Raise E_KEY_FILE, which shows only ``names``."""
     content = None
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict):
         found = "is not a file of settings that the vault secrets of this Ansible run can decrypt"
-        raise UnusableKeyFile(path=path, found=found)
+        raise UnusableKeyFile(path=path, fault=found)
     for number, (name, value) in enumerate(content.items(), start=1):
         if not isinstance(value, str):  # YAML reads digits, a date or yes as another type
             which = name if name in names else f"entry {number}"
-            raise UnusableKeyFile(path=path, found=f"has a value of {which} that is not text: put it in quotes")
+            raise UnusableKeyFile(path=path, fault=f"has a value of {which} that is not text: put it in quotes")
     return content
 
 
 def read_identity(path: str | None, loader: DataLoader) -> str | None:
     """Read the age identity from a file on the control node, which may be encrypted with Ansible Vault.
 
-    Raises E_BACKUP_IDENTITY.
+    Raise E_BACKUP_IDENTITY.
     """
     if not path:
         return None
@@ -139,7 +139,7 @@ def read_identity(path: str | None, loader: DataLoader) -> str | None:
     with contextlib.suppress(OSError), open(expand(path), "rb") as handle:
         content = handle.read()
     if content is None:
-        raise BackupIdentity(found=f"in {path} cannot be read on the control node")
+        raise BackupIdentity(fault=f"in {path} cannot be read on the control node")
     if content.startswith(b"$ANSIBLE_VAULT;"):
         content = AnsibleVault(loader, None, None).decrypt(content)
     try:
@@ -149,4 +149,4 @@ def read_identity(path: str | None, loader: DataLoader) -> str | None:
 
 
 def _no_identity(path: str) -> str:
-    raise BackupIdentity(found=f"in {path} is empty, not text, or under another vault secret")
+    raise BackupIdentity(fault=f"in {path} is empty, not text, or under another vault secret")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open the key store that the operator configured.
 
-This file has the options of each type of store, and finds where they are set.
+This file has the options of each type of store, and finds the place of each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 
 from ...module_utils._errors.base import word
-from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.options import InvalidArgument
 from ...module_utils._errors.store import (
     StoreNeeds,
     StoreOption,
@@ -68,7 +68,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
     """Open the store of these options, otherwise of the variable ``key_rotation_store``. Missing options come from
     variables, environment and ini file.
 
-    Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
+    Raise E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
     asked = _read_options(options, variables, loader)
     if not options and asked["store"]:
@@ -76,16 +76,16 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
         asked = _read_options(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
-        raise StoreType(type=word(kind), known=", ".join(OPTIONS))
+        raise StoreType(type=word(kind), known_types=", ".join(OPTIONS))
     for name in options:
         if name not in ("type", *OPTIONS[kind]):
-            raise StoreOption(name=name, known=", ".join(OPTIONS[kind]))
+            raise StoreOption(name=name, known_options=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
         path = path_from_inventory(
             asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables
         )
         if not atomic_file.is_path(path):
-            raise StoreNeeds(name="path", found="has a NUL or an invalid character")
+            raise StoreNeeds(name="path", fault="has a NUL or an invalid character")
         password_file = path_from_inventory(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
@@ -96,7 +96,7 @@ def open_store(options: Options, variables: Variables, loader: DataLoader) -> St
 
 
 def _server_class(kind: str) -> Callable[[Options, str], Store]:
-    """Load the class of a store that needs an extra package. Raises ImportError."""
+    """Load the class of a store that needs an extra package. Raise ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
     found: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
@@ -104,12 +104,12 @@ def _server_class(kind: str) -> Callable[[Options, str], Store]:
 
 
 def refuse_unknown(given: Options) -> None:
-    """Raise E_OPTION for an argument that the lookup does not have."""
+    """Raise E_ARGUMENT for an argument that the lookup does not have."""
     known = ["stage", "store", "type", *dict.fromkeys(name for names in OPTIONS.values() for name in names)]
     for name in given:
         if name not in known:
             advice = f"Use {', '.join(known)}."
-            raise InvalidOption(name=name, found="is not an option of the lookup", advice=advice)
+            raise InvalidArgument(argument=name, fault="is not an option of the lookup", advice=advice)
 
 
 def _read_options(options: Options, variables: Variables, loader: DataLoader) -> Options:
@@ -121,7 +121,7 @@ def _read_options(options: Options, variables: Variables, loader: DataLoader) ->
 
 
 def set_options(lookup: LookupBase, options: Options, variables: Variables, loader: DataLoader) -> None:
-    """Have Ansible find the lookup's options. Raises E_OPTION instead of Ansible's own error, which would show the
+    """Have Ansible find the lookup's options. Raise E_ARGUMENT instead of Ansible's own error, which would show the
     value."""
     named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
     given: PluginOptions = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
@@ -133,9 +133,9 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
     if refused:
         name, definition = _refused(lookup._load_name, given)
         choices = ", ".join(definition.get("choices") or ())
-        raise InvalidOption(
-            name=f"{name} of key_rotation_store, or of the lookup,",
-            found=f"is none of {choices}" if choices else f"does not have its type, {definition.get('type')}",
+        raise InvalidArgument(
+            argument=f"{argument} of key_rotation_store, or of the lookup,",
+            fault=f"is not one of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )
 

@@ -49,11 +49,11 @@ class SealedKeys:
         return {**asked, "seal_to": self._envelope.address}
 
     def open(self, result: TaskResult) -> KeySet:
-        """Open the sealed keys. Raises E_KEYS_NOT_PROVED if they were sealed for another recipient."""
+        """Open the sealed keys. Raise E_KEYS_NOT_PROVED if they were sealed for another recipient."""
         try:
             return KeySet(self._envelope.open(result["sealed"]))
         except (InvalidTag, ValueError):
-            raise KeysNotProved(env_file=self._files.described, found="?", proved="?") from None
+            raise KeysNotProved(env_file=self._files.described, key_id="?", proved="?") from None
 
 
 def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
@@ -61,7 +61,7 @@ def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
     for stage, key_id in history.stages.items():
         if key_id == keys.key_id:
             return stage
-    if history.taken_back(keys.key_id):
+    if history.find_rolled_back(keys.key_id):
         return "rolled back"
     return "several" if _is_switching(history, keys, files) else "other"
 
@@ -69,7 +69,7 @@ def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
 def refuse_other_stage(history: History, keys: KeySet, files: KeyFiles, stage: str) -> None:
     """Raise E_ENV_NOT_SWITCHED unless the host has the version of that stage, if the store has any."""
     if history.versions and history.stage(stage).key_id != keys.key_id:
-        raise EnvNotSwitched(path=files.described, found=keys.key_id, expected=history.stage(stage).key_id)
+        raise EnvNotSwitched(path=files.described, key_id=keys.key_id, expected=history.stage(stage).key_id)
 
 
 def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:

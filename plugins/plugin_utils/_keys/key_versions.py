@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
     from .._task_types import TaskArguments
 
-UNMADE = "(made by a real run)"  # in place of the key ID that only a real run creates
+UNMADE = "(created by a real run)"  # instead of the key ID that only a real run creates
 
 
 SHOWN = 10  # backups in a message
@@ -90,7 +90,7 @@ def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
     is_other_list = bool(history.versions) and history.other_list(keys)
     if not history.versions or is_other_list:
         if proved not in (None, keys.key_id, is_other_list and history.stages["current"]):
-            raise KeysNotProved(env_file=request.files.described, found=keys.key_id, proved=proved)
+            raise KeysNotProved(env_file=request.files.described, key_id=keys.key_id, proved=proved)
         history.adopt(keys, request.keys)
     refuse_other_keys(history, keys, request.files)
     return keys.key_id
@@ -141,7 +141,7 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
     """
     key_id = request.key_id
     if not key_id:
-        raise InvalidOption(name="key_id", found="is not set", advice="Set it to the version to destroy.")
+        raise InvalidOption(option="retire_key_id", fault="is not set", advice="Set it to the version to destroy.")
 
     def step(history: History) -> str:
         if not history.version(key_id).destroyed:
@@ -176,4 +176,4 @@ def _refuse_needed(history: History, request: VersionRequest, key_id: str, recor
 
 def _refuse_other_rotation(open_id: str, asked: str) -> None:
     if open_id != asked:
-        raise RotationOpen(open_id=open_id, asked=asked)
+        raise RotationOpen(open_id=open_id, requested=asked)

@@ -16,7 +16,7 @@ def refuse(history: History, found: str, env_file: str, *, switching: bool = Fal
     E_KEYS_LEFT: keys of a rotation that was rolled back. E_KEYS_BACK: the previous version, or files ``switching``
     between two versions. E_KEYS_DIFFER: any other keys.
     """
-    if rotation_id := history.taken_back(found):
-        raise KeysLeft(env_file=env_file, found=found, rotation_id=rotation_id)
+    if rotation_id := history.find_rolled_back(found):
+        raise KeysLeft(env_file=env_file, key_id=found, rotation_id=rotation_id)
     error = KeysBack if switching or found == history.stages.get("previous") else KeysDiffer
-    raise error(env_file=env_file, found=found, store=history.path, current=history.stage("current").key_id)
+    raise error(env_file=env_file, key_id=found, store=history.path, current=history.stage("current").key_id)

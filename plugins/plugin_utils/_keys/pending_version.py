@@ -61,7 +61,7 @@ class NewVersion:
                 self._refuse_another_request(version.values)
             return version.key_id
         if history.open_rotation:
-            raise RotationOpen(open_id=history.open_rotation, asked=rotation_id)
+            raise RotationOpen(open_id=history.open_rotation, requested=rotation_id)
         left = store.read_values(rotation_id)  # what an interrupted run of this rotation stored
         if left is not None:
             self._refuse_another_request(left)
@@ -89,16 +89,16 @@ class NewVersion:
         keys, rotation_id = self.request.keys, self.request.rotation_id
         if set(values) != {key["name"] for key in keys}:
             problem = f"lists other keys than those that rotation {rotation_id} created"
-            raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
+            raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
         newest = {name: value.split(",")[0] for name, value in values.items()}
         for key in keys:
             name = key["name"]
             if name not in self.supplied and not key_generation.fits(key, newest[name]):
                 problem = f"asks for another {name} than the one that rotation {rotation_id} created: its type differs"
-                raise InvalidOption(name="key_rotation_keys", found=problem, advice=SAME_AGAIN)
+                raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
         if any(newest[name] != value for name, value in self.supplied.items()):
             problem = f"has other values than the version of rotation {rotation_id}"
-            raise InvalidOption(name="values_file", found=problem, advice=SAME_AGAIN)
+            raise InvalidOption(option="values_file", fault=problem, advice=SAME_AGAIN)
 
 
 def _find_approvals(events: Iterable[Event]) -> Iterator[Approval]:

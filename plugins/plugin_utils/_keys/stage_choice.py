@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.run import StageOfOtherRotation
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-PLAN = "plan"  # the rotation ID while a plan is made
+PLAN = "plan"  # the rotation ID while a plan is created
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,10 @@ class StageChoice:
     rotation_id: str
 
     def values(self, history: History, names: Sequence[str], *, dry: bool) -> dict[str, str]:
-        """The values of these settings. Empty in a dry run before the version exists. Raises E_OPTION and E_STORE_*."""
+        """The values of these settings. Empty in a dry run before the version exists.
+
+        Raises E_OPTION, E_STAGE_OF_OTHER_ROTATION and E_STORE_*.
+        """
         if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}
         self._refuse_other_rotation(history)
@@ -29,8 +33,8 @@ class StageChoice:
         version.refuse_damaged(history.path)
         if missing := [name for name in names if name not in version.values]:
             raise InvalidOption(
-                name="key_rotation_keys",
-                found=f"lists {missing[0]}, which is not in the store's {self.stage} version",
+                option="keys",
+                fault=f"lists {missing[0]}, which is not in the store's {self.stage} version",
                 advice="List the settings with which the store was created.",
             )
         return {name: version.values[name] for name in names}
@@ -41,7 +45,7 @@ class StageChoice:
         return not history.versions or (self.stage == "pending" and unmade)
 
     def _refuse_other_rotation(self, history: History) -> None:
-        """Raise E_OPTION if the version belongs to another rotation.
+        """Raise E_STAGE_OF_OTHER_ROTATION if the version belongs to another rotation.
 
         Only the versions of the last rotation have stages, so only its name is accepted. After its rollback, that is
         the current version.
@@ -58,5 +62,4 @@ class StageChoice:
             advice = f"Use the last rotation, {newest.rotation_id}, and the current version."
         elif history.last.origin == "adopted":
             advice = "There was no rotation yet: run the rotate playbook."
-        is_other = f"the {self.stage} version is neither its own nor the one that it rolls back to"
-        raise InvalidOption(name="rotation_id", found=f"is {self.rotation_id}, and {is_other}", advice=advice)
+        raise StageOfOtherRotation(stage=self.stage, rotation_id=self.rotation_id, advice=advice)

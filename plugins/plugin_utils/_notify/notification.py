@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Notify people about a rotation: by e-mail, a webhook in Slack's format, or any HTTP hook.
 
-A failed notification never stops a rotation: it is a warning, and goes into the record. The text is made from the
+A failed notification never stops a rotation: it is a warning, and goes into the record. The text comes from the
 record alone. The recipient is named by kind and host only: the rest of a webhook's address is a secret.
 """
 
@@ -52,7 +52,7 @@ SECURITY = {"starttls": 587, "tls": 465, "none": 25}
 TEXTS = ("host", "from", "url")
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
 GivenChannel = Mapping[str, Any]  # as an operator wrote it in YAML: check makes it a Channel
-# A channel of key_rotation_notify, checked; "from" is no name of Python's.
+# A channel of key_rotation_notify, checked; "from" cannot be a name in Python.
 Channel = TypedDict(
     "Channel",
     {
@@ -102,12 +102,12 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     Raise E_NOTIFY, which names members and never shows a value.
     """
     if not isinstance(channels, (list, tuple)):
-        raise InvalidNotify(index=0, found="it is not a list")
+        raise InvalidNotify(index=0, fault="it is not a list")
     found = [_restore_names(channel) for channel in channels]
     for index, channel in enumerate(found, 1):
         mistake = next(_mistakes(channel), None)
         if mistake:
-            raise InvalidNotify(index=index, found=mistake)
+            raise InvalidNotify(index=index, fault=mistake)
     return [_with_places(channel, placed) for channel in found]
 
 
@@ -139,7 +139,8 @@ def _mistakes(channel: Any) -> Iterator[str]:
     asked = channel.get("on", ())
     if not isinstance(asked, (list, tuple)) or any(moment not in MOMENTS for moment in asked):
         yield f"on lists something other than {', '.join(MOMENTS)}"
-    yield from (f"{name} is no text" for name in TEXTS if channel.get(name) and not _are_texts(channel[name], one=True))
+    texts = {name: channel[name] for name in TEXTS if channel.get(name)}
+    yield from (f"{name} is not text" for name, value in texts.items() if not _are_texts(value, one=True))
     if channel["type"] == "email" and str(channel.get("security", "starttls")) not in SECURITY:
         yield f"security is not one of {', '.join(SECURITY)}"
     if channel["type"] == "email" and channel.get("to") and not _are_texts(channel["to"]):
@@ -163,20 +164,20 @@ def _is_port(value: Any) -> bool:
 
 
 def rehearse(channels: Channels) -> None:
-    """Find the mistakes of templates while there is time to fix them. Raises E_NOTIFY.
+    """Find the mistakes of templates while there is time to fix them. Raise E_NOTIFY.
 
     Not when people are notified: there a file that is lost by then silences its own channel alone.
     """
     for index, channel in enumerate(channels, 1):
         mistake = _template_mistake(channel) if channel.get("template") else None
         if mistake:
-            raise InvalidNotify(index=index, found=f"template {mistake}")
+            raise InvalidNotify(index=index, fault=f"template {mistake}")
 
 
 def _template_mistake(channel: Channel) -> str | None:
     path = channel["template"]
     if not os.path.isfile(path):
-        return "is no file"
+        return "is not a file"
     try:
         with open(path, encoding="utf-8") as handle:
             text = handle.read()

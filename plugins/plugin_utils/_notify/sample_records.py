@@ -16,7 +16,7 @@ from .._report.read_rotation import read
 from .._report.rotation_state import RotationState
 
 OLD, NEW = "0" * 16, "1" * 16
-ERROR = {"code": "E_COMMAND", "what": "something failed", "where": {}, "changed": "Nothing.", "todo": "Mend it."}
+ERROR = {"code": "E_COMMAND", "what": "something failed", "where": {}, "changed": "Nothing.", "todo": "Fix it."}
 VERSION = {"key_id": NEW, "rotation_id": "rehearsal", "origin": "generated", "state": "active", "stage": "current"}
 COUNTED = {"table": "t", "column": "c", "model": "a.B", "scheme": "s", "rows": 2, "left_alone": 0, "digest": "d"}
 NOW = {"time": "2026-01-02T03:04:05Z", "created": "2026-01-02T03:04:05Z"}

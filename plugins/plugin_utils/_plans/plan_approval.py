@@ -16,6 +16,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...module_utils._engine import plan_document
 from ...module_utils._errors.approval import (
@@ -34,6 +35,9 @@ from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, Approva
 from ...module_utils._system import users
 from .._task_types import TaskArguments
 from . import plan_file
+
+if TYPE_CHECKING:
+    from ...module_utils._result_types.approval_types import RecordedApproval
 
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
@@ -61,9 +65,9 @@ def verified(
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
     approval = _read(f"{path}.approval", text)
     if approval.plan_hash != plan_hash:
-        raise ApprovalPlan(path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+        raise ApprovalPlan(path=f"{path}.approval", approved=approval.plan_hash, expected=plan_hash)
     if approval.environment != environment:
-        raise ApprovalEnvironment(path=f"{path}.approval", found=approval.environment, expected=environment)
+        raise ApprovalEnvironment(path=f"{path}.approval", approved=approval.environment, expected=environment)
     evidence = _signed(f"{path}.approval", text, approval, signers)
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - approval.moment
@@ -86,7 +90,7 @@ def words(found: object) -> str:
     return " ".join(str(found or "").split())
 
 
-def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
+def recorded(found: RecordedApproval | None, environment: str, signers: str | None) -> ApprovalEvidence | None:
     """Return the approval in the record of a rotation, if its evidence is valid and its person may still sign.
 
     Otherwise return None: somebody edited it, or the file of allowed signers no longer names its signer.

@@ -11,14 +11,14 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 
 from ...module_utils._engine import plan_document
+from ...module_utils._engine.plan_document import PlanDocument
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
 from .._control_node.paths import path_from_inventory, state_folder
 from .._task_types import Variables
 
-HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
+HEAD = "# What a key rotation would re-encrypt. Written by tetech.key_rotation; rotate.yml follows it.\n"
 FORMER = "an earlier version of this collection wrote it, and its hash is no longer valid"
-Plan = plan_document.PlanDocument
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def place(asked: str | None, variables: Variables, loader: DataLoader) -> str:
     return path_from_inventory(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
 
 
-def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:
+def write(path: str, content: PlanDocument, *, dry: bool) -> PlanWrite:
     """Write the plan, unless the file is the same already. Raise E_PLAN_FILE if it cannot be written."""
     text = HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     done = PlanWrite(_text(path), text)
@@ -47,11 +47,11 @@ def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:
             atomic_file.private_folder(os.path.dirname(path))
             atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
         except OSError as exc:
-            raise PlanFile(path=path, found=f"cannot be written: {exc.strerror}") from None
+            raise PlanFile(path=path, fault=f"cannot be written: {exc.strerror}") from None
     return done
 
 
-def read(path: str) -> Plan | None:
+def read(path: str) -> PlanDocument | None:
     """Return the plan, or None if there is no file. Raise E_PLAN_FILE if it cannot be read or is not a plan, and
     E_PLAN_CHANGED if an earlier version of this collection wrote it."""
     if not os.path.exists(path):
@@ -62,18 +62,18 @@ def read(path: str) -> Plan | None:
     except plan_document.FormerPlan:
         raise PlanChanged(path=path, difference=FORMER) from None
     except (yaml.YAMLError, ValueError):
-        raise PlanFile(path=path, found="is not a plan of this collection") from None
+        raise PlanFile(path=path, fault="is not a plan of this collection") from None
     return dict(content)
 
 
-def refuse_unready(path: str, approved: Plan) -> None:
+def refuse_unready(path: str, approved: PlanDocument) -> None:
     """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
     if not approved.get("ready", True):
         found = plan_document.format_stops(approved)
-        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), found=found)
+        raise PlanNotReady(path=path, count=len(plan_document.stops(approved)), findings=found)
 
 
-def refuse_other(path: str, approved: Plan, present: Plan) -> None:
+def refuse_other(path: str, approved: PlanDocument, present: PlanDocument) -> None:
     """Raise E_PLAN_CHANGED if the application differs from the plan, or if the plan was edited.
 
     Counts and findings are not compared, because a rotation searches again for what stops it.
@@ -93,4 +93,4 @@ def _text(path: str) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError):
-        raise PlanFile(path=path, found="cannot be read") from None
+        raise PlanFile(path=path, fault="cannot be read") from None

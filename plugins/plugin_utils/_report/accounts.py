@@ -7,9 +7,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._record.events import Event, LineContent
+
+if TYPE_CHECKING:
+    from ...module_utils._result_types.approval_types import Authorization, RecordedApproval
 
 
 @dataclass
@@ -47,13 +50,13 @@ def as_plain(found: Mapping[str, object]) -> LineContent:
     return plain
 
 
-def granted_by(approval: Any, authorization: Mapping[str, str]) -> str:
+def granted_by(approval: RecordedApproval | None, authorization: Mapping[str, str]) -> str:
     """Return who approved it, or who authorized it if nobody approved it."""
     principal = approval.get("principal") if isinstance(approval, Mapping) else None
     return str(principal or authorization.get("who") or "")
 
 
-def authorization(found: Any) -> dict[str, str]:
+def authorization(found: Authorization | str | None) -> dict[str, str]:
     """The authorization as text: who, the ticket, and any other field that was given."""
     if isinstance(found, Mapping):
         return {str(name): str(value) for name, value in found.items() if value}

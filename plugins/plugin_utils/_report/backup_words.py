@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...module_utils._errors.counts import counted
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import DumpSummary, Proof
+    from ...module_utils._result_types.backup_types import DumpSummary, Proof
 
 LINES = {
     "engine": "Made by",

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from .playbook_command import PlaybookCommand
 from .rotation_state import RotationState
 from .schedule import Due
-from .shown_text import naming, one_line
+from .shown_text import one_line
 from .superseded_runs import Place
 
 FOLD = 75  # maximum octets in a line, RFC 5545 section 3.1
@@ -29,7 +30,7 @@ _SPECIAL = re.compile(r"([\\;,])")
 class Entry:
     name: str
     summary: str
-    command: str | None
+    command: PlaybookCommand | None
     status: str = CONFIRMED
 
 
@@ -42,7 +43,8 @@ def reminders(rotation: RotationState, place: Place) -> str | None:
     old, dates, next_due = rotation.keys.old, rotation.schedule, place.next
     commands, versions = rotation.said.commands, rotation.said.versions
     first = next((one["key_id"] for one in versions if isinstance(one, Mapping) and one.get("key_id")), old)
-    named = naming(commands.get("retire"), "key_rotation_retire_key_id", old)  # by then it may be another
+    command = commands.get("retire")
+    named = command and command.with_options({"key_rotation_retire_key_id": old})  # by then it may be another
     retire = Entry(f"{old or rotation.rotation_id}-retire", f"Retire the encryption keys {old}", named)
     rotate = Entry(f"{first or rotation.rotation_id}-due", _rotate(next_due), commands.get("rotate"))
     entries = [

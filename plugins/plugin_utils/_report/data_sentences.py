@@ -29,7 +29,7 @@ CLASSES = {
 def sentences(state: DataState, verify: str = "") -> Iterator[str]:
     """The facts. If something is unknown, also the command ``verify``, which shows it."""
     yield from facts(state)
-    if state.written and not state.known:
+    if state.written and not state.is_known:
         yield f"To see what is not known, run {verify or 'verify.yml'}."
 
 
@@ -46,7 +46,7 @@ def facts(state: DataState) -> Iterator[str]:
         )
     if state.values or state.written:
         yield values(state)
-    if state.values and state.values.meanwhile:
+    if state.values and state.values.others_wrote:
         yield "What another process wrote during the rotation was kept."
     if state.values and state.values.unwrapped:
         yield f"Values that were encrypted twice and are now a single token: {state.values.unwrapped:,}."
@@ -59,7 +59,7 @@ def facts(state: DataState) -> Iterator[str]:
 
 
 def _sameness(state: DataState) -> str:
-    """Return whether the values are the same as before the rotation, if the comparison with it is not complete."""
+    """Return, as a sentence, whether each value is known to be the same as when the rollback began."""
     if state.doubt:
         return f"It is not known whether each value is the same: see {state.doubt}."
     if state.restored or not (state.values and state.values.proved):

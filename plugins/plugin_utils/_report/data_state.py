@@ -28,7 +28,7 @@ class Values:
 
     ``under`` counts values by key ID, and ``odd`` by class those that no version opens properly. ``left_alone`` counts
     those left alone on request, ``plain`` those that stay plain text by a settlement. ``proved``: a process with only
-    one version opened all others. ``meanwhile``: other processes wrote some since the rotation began. ``unwrapped``
+    one version opened all others. ``others_wrote``: other processes wrote some since the rotation began. ``unwrapped``
     counts those that were encrypted twice and are now one token. ``more_plain`` counts by column how many more are
     plain text than before.
     """
@@ -36,7 +36,7 @@ class Values:
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
     proved: bool = False
-    meanwhile: bool = False
+    others_wrote: bool = False
     left_alone: int = 0
     plain: int = 0
     unwrapped: int = 0
@@ -50,7 +50,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Host:
-    """The keys of a host: ``key_id`` is its version, empty if unknown, and ``place`` is where they are stored.
+    """The keys of a host: ``key_id`` is its version, empty if unknown, and ``place`` is the location of its keys.
 
     ``reached`` is whether the last run could reach the host. ``place`` is empty until the keys are written.
     """
@@ -94,7 +94,7 @@ class DataState:
         return bool(self.values and self.values.odd)
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Return whether everything is known."""
         return self.values is not None and all(host.key_id and host.reached for host in self.hosts.values())
 
@@ -107,10 +107,10 @@ class DataState:
     def under_base(self) -> bool:
         """Return whether every value, the keys of every host and the store are under the version from before the
         rotation."""
-        if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
+        if self.values is None or self.pending or not self.base or not self.hosts or not self.is_known:
             return False
         held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
-        written = self.values.meanwhile or self.values.unwrapped or self.values.more_plain
+        written = self.values.others_wrote or self.values.unwrapped or self.values.more_plain
         return held == {self.base} and not self.values.odd and not written
 
 

@@ -62,9 +62,9 @@ class DataTracker:
 
     stages: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
-    made: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
     values: Values | None = None
-    meanwhile: bool = False  # whether any census found that another process wrote
+    others_wrote: bool = False  # whether any census found that another process wrote
     nested: int = 0
     plain: dict[str, int] = field(default_factory=dict)
     open: int = 0
@@ -118,7 +118,7 @@ class DataTracker:
             return
         since = event.since_before
         self.same &= since.same is True
-        self.meanwhile |= bool(since.changed or since.new)
+        self.others_wrote |= bool(since.changed or since.new)
         if (seen := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
@@ -130,9 +130,9 @@ class DataTracker:
 
     def _store(self, event: StagesEvent) -> None:
         self.stages = event.stages or self.stages
-        self.made |= {self.stages["pending"]} if "pending" in self.stages else set()
+        self.created |= {self.stages["pending"]} if "pending" in self.stages else set()
         current = self.stages.get("current", "")
-        if not self.base and current not in self.made:
+        if not self.base and current not in self.created:
             self.base = current
         if event.host and (isinstance(event, KeyInfoEvent) or event.state == ADOPTED):
             self._has(event.host, event.key_id)
@@ -142,9 +142,9 @@ class DataTracker:
         passed = event.unopened.get("count", 0)
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
-        self.meanwhile |= bool(event.meanwhile)
+        self.others_wrote |= bool(event.concurrent_rows)
         more_plain = count_more(self.plain, count_plain(event.targets))
-        self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile, more_plain=more_plain)
+        self.values = replace(found, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain)
         self.open = 0
 
     def _nest(self, targets: Sequence[ColumnCounts]) -> None:

@@ -8,10 +8,12 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...module_utils._errors.base import changed_nothing
 from ...module_utils._record.events import (
+    ROTATE,
     Event,
     HealthEvent,
     LeaseEvent,
@@ -63,18 +65,63 @@ class Outage:
 
 
 @dataclass
+class StopToStart:
+    """The time from the first stop of services, in any run, to their last start.
+
+    ``gaps`` are from the last event of a run to the first one of the next. ``newest`` is the event before.
+    """
+
+    first: Event | None = None
+    last: Event | None = None
+    gaps: list[tuple[Event, Event]] = field(default_factory=list)
+    newest: Event | None = None
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, ServicesEvent) and event.is_intent and event.state == STOPPED:
+            self.first = self.first or event
+        elif isinstance(event, ServicesEvent) and event.is_done and event.state == STARTED:
+            self.last = event
+        elif event.name == ROTATE and event.is_intent and self.newest:
+            self.gaps.append((self.newest, event))
+        self.newest = event
+
+    @property
+    def seconds(self) -> float | None:
+        """Return its length without the gaps. None unless services were stopped and started."""
+        if self.first is None or self.last is None:
+            return None
+        begun, ended = self.first.time, self.last.time
+        idle = sum(seconds(before, event) for before, event in self.gaps if begun < event.time < ended)
+        return seconds(self.first, self.last) - idle
+
+
+@dataclass
 class Downtime:
     """The outages of the newest run.
 
     ``intents`` are the steps that are under way, by host and name. ``died`` is the re-encryption in which the previous
-    run died.
+    run died. ``of_completed`` is for how many seconds the last completed rotation stopped the services, in all of its
+    runs. It is None without one.
     """
 
     outages: list[Outage] = field(default_factory=list)
     intents: dict[tuple[str, str], Event] = field(default_factory=dict)
     died: Event | None = None
+    stop_to_start: StopToStart = field(default_factory=StopToStart)
+    of_completed: float | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Downtime:
+        """Return the downtime after these events."""
+        downtime = cls()
+        for event in events:
+            downtime.apply(event)
+        return downtime
 
     def apply(self, event: Event) -> None:
+        self.stop_to_start.apply(event)
+        if event.name == ROTATE and event.is_done:  # a rollback may come days later
+            self.of_completed = self.stop_to_start.seconds
         if isinstance(event, RunEvent) and event.is_intent:
             self._begin(event)
         elif event.is_intent:
@@ -102,7 +149,7 @@ class Downtime:
         A run that died in a step wrote no outcome. All services of that step count as stopped; whether it closed the
         write fence is seen by the next run.
         """
-        if event.takes_itself_back:
+        if event.rolls_itself_back:
             return
         self.outages = [outage for outage in self.outages if outage.last is None]
         left, self.intents = list(self.intents.values()), {}

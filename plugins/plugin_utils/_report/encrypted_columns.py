@@ -27,7 +27,7 @@ class ColumnHistory:
     """The values of a column before and after a re-encryption.
 
     ``after`` is None if no proof followed the re-encryption. ``unopened`` counts the values that no version opens
-    properly, ``meanwhile`` the rows of the table that another process wrote.
+    properly, ``concurrent_rows`` the rows of the table that another process wrote.
     """
 
     table: str
@@ -42,7 +42,7 @@ class ColumnHistory:
     unopened: int = 0
     reencrypted: int = 0
     proved: bool = False
-    meanwhile: int = 0
+    concurrent_rows: int = 0
 
     @property
     def name(self) -> str:
@@ -88,7 +88,10 @@ class ColumnCensus:
             return event
         before = self.proof
         return replace(
-            event, meanwhile=before.meanwhile, written_rows=before.written_rows, added_rows=before.added_rows
+            event,
+            concurrent_rows=before.concurrent_rows,
+            written_rows=before.written_rows,
+            added_rows=before.added_rows,
         )
 
     def _count(self, event: CountingEvent, stages: Mapping[str, str]) -> None:
@@ -127,7 +130,7 @@ class ColumnCensus:
             unopened=_unopened(proved or {}),
             reencrypted=self.reencrypted[_name(target)],
             proved=proved is not None and self._is_same(target, proved),
-            meanwhile=sum(self.proof.meanwhile.get(str(target.get("table")), {}).values()),
+            concurrent_rows=sum(self.proof.concurrent_rows.get(str(target.get("table")), {}).values()),
         )
 
     def _is_same(self, target: ColumnCounts, proved: ColumnCounts) -> bool:
@@ -138,7 +141,7 @@ class ColumnCensus:
         """
         if _unopened(proved) or proved.get("digest") is None:
             return False
-        name, tables = _name(target), {*self.proof.meanwhile, *self.proof.served}
+        name, tables = _name(target), {*self.proof.concurrent_rows, *self.proof.served}
         is_new = name not in {*self._first, *self.digests}  # it has no earlier plaintext
         return is_new or target.get("table") in tables or proved["digest"] == self.digests.get(name)
 

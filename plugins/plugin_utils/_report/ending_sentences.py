@@ -29,7 +29,7 @@ def _sentences(rotation: RotationState) -> Iterator[str]:
         yield "The rollback stopped."
     elif status in BEGINNINGS:
         yield BEGINNINGS[status]
-    yield from data_sentences.sentences(rotation.state, rotation.said.commands.get("verify") or "")
+    yield from data_sentences.sentences(rotation.state, str(rotation.said.commands.get("verify") or ""))
     if status == OPEN:
         yield RESUME.format(", or roll it back" if rotation.keys.new else "")
     if rotation.restored_to:

@@ -4,25 +4,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from .._task_types import Variables
 
 if TYPE_CHECKING:
-    from ...module_utils._monitoring.snapshot_types import MonitoringSnapshot
+    from ...module_utils._result_types.monitoring_types import MonitoredHost
 
 REACHED = "__monitoring_reached"  # registered first, by the hosts on which monitoring began
 LOOK = "__monitoring_look"
 FAILED = "__monitoring_failed"
-
-
-class MonitoredHost(TypedDict):
-    """The snapshot of a host, if it has one, whether it was ``reached``, and all its findings."""
-
-    snapshot: MonitoringSnapshot | None
-    reached: bool
-    findings: list[dict[str, str]]
 
 
 def evaluate_host(host: str, registered: Variables, again: str) -> MonitoredHost:

@@ -24,7 +24,7 @@ from .read_rotation import read
 from .rotation_state import RotationState
 
 if TYPE_CHECKING:
-    from ...module_utils._monitoring.snapshot_types import RetirableVersion, RotationFacts
+    from ...module_utils._result_types.monitoring_types import RetirableVersion, RotationFacts
 
 COMMANDS = ("verify", "rotate", "monitor", "retire")
 REPAIR = ("-e", "key_rotation_prefer=repair")

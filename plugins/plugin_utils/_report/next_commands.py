@@ -10,7 +10,8 @@ from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from .event_time import day
-from .run_ending import Ending, Row
+from .run_ending import Ending
+from .summary_row import Row
 
 PLAN_ERRORS = {PlanNotReady.code, PlanChanged.code, PlanFile.code}  # the same command would fail again
 

@@ -31,7 +31,7 @@ class ReportObservations:
     ``reading`` is the newest one.
     """
 
-    shown: list[ReportObservation] = field(default_factory=list)
+    entries: list[ReportObservation] = field(default_factory=list)
     before: RecordedReading | None = None
     reading: RecordedReading | None = None
 
@@ -40,7 +40,7 @@ class ReportObservations:
             lines = self._lines(event)
         except (KeyError, TypeError, ValueError, AttributeError):  # written by another version
             return
-        self.shown += [ReportObservation(moment(event), lines)] if lines else []
+        self.entries += [ReportObservation(moment(event), lines)] if lines else []
 
     def _lines(self, event: Event) -> list[str]:
         if isinstance(event, SnapshotEvent) and event.snapshot:

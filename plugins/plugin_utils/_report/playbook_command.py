@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from ansible import context
 
@@ -26,10 +27,41 @@ _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
     r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
 )
+OTHERS = " (and your other -e options)"  # how a command ends that does not show all of them
 # A playbook that a text names by its file, as in a checkout.
 _PLAYBOOK = re.compile(
     r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
 )
+
+
+@dataclass(frozen=True)
+class PlaybookCommand:
+    """A command as a shell reads it, and the number of ``others``: -e options that a person must add to it."""
+
+    typed: str
+    others: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.typed}{OTHERS if self.others else ''}"
+
+    def with_options(self, options: Mapping[str, str | None]) -> PlaybookCommand:
+        """Add the options that have a value. They name the subject: typed later, the command might act on another
+        rotation."""
+        words = [f" -e {option}={shlex.quote(value)}" for option, value in options.items() if value]
+        return replace(self, typed="".join([self.typed, *words]))
+
+
+def decode_commands(recorded: Mapping[str, object]) -> dict[str, PlaybookCommand]:
+    """Return the commands of a record by playbook. An earlier version recorded them as they are shown."""
+    return {playbook: _decode_command(found) for playbook, found in recorded.items()}
+
+
+def _decode_command(recorded: object) -> PlaybookCommand:
+    if isinstance(recorded, Mapping):
+        others = recorded.get("others")
+        return PlaybookCommand(str(recorded.get("typed", "")), others if isinstance(others, int) else 0)
+    typed, others, _ = str(recorded).partition(OTHERS)
+    return PlaybookCommand(typed, 1 if others else 0)
 
 
 def started() -> str:
@@ -39,6 +71,11 @@ def started() -> str:
 
 def command(variables: Variables, playbook: str, options: Iterable[str] = ()) -> str:
     """The command that runs another playbook of this collection as the current one was started, plus ``options``."""
+    return str(build_command(playbook, options))
+
+
+def build_command(playbook: str, options: Iterable[str] = ()) -> PlaybookCommand:
+    """The same command, to which options can be added."""
     typed = context.CLIARGS
     words = ["ansible-playbook", _name_other_playbook(started(), playbook)]
     for inventory in typed.get("inventory") or ():
@@ -53,8 +90,7 @@ def command(variables: Variables, playbook: str, options: Iterable[str] = ()) ->
     words += [word for name, option in OPTIONS.items() if typed.get(name) for word in (option, str(typed[name]))]
     shown = [str(extra) for extra in typed.get("extra_vars") or () if _SAFE_EXTRA.fullmatch(str(extra))]
     words += [*(word for extra in shown for word in ("-e", extra)), *options]
-    others = len(typed.get("extra_vars") or ()) - len(shown)
-    return shlex.join(words) + (" (and your other -e options)" if others else "")
+    return PlaybookCommand(shlex.join(words), len(typed.get("extra_vars") or ()) - len(shown))
 
 
 def spell_playbooks(text: str) -> str:

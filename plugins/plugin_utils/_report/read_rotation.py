@@ -20,7 +20,7 @@ from .unsigned_lines import Unsigned, unsigned
 
 
 def read(record: Record) -> RotationState:
-    """Read everything that the views show of a record. Raises E_RECORD_WRITE if it cannot be read."""
+    """Read everything that the views show of a record. Raise E_RECORD_WRITE if it cannot be read."""
     state = reduce(record.rotation_id, record.decoded(), record.path)
     for event in _read_other_record(record, BY_HAND):
         state.services.apply_by_hand(event)

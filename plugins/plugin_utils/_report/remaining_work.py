@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .event_time import day
+from .playbook_command import PlaybookCommand
 from .restores import Aside
 from .rotation_state import RotationState
 from .run_status import COMPLETED, ROLLED_BACK
-from .shown_text import naming
 from .superseded_runs import Place
 
 
@@ -20,7 +20,7 @@ class Item:
     """One thing to do, with its command if there is one."""
 
     text: str
-    command: str | None = None
+    command: PlaybookCommand | None = None
 
 
 def find(rotation: RotationState, place: Place) -> Iterator[Item]:
@@ -44,20 +44,25 @@ def find(rotation: RotationState, place: Place) -> Iterator[Item]:
 def _retire(rotation: RotationState) -> Item:
     old, day_from = rotation.keys.old, rotation.schedule.retire
     since = f", from {day(day_from)} on" if day_from else ""
-    command = naming(rotation.said.commands.get("retire"), "key_rotation_retire_key_id", old)
+    retire = rotation.said.commands.get("retire")
+    command = retire and retire.with_options({"key_rotation_retire_key_id": old})
     return _item(f"Retire the previous keys ({old}) when nothing needs them anymore{since}.", command)
 
 
-def _drop(aside: Aside, restore: str | None) -> Item:
+def _drop(aside: Aside, restore: PlaybookCommand | None) -> Item:
     alias = aside.alias if aside.alias != "default" else None
-    typed = naming(naming(restore, "key_rotation_id", aside.backup), "key_rotation_restore_alias", alias)
+    options = {
+        "key_rotation_id": aside.backup,
+        "key_rotation_restore_alias": alias,
+        "key_rotation_restore_drop": "true",
+    }
     text = f"Drop {aside.name}, the database from before the restore, when you no longer need anything in it:"
-    return _item(text, naming(typed, "key_rotation_restore_drop", "true"))
+    return _item(text, restore and restore.with_options(options))
 
 
 def _completed(rotation: RotationState, place: Place) -> Iterator[Item]:
-    if place.no_way_back:
-        yield Item(f"It cannot be rolled back: {place.no_way_back}.")
+    if place.why_no_rollback:
+        yield Item(f"It cannot be rolled back: {place.why_no_rollback}.")
     else:
         yield _item("Until then you can roll it back and keep what was written since:", _named(rotation, "rollback"))
     if place.next.due:
@@ -83,9 +88,10 @@ def _stopped(rotation: RotationState) -> Iterator[Item]:
         yield _item("Or roll it back:", _named(rotation, "rollback"))
 
 
-def _named(rotation: RotationState, playbook: str) -> str | None:
-    return naming(rotation.said.commands.get(playbook), "key_rotation_id", rotation.rotation_id)
+def _named(rotation: RotationState, playbook: str) -> PlaybookCommand | None:
+    command = rotation.said.commands.get(playbook)
+    return command and command.with_options({"key_rotation_id": rotation.rotation_id})
 
 
-def _item(text: str, command: str | None) -> Item:
+def _item(text: str, command: PlaybookCommand | None) -> Item:
     return Item(text if command else text.rstrip(":"), command)

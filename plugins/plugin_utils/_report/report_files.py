@@ -30,7 +30,7 @@ KINDS = {"old": "previous keys", "new": "new keys", "other": "other"}
 
 
 def write(record: Record) -> str:
-    """Write the pages of a record next to it, and return the path of the HTML page. Raises E_RECORD_WRITE."""
+    """Write the pages of a record next to it, and return the path of the HTML page. Raise E_RECORD_WRITE."""
     return _write(read(record), superseded_runs.others(record))
 
 
@@ -122,5 +122,5 @@ def _build_page_values(rotation: RotationState, place: Place) -> TemplateValues:
 def _nobody_signed(unsigned: Iterable[Unsigned], number: int) -> str:
     """The mark of a line of the record that is not signed; empty if it is."""
     ours = [lines for lines in unsigned if lines.of == OWN and number in lines and not lines.expected]
-    marks = ["not signed then" if lines.found else "not signed" for lines in ours]
+    marks = ["not signed then" if lines.signed_at else "not signed" for lines in ours]
     return marks[-1] if marks else ""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines about a restore, a repair or a drop, and the commands that drop the databases that were kept aside."""
+"""The rows about a restore, a repair or a drop, and the commands that drop the databases that were kept aside."""
 
 from __future__ import annotations
 
@@ -13,54 +13,63 @@ from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import RepairEvent, RestoreEvent, StepResult
 from .._task_types import Variables
 from .playbook_command import command
+from .summary_row import Row
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.restore import RestoredDatabase
+    from ...module_utils._result_types.restore_types import RestoredDatabase
+
+VALUES = "values"  # the label of the row with the number of values under which keys
 
 
-def format_restore(event: RestoreEvent) -> Iterator[str]:
-    """Yield the lines about a restore: the names, how many values are under which keys, and what was lost."""
+def format_restore(event: RestoreEvent) -> Iterator[Row]:
+    """Yield the rows about a restore: the names, how many values are under which keys, and what was lost."""
     done = event.restored
     if done.get("copy"):
-        yield f"  {done['copy']} is next to {done['database']}, verified: the backup of {_moment(event)}"
+        yield Row("", f"{done['copy']} is next to {done['database']}, verified: the backup of {_moment(event)}")
     elif "under" in done and event.changed:
-        yield f"  {done['database']} is now the backup of {_moment(event)}"
+        yield Row("", f"{done['database']} is now the backup of {_moment(event)}")
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
-        yield f"  values     {under or 'no value under the keys'}"
+        yield Row(VALUES, under or "no value under the keys")
         for one in event.lost:
             rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
             counts = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
-            yield f"  lost       {one['table']}: rows since {counts}"
+            yield Row("lost", f"{one['table']}: rows since {counts}")
     elif done and event.changed is False:
-        yield "  NOTHING WAS RESTORED NOW: this backup replaced the database at an earlier time. To restore it again,"
-        yield "  first drop the database that was kept: -e key_rotation_restore_drop=true"
+        done_before = "this backup replaced the database at an earlier time"
+        yield Row("", f"NOTHING WAS RESTORED NOW: {done_before}. To restore it again,")
+        yield Row("", "first drop the database that was kept: -e key_rotation_restore_drop=true")
     if aside := done.get("aside"):
-        yield aside_line(aside)
+        yield kept_aside(aside)
 
 
-def aside_line(name: str) -> str:
-    return f"  aside      {name}, without connections, until you drop it"
+def without_values(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows for a reader who has the census, which counts the values."""
+    yield from (row for row in rows if row.label != VALUES)
 
 
-def dropped(result: StepResult) -> Iterator[str]:
+def kept_aside(name: str) -> Row:
+    return Row("aside", f"{name}, without connections, until you drop it")
+
+
+def dropped(result: StepResult) -> Iterator[Row]:
     """Yield the names that were dropped; if there are none, the names that were looked for."""
-    yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
+    yield from (Row("dropped", name) for name in result.get("dropped") or ())
     if not result.get("dropped") and result.get("sought"):
-        yield f"  nothing to drop: there is no database {' or '.join(result['sought'])}"
+        yield Row("", f"nothing to drop: there is no database {' or '.join(result['sought'])}")
 
 
 def _moment(event: RestoreEvent) -> str:
     return event.backup["snapshot"]["time"]
 
 
-def repaired(event: RepairEvent) -> Iterator[str]:
+def repaired(event: RepairEvent) -> Iterator[Row]:
     """Yield the number of repaired values, and each value that was not repaired."""
     for column, count in sorted(event.repaired.items()):
-        yield f"  {column}: {counted(count, 'value')} repaired from the backup"
+        yield Row("", f"{column}: {counted(count, 'value')} repaired from the backup")
     for one in event.left:
-        yield f"  {one['value']} is left: {one['reason']}"
+        yield Row("", f"{one['value']} is left: {one['reason']}")
     if event.kept:
-        yield f"  what was overwritten is kept in {event.kept}"
+        yield Row("", f"what was overwritten is kept in {event.kept}")
 
 
 def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
@@ -68,7 +77,7 @@ def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -
     for alias, found in copies.items():
         for name, rotation_id in found.items():
             what = f"{name} is the copy of an unfinished restore. Running the same restore again uses it"
-            yield f"{what}; {drop_command(rotation_id, alias, variables).strip()} drops it."
+            yield f"{what}; {drop_command(rotation_id, alias, variables)} drops it."
 
 
 def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
@@ -76,24 +85,23 @@ def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
     options = [f"key_rotation_id={rotation_id}"]
     options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
     options.append("key_rotation_restore_drop=true")
-    return f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
+    return command(variables, "restore", [word for one in options for word in ("-e", one)])
 
 
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:
-    """Yield the lines about an event: what it took from a backup, what was lost, what is ``aside``, and what failed."""
+    """Yield sentences about an event: what it took from a backup, what was lost, what is ``aside``, and what failed."""
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # written by another version
-        shown: Iterable[str] = ()
+        shown: Iterable[Row] = ()
         if isinstance(event, RepairEvent):
             shown = repaired(event)
         elif event.swapped:
             kept = event.restored["aside"]
             restored: RestoredDatabase = {**event.restored, "aside": kept if kept in aside else None}
             shown = format_restore(replace(event, restored=restored))
-        lines = [" ".join(line.split()) for line in shown]
-        yield from (line for line in lines if not line.startswith("values "))  # the census shows those
+        yield from [row.as_sentence() for row in without_values(shown)]
 
 
-def swapped_untold(alias: str, backup: str) -> str:
-    """Return the lines about a restore whose run was killed right after the swap."""
+def swapped_untold(alias: str, backup: str) -> Row:
+    """Return the row about a restore whose run was killed right after the swap."""
     done = f"DATABASES[{alias}] is now the backup of {backup}"
-    return f"restored   {done}: an earlier run was killed right after the swap"
+    return Row("restored", f"{done}: an earlier run was killed right after the swap", whole=False)

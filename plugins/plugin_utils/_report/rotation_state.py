@@ -37,6 +37,7 @@ from .key_stages import KeyStages
 from .observations import ReportObservation, ReportObservations
 from .open_writes import OpenWrites
 from .phase_times import PhaseTimes
+from .playbook_command import PlaybookCommand, decode_commands
 from .restores import Aside, Restores
 from .run import Run, begin
 from .service_states import Services
@@ -44,9 +45,9 @@ from .unsigned_lines import Unsigned
 from .warnings import Warnings
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import DumpSummary
-    from ...module_utils._destinations.key_generation import GeneratedKey
-    from ...module_utils._stores.history import VersionDescription
+    from ...module_utils._result_types.approval_types import RecordedApproval
+    from ...module_utils._result_types.backup_types import DumpSummary
+    from ...module_utils._result_types.key_types import GeneratedKey, VersionDescription
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -56,7 +57,7 @@ class Circumstances:
     """The circumstances of a run. Each is from the newest run that recorded it."""
 
     environment: str | None = None
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, PlaybookCommand] = field(default_factory=dict)
     tool: Mapping[str, str] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
     policy_ref: Any = None
@@ -65,7 +66,8 @@ class Circumstances:
 
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent):
-            vars(self).update({name: said for name in vars(self) if (said := getattr(event, name))})
+            said = {name: getattr(event, name) for name in vars(self)} | {"commands": decode_commands(event.commands)}
+            vars(self).update({name: value for name, value in said.items() if value})
 
     @property
     def policy(self) -> Any:
@@ -203,7 +205,7 @@ class RotationState:
         return run_status.deciding(self.settled_runs).reason
 
     @property
-    def took_itself_back(self) -> bool:
+    def rolled_itself_back(self) -> bool:
         return run_status.granted(self.settled_runs) is not run_status.deciding(self.settled_runs)
 
     @property
@@ -211,7 +213,7 @@ class RotationState:
         return run_status.granted(self.settled_runs).authorization
 
     @property
-    def approval(self) -> Any:
+    def approval(self) -> RecordedApproval | None:
         return run_status.granted(self.settled_runs).approval
 
     @property
@@ -299,7 +301,7 @@ class RotationState:
 
     @property
     def observations(self) -> list[ReportObservation]:
-        return self.watched.shown
+        return self.watched.entries
 
     @property
     def kept_aside(self) -> list[Aside]:
@@ -328,4 +330,4 @@ class RotationState:
             found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
         found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
-        return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]
+        return [*dict.fromkeys(found), *(row.as_sentence() for row in untold)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors.base import ErrorParts
 from ...module_utils._record.events import (
@@ -32,6 +32,9 @@ from ...module_utils._record.events import (
 from .accounts import Accounts, authorization, granted_by
 from .event_time import moment, seconds
 from .timeline import Bar, Timeline
+
+if TYPE_CHECKING:
+    from ...module_utils._result_types.approval_types import RecordedApproval
 
 RETIRE = "retire"
 TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
@@ -61,7 +64,7 @@ class Run:
     key_id: str = ""  # of a retirement
     reason: str | None = None
     authorization: Mapping[str, str] = field(default_factory=dict)
-    approval: Any = None
+    approval: RecordedApproval | None = None
     operator: Any = None
     accounts: Accounts = field(default_factory=Accounts)
     nodes: set[str] = field(default_factory=set)
@@ -163,20 +166,20 @@ class Run:
         return self._repair_ended if self._strategy == "repair" else STAYING[self._strategy]
 
     @property
-    def left(self) -> list[LeftValue]:
+    def left_values(self) -> list[LeftValue]:
         """The values that a repair did not take from the backup, with the reasons."""
         return [each for event in self.repairs for each in event.left if isinstance(each, Mapping)]
 
     @property
     def left_by_name(self) -> list[str]:
         """Return those of them that a repair takes from the backup if a person names them."""
-        return [str(each["value"]) for each in self.left if each.get("by_name")]
+        return [str(each["value"]) for each in self.left_values if each.get("by_name")]
 
     @property
     def _repair_ended(self) -> str:
         """Return how a repair ended. If no value needed repair, all of them were re-encrypted under the current
         keys."""
-        count, left = sum(sum(event.repaired.values()) for event in self.repairs), len(self.left)
+        count, left = sum(sum(event.repaired.values()) for event in self.repairs), len(self.left_values)
         if count:
             return f"{STAYING['repair']} {count:,} of {count + left:,} values" if left else STAYING["repair"]
         failed = any(event.is_failed for event in self.repairs)
@@ -227,9 +230,9 @@ class Run:
         return self.end.failed_task if isinstance(self.end, RunEvent) else ""
 
     @property
-    def took_itself_back(self) -> bool:
+    def rolled_itself_back(self) -> bool:
         """Return whether this is the rollback with which a failed rotation ended its own run."""
-        back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.takes_itself_back)
+        back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.rolls_itself_back)
         return self.direction == ROLLBACK and bool(self.failed_task) and back
 
     @property

@@ -1,11 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended, for the summary: its result, its error, and what stopped it; and one row of the summary."""
+"""How a run ended, for the summary: its result, its error, and what stopped it."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...module_utils._errors.base import ErrorParts
@@ -17,25 +16,6 @@ from .rotation_state import RotationState
 from .run import Run
 
 STOPS = "stop"  # the status of an item of the checklist
-LABEL = 13  # columns before the text of a row
-NO_BREAK = "\N{NO-BREAK SPACE}"  # no line may break here
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row. A sentence is wrapped; what a person types or copies stays in one line (``whole``)."""
-
-    label: str
-    text: str
-    whole: bool = True
-
-    def lines(self, width: int) -> Iterator[str]:
-        texts = self.text.splitlines() or [""]
-        if not self.whole:
-            wrapper = textwrap.TextWrapper(width - LABEL, break_long_words=False, break_on_hyphens=False)
-            texts = [text for line in texts for text in wrapper.wrap(line)] or [""]
-        for number, text in enumerate(texts):
-            yield f"  {'' if number else self.label:<{LABEL - 2}}{text}".rstrip().replace(NO_BREAK, " ")
 
 
 @dataclass(frozen=True)
@@ -68,7 +48,7 @@ class Ending:
         """The error of the run; for a rotation that rolled itself back, the error that led to it."""
         if self.failed:
             return self.run.failure
-        return self.state.failure if self.run.took_itself_back else {}
+        return self.state.failure if self.run.rolled_itself_back else {}
 
     @property
     def stays(self) -> bool:

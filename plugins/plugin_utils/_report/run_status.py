@@ -55,5 +55,5 @@ def granted(runs: Sequence[Run]) -> Run:
     """The run whose approval counts. A rotation that rolls itself back does so with its own approval."""
     last = deciding(runs)
     before = runs[runs.index(last) - 1] if last in runs[1:] else Run()
-    own = last.took_itself_back and before.direction == ROTATE and before.end.is_intent
+    own = last.rolled_itself_back and before.direction == ROTATE and before.end.is_intent
     return before if own else last

@@ -17,7 +17,7 @@ from .run import Run
 from .run_status import COMPLETED
 
 if TYPE_CHECKING:
-    from ...module_utils._stores.history import VersionDescription
+    from ...module_utils._result_types.key_types import VersionDescription
 
 DAY = datetime.timedelta(days=1)
 Moment = datetime.datetime

@@ -45,7 +45,7 @@ def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[s
     """Yield the findings of a census, and what it accepted. ``plain_before`` counts the earlier plain text by
     column."""
     plain_now = data_state.count_plain(result.get("targets", ()))
-    yield from meanwhile(result.get("meanwhile", {}), result.get("written_rows", {}))
+    yield from describe_concurrent_rows(result.get("concurrent_rows", {}), result.get("written_rows", {}))
     yield from unopened(result.get("unopened"))
     yield from outside(result.get("outside") or ())
     yield from more_plain(data_state.count_more(plain_before, plain_now))
@@ -146,7 +146,9 @@ def stale(counts: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def meanwhile(tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def describe_concurrent_rows(
+    tables: Mapping[str, Mapping[str, int]], rows: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """Yield a sentence for each table in which other processes wrote during a run.
 
     ``rows`` lists by column the rows whose values they changed.

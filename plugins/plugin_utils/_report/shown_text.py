@@ -1,12 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign text and commands, in the form in which every page shows them."""
+"""Foreign text, in the form in which every page shows it."""
 
 from __future__ import annotations
 
 import datetime
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -18,12 +17,12 @@ _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they ch
 
 def one_line(value: Any) -> Any:
     """Remove line breaks and control characters from every text, so that foreign text cannot look like our own."""
-    return _each(_one_line, value)
+    return _change_texts(_one_line, value)
 
 
 def in_order(value: Any) -> Any:
     """Remove the characters that change the order in which a text is shown from every text."""
-    return _each(_in_order, value)
+    return _change_texts(_in_order, value)
 
 
 def _one_line(text: str) -> str:
@@ -34,7 +33,7 @@ def _in_order(text: str) -> str:
     return text if text.isascii() else _BIDI.sub("", text)
 
 
-def _each(changed: Callable[[str], str], value: Any) -> Any:
+def _change_texts(changed: Callable[[str], str], value: Any) -> Any:
     """The value with every text in it changed, including the names of members."""
     if isinstance(value, str):
         return changed(value)
@@ -42,21 +41,13 @@ def _each(changed: Callable[[str], str], value: Any) -> Any:
         return value
     for kind in (list, tuple, set):
         if isinstance(value, kind):
-            return kind([_each(changed, one) for one in value])
+            return kind([_change_texts(changed, one) for one in value])
     if isinstance(value, Mapping):
-        members = {_each(changed, name): _each(changed, one) for name, one in value.items()}
+        members = {_change_texts(changed, name): _change_texts(changed, one) for name, one in value.items()}
         return Counter(members) if isinstance(value, Counter) else members
     return _each_member(changed, value) if is_dataclass(value) else value
 
 
 def _each_member(changed: Callable[[str], str], value: Any) -> Any:
     members = {member.name: getattr(value, member.name) for member in fields(value)}
-    return replace(value, **{name: _each(changed, one) for name, one in members.items()})
-
-
-def naming(command: str | None, option: str, value: str | None) -> str | None:
-    """Add an option to a command that names its subject: typed later, it might otherwise act on another rotation."""
-    if not command or not value:
-        return command
-    typed, others, rest = command.partition(" (and your other")
-    return f"{typed} -e {option}={shlex.quote(value)}{others}{rest}"
+    return replace(value, **{name: _change_texts(changed, one) for name, one in members.items()})

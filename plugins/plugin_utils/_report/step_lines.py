@@ -11,12 +11,13 @@ from ...module_utils._errors.counts import counted
 from ...module_utils._monitoring.response_times import milliseconds
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.manifest import DumpSummary, KeptBackup, Proof
+    from ...module_utils._backup.manifest import KeptBackup
     from ...module_utils._engine.proof.census_result import ColumnCounts
     from ...module_utils._engine.proof.reading_types import RecordedReading
     from ...module_utils._engine.result_types import PreparationResult, RewriteWork
     from ...module_utils._record.events import StepResult
-    from ...module_utils._stores.history import VersionDescription
+    from ...module_utils._result_types.backup_types import DumpSummary, Proof
+    from ...module_utils._result_types.key_types import VersionDescription
 
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:

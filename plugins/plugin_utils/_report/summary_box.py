@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ...module_utils._errors.base import address
@@ -15,8 +15,9 @@ from . import data_sentences, data_state, next_commands, restore_lines, sentence
 from .downtime import Downtime
 from .rotation_state import RotationState
 from .run import Run
-from .run_ending import LABEL, NO_BREAK, Ending, Row
+from .run_ending import Ending
 from .step_lines import proof_line
+from .summary_row import NO_BREAK, Row
 
 TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
 NARROW, WIDE = 72, 118
@@ -133,14 +134,14 @@ def _models(ending: Ending) -> Iterator[Row]:
 def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[Row]:
     """Yield what a run took from a backup, and the command that drops the former database."""
     if isinstance(event, RepairEvent):
-        yield from _copied(restore_lines.repaired(replace(event, left=())))  # E_NOT_REPAIRED lists those at the end
+        yield from restore_lines.repaired(replace(event, left=()))  # E_NOT_REPAIRED lists those at the end
         return
     if event.restored.get("copy"):
         return
-    yield from _copied(line for line in restore_lines.format_restore(event) if not line.startswith("  values"))
+    yield from restore_lines.without_values(restore_lines.format_restore(event))
     if event.restored.get("aside"):
         alias = event.restored.get("alias", "default")
-        yield from _copied([restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables)])
+        yield Row("", restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables))
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
@@ -149,17 +150,9 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
     restores = ending.state.restores
     for aside in restores.untold:
         if aside.name in restores.seen:
-            yield Row(
-                "restored", restore_lines.swapped_untold(aside.alias, aside.backup).partition("   ")[2], whole=False
-            )
-            yield from _copied([restore_lines.aside_line(aside.name)])
-            yield from _copied([restore_lines.drop_command(aside.backup, aside.alias, ending.variables)])
-
-
-def _copied(texts: Iterable[str]) -> Iterator[Row]:
-    """Rows from lines that already begin with their label."""
-    for text in texts:
-        yield Row(text[2:LABEL].rstrip(), text[LABEL:]) if text[LABEL - 1 : LABEL] == " " else Row("", text.strip())
+            yield restore_lines.swapped_untold(aside.alias, aside.backup)
+            yield restore_lines.kept_aside(aside.name)
+            yield Row("", restore_lines.drop_command(aside.backup, aside.alias, ending.variables))
 
 
 def _times(ending: Ending) -> Iterator[Row]:
@@ -197,7 +190,7 @@ def _downtime(downtime: Downtime, run: Run) -> str:
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
     first = run.first
-    earlier = isinstance(first, RunEvent) and not first.takes_itself_back and downtime.began < first.time
+    earlier = isinstance(first, RunEvent) and not first.rolls_itself_back and downtime.began < first.time
     since = f", since the stop by an earlier run at {downtime.began[11:19]} UTC" if earlier else ""
     return f"{format_duration(downtime.seconds)}{since}{fenced}"
 

@@ -27,7 +27,7 @@ class Place:
 
     superseded_by: str | None
     destroyed: bool
-    no_way_back: str
+    why_no_rollback: str
     next: Due
 
 
@@ -35,7 +35,7 @@ def place(rotation: RotationState, others: Rotations) -> Place:
     return Place(
         superseded_by(rotation, others),
         destroyed(rotation, others),
-        no_way_back(rotation, others),
+        why_no_rollback(rotation, others),
         next_due(rotation, others),
     )
 
@@ -54,7 +54,7 @@ def destroyed(rotation: RotationState, others: Rotations) -> bool:
     return bool(rotation.schedule.retired) or gone
 
 
-def no_way_back(rotation: RotationState, others: Rotations) -> str:
+def why_no_rollback(rotation: RotationState, others: Rotations) -> str:
     """Return why a completed rotation can no longer be rolled back; empty if it can."""
     if destroyed(rotation, others):
         return "the previous keys are destroyed"
@@ -70,7 +70,7 @@ def no_way_back(rotation: RotationState, others: Rotations) -> str:
     return ""
 
 
-def left(rotation: RotationState) -> str | None:
+def find_key_in_use(rotation: RotationState) -> str | None:
     """The key ID that a rotation left in use; None if it is not known when the rotation began."""
     versions = [one for one in rotation.said.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
     return next((one.get("key_id") for one in versions), rotation.keys.current) if rotation.began else None
@@ -81,14 +81,14 @@ def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
 
     The keys stay compromised until they are replaced, also through later rotations for other reasons.
     """
-    ours = [one for one in others if key_id and left(one) == key_id and one.schedule.next.compromised]
+    ours = [one for one in others if key_id and find_key_in_use(one) == key_id and one.schedule.next.compromised]
     return max((one for one in ours if one.schedule.next.due), key=_order, default=None)
 
 
 def next_due(rotation: RotationState, others: Rotations) -> Due:
     """Return when and why the next rotation is due, by this rotation or another one that found the keys compromised."""
     due = rotation.schedule.next
-    other = compromised(left(rotation), others) if rotation.ended and not due.compromised else None
+    other = compromised(find_key_in_use(rotation), others) if rotation.ended and not due.compromised else None
     if other is None:
         return due
     decisive = other.schedule.next

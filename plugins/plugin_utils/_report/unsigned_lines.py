@@ -23,7 +23,7 @@ REFUSED_EARLY = "the run was refused before the store had a key that signs recor
 
 @dataclass(frozen=True)
 class Unsigned:
-    """The unsigned lines from ``first`` to ``last``. ``found`` is when a later run signed them.
+    """The unsigned lines from ``first`` to ``last``. ``signed_at`` is when a later run signed them.
 
     ``expected`` is whether no key could sign them, since the first run was refused before the store had a version.
     """
@@ -31,14 +31,14 @@ class Unsigned:
     first: int
     last: int
     of: str
-    found: str | None = None
+    signed_at: str | None = None
     expected: bool = False
 
     def __str__(self) -> str:
         one = self.first == self.last
         lines = f"Line {self.first}" if one else f"Lines {self.first} to {self.last}"
         were, are = ("was", "is") if one else ("were", "are")
-        when = f"{were} not signed by {self.found}" if self.found else f"{are} not signed"
+        when = f"{were} not signed by {self.signed_at}" if self.signed_at else f"{are} not signed"
         return f"{lines} of {self.of} {when}: {REFUSED_EARLY if self.expected else WROTE}."
 
     def __contains__(self, number: object) -> bool:
@@ -46,7 +46,7 @@ class Unsigned:
 
 
 def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
-    """The unsigned lines of a record. Raises E_RECORD_WRITE if it cannot be read."""
+    """The unsigned lines of a record. Raise E_RECORD_WRITE if it cannot be read."""
     seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
     for line in seen.lines:
         event = line.event

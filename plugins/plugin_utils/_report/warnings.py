@@ -104,7 +104,7 @@ class Warnings:
 def _sentences_of(event: Event) -> Iterator[str]:
     """Yield the warnings from one event."""
     if isinstance(event, CensusEvent):
-        yield from sentences.meanwhile(event.meanwhile, event.written_rows)
+        yield from sentences.describe_concurrent_rows(event.concurrent_rows, event.written_rows)
         yield from sentences.since_before(SinceBefore.of(event.since))
         yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)

@@ -54,7 +54,7 @@ class RollbackChoice:
 
 
 def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
-    """Choose the strategy, and show it. Raises LookFailed if it depends on a check that failed, and the refusal if
+    """Choose the strategy, and show it. Raise LookFailed if it depends on a check that failed, and the refusal if
     there is no rotation to roll back."""
     situation, refusal = find_situation(log, look)
     chosen = rollback_strategy.choose(situation)
@@ -79,10 +79,10 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         does=does,
         rotation_id=situation.rotation_id,
         destination=situation.destination,
-        leaving=situation.taken_back if situation.elsewhere and chosen.name == "backwards" else "",
+        leaving=situation.created_stage if situation.elsewhere and chosen.name == "backwards" else "",
         unopened=bool(data_state.odd(situation.values)),
         seen=_describe_look(look, log.store.load()),
-        databases=situation.ruined if chosen.name == "restore" else [],
+        databases=situation.damaged_databases if chosen.name == "restore" else [],
     )
 
 

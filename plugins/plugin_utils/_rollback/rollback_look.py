@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from ...module_utils._errors.base import find_codes
+from ...module_utils._errors.base import build_result, find_codes
 from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
 from ...module_utils._errors.restore import RestoreShut
 from ...module_utils._record.rotation_id import checked
 
 if TYPE_CHECKING:
-    from ...module_utils._backup.restore import BackupFacts, BackupOutcome
+    from ...module_utils._backup.restore import BackupOutcome
     from ...module_utils._engine.result_types import CensusOutcome
+    from ...module_utils._result_types.restore_types import BackupFacts
     from .._task_types import TaskArguments
 
 
@@ -25,11 +26,9 @@ class LookFailed(Exception):
     def __init__(self, look: CensusOutcome | BackupOutcome, advice: str = "") -> None:
         """Keep the failed result ``look``. ``advice`` is what to do before its error's own advice."""
         super().__init__()
-        msg, error = str(look.get("msg")), look.get("error")
-        if error and advice:
-            todo = f"{advice} {error.get('todo')}"
-            msg, error = msg.replace(str(error.get("todo")), todo), {**error, "todo": todo}
-        self.result = {"failed": True, "msg": msg, "error": error}
+        self.result = {"failed": True, "msg": str(look.get("msg")), "error": look.get("error")}
+        if (error := look.get("error")) and advice:
+            self.result.update(build_result({**error, "todo": f"{advice} {error.get('todo')}"}))
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class RollbackLook:
         return cls(**{member.name: options[member.name] for member in fields(cls)})
 
     @property
-    def asked(self) -> str | None:
-        """The rotation that the operator named. Raises E_OPTION."""
+    def requested_rotation(self) -> str | None:
+        """The rotation that the operator named. Raise E_OPTION."""
         return checked(self.rotation_id) if self.rotation_id else None
 
     @property

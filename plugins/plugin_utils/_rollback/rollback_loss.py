@@ -35,8 +35,8 @@ class RollbackLoss:
         """
         if self.census.get("failed") or not self._needing:
             return self.census
-        if acknowledged == self._asked and not self._is_back_by_rollback:
-            going = f"The rollback continues without {self._asked}, as acknowledged."
+        if acknowledged == self._acknowledgment and not self._is_back_by_rollback:
+            going = f"The rollback continues without {self._acknowledgment}, as acknowledged."
             display.warning(f"{going} Both versions stay in the key store.")
             return self.census
         return {**self.census, "failed": True, **self._error().as_result()}
@@ -46,7 +46,7 @@ class RollbackLoss:
         return self.census.get("needing") or ()
 
     @property
-    def _asked(self) -> str:
+    def _acknowledgment(self) -> str:
         """Return the option with which an operator acknowledges the loss."""
         return ",".join(f"{each['column']}:{each['count']}" for each in self._needing)
 
@@ -55,7 +55,7 @@ class RollbackLoss:
         return any(data_state.is_version(each["class"]) for each in self._needing)
 
     def _error(self) -> RollbackLoses:
-        losing = f"To roll back without them, add -e key_rotation_rollback_acknowledge={self._asked}"
+        losing = f"To roll back without them, add -e key_rotation_rollback_acknowledge={self._acknowledgment}"
         if self._is_back_by_rollback:
             losing = (
                 f"To restore those that another process wrote, stop it and run the same command again: {self.rollback}"

@@ -83,7 +83,7 @@ def changed_nothing(refusal: RotationError, folder: str) -> RotationError:
     if not events or read_rotation.reduce(refusal.rotation_id, events).state.written:
         return refusal
     return NothingToRollBack(
-        found=f"the last attempt, {refusal.rotation_id}, wrote no value and no key of the application, and is closed",
+        reason=f"the last attempt, {refusal.rotation_id}, wrote no value and no key of the application, and is closed",
         advice=f"To roll back {refusal.earlier}, which was completed before, name it: "
         f"-e key_rotation_id={refusal.earlier}. ",
     )

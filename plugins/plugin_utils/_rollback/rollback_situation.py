@@ -25,7 +25,7 @@ NO_ROTATION = (NothingToRollBack, PreviousDestroyed, RotationRolledBack)
 
 def find_situation(log: RotationLog, look: RollbackLook) -> tuple[Situation, RotationError | None]:
     """The situation, and why no rotation can be rolled back, if so. Rows may still be repaired then."""
-    asked, history = look.asked, log.store.load()
+    asked, history = look.requested_rotation, log.store.load()
     _warn_of_unknown_keys(log, look, history)
     refusal = None
     try:
@@ -64,7 +64,7 @@ def _compromised(history: History, destination: str | None) -> str:
     return version.key_id if version and version.is_compromised else ""
 
 
-def _takes_itself_back(log: RotationLog) -> bool:
+def _rolls_itself_back(log: RotationLog) -> bool:
     """Return whether this same run began a rotation that failed.
 
     A rollback that a person starts holds the lease as well, once its record is open.
@@ -72,7 +72,7 @@ def _takes_itself_back(log: RotationLog) -> bool:
     own = log.lease.of_run(log.controller.pid)
     events = log.record(own).decoded() if own else []
     begun = [event for event in events if isinstance(event, RunEvent) and event.is_intent]
-    return bool(begun) and (begun[-1].name == ROTATE or begun[-1].takes_itself_back)
+    return bool(begun) and (begun[-1].name == ROTATE or begun[-1].rolls_itself_back)
 
 
 def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore, history: History) -> Situation:
@@ -89,5 +89,5 @@ def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore, history:
         named=len(look.repair),
         done=look.done,
         compromised=_compromised(history, of_store["destination"]),
-        returns=look.compromised == "accept" or _takes_itself_back(log),
+        returns=look.compromised == "accept" or _rolls_itself_back(log),
     )

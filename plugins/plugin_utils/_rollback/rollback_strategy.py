@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 UNREADABLE = ("unreadable", "nested_unreadable", "token_inside", "token_in_text")
 # SQLSTATEs with which PostgreSQL reports a damaged table (Appendix A of its manual): data_corrupted, index_corrupted,
 # undefined_table, undefined_column, system_error, io_error.
-RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
+DAMAGED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
 UNREADABLE_STAY = "{count:value opens|values open} under no version and {count:stays/stay} unchanged"
 REPAIRABLE = "{count:value opens|values open} under no version, and there is a backup of {backup}"
 
@@ -42,7 +42,7 @@ class Situation:
 
     rotation_id: str
     destination: str | None  # the stage to roll back to; None if no rotation created a version
-    taken_back: str | None = None  # the stage of the version that the rotation created
+    created_stage: str | None = None  # the stage of the version that the rotation created
     open: bool = False
     rolled_back: bool = False  # in the store already
     begun: bool = False  # by a run that died before it created a version
@@ -70,7 +70,7 @@ class Situation:
         return sum(self.values.get(name, 0) for name in UNREADABLE)
 
     @property
-    def ruined(self) -> list[str]:
+    def damaged_databases(self) -> list[str]:
         """Aliases of the databases that were found to be damaged."""
         return sorted({*self.lost, *[self.damaged] * bool(self.damaged)})
 
@@ -87,7 +87,7 @@ class Situation:
     @property
     def written(self) -> int:
         """Values under the keys of the rotation that is rolled back."""
-        return self.values.get(self.taken_back or "", 0)
+        return self.values.get(self.created_stage or "", 0)
 
     @property
     def older(self) -> int:
@@ -95,7 +95,7 @@ class Situation:
         Without a restore, such values were there before the rotation, and stay."""
         if not (self.restored or "restore" in self.done):
             return 0
-        known = (self.destination, self.taken_back)
+        known = (self.destination, self.created_stage)
         stages = [stage for stage in self.values if stage == "previous" or stage.startswith("older-")]
         return sum(self.values[stage] for stage in stages if stage not in known)
 
@@ -105,7 +105,7 @@ class OfStore(TypedDict, total=False):
 
     rotation_id: Required[str]
     destination: Required[str | None]
-    taken_back: str
+    created_stage: str
     open: bool
     rolled_back: bool
     begun: bool
@@ -212,7 +212,8 @@ RULES = (
     StrategyRule(
         "discard",
         lambda found: (
-            found.taken_back == "pending" and not (found.written or found.older or found.elsewhere or found.migration)
+            found.created_stage == "pending"
+            and not (found.written or found.older or found.elsewhere or found.migration)
         ),
         lambda found: "no value is under its keys, and every host has the previous keys",
     ),
@@ -255,7 +256,7 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> OfSt
     return {
         "rotation_id": rotation_id,
         "destination": history.destination("rollback"),
-        "taken_back": "pending" if "pending" in history.stages else "current",
+        "created_stage": "pending" if "pending" in history.stages else "current",
         "open": history.open_rotation == rotation_id,
     }
 
@@ -264,8 +265,8 @@ def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
     """Return the facts of a census; empty ones if it failed for a reason other than damage to the database."""
     if "targets" not in census:
         error = census.get("error") or {}
-        ruined = error.get("code") == ScanIncomplete.code or error.get("sqlstate") in RUINED
-        return {"damage": error["what"], "damaged": error.get("alias", "")} if ruined else {}
+        is_damaged = error.get("code") == ScanIncomplete.code or error.get("sqlstate") in DAMAGED
+        return {"damage": error["what"], "damaged": error.get("alias", "")} if is_damaged else {}
     values: Counter[str] = Counter()
     for target in census["targets"]:
         values.update(target["classes"])

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...module_utils._engine.discovery.finding_kinds import KINDS
 from ...module_utils._engine.discovery.findings import Finding, refuse
 from ...module_utils._engine.discovery.settlements import UNREADABLE
 from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
+from ...module_utils._engine.proof.value_classes import UNOPENED
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.error_catalog import build_error
@@ -41,7 +41,7 @@ NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
 
 
 def complete(log: RotationLog, task: RecordTask) -> RecordResult:
-    """Close a completed rotation. Raises E_VALUES_WRITTEN if another process wrote values while the application was
+    """Close a completed rotation. Raise E_VALUES_WRITTEN if another process wrote values while the application was
     stopped, and otherwise E_VALUES_EMPTIED if it emptied any."""
     record = log.record(task.rotation_id)
     record.begun(ROTATE)  # fails before anything is closed
@@ -120,7 +120,7 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 def _refuse_unrepaired(state: RotationState) -> None:
     """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
-    left = [each for each in state.last_run.left if each.get("named") or state.census.last.unopened]
+    left = [each for each in state.last_run.left_values if each.get("named") or state.census.last.unopened]
     if not left:
         return
     reasons: dict[str, list[str]] = {}
@@ -145,7 +145,7 @@ def _refuse_unreadable(state: RotationState) -> None:
         return
     classes = left.get("classes") or {UNREADABLE: {"count": left["count"], "rows": left["rows"]}}
     try:
-        refuse(Finding.of("", build_error(KINDS[name].code, **facts), kind=name) for name, facts in classes.items())
+        refuse(Finding.of("", build_error(UNOPENED[name], **facts)) for name, facts in classes.items())
     except RotationError as exc:
         raise exc.with_changed(data_sentences.values(state.state)) from None
 
@@ -180,7 +180,7 @@ def _refuse_written(state: RotationState, emptied: Sequence[str] = ()) -> None:
     repair = f"To take them from the backup, run the rollback playbook with {format_repair(saved)}"
     raise ValuesWritten(
         changed=f"Completed and verified. {data_sentences.values(state.state)}",
-        count=sum(counts.get(what, 0) for counts in proof.meanwhile.values() for what in ("changed", "inserted")),
+        count=sum(counts.get(what, 0) for counts in proof.concurrent_rows.values() for what in ("changed", "inserted")),
         rows="; ".join(f"{kind}{format_values(values)}" for kind, values in kinds.items() if values),
         advice=repair if saved else "",
     )

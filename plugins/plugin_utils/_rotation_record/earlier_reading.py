@@ -10,7 +10,13 @@ from ...module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ...module_utils._record.writer import Record
 
 if TYPE_CHECKING:
-    from ...module_utils._engine.proof.reading_types import RecordedReading
+    from ...module_utils._engine.proof.reading_types import RecordedReading, RoundTripOutcome, RoundTripResult
+
+FORMER_OUTCOMES: dict[str, RoundTripOutcome] = {
+    "not tried": "not_tried",
+    "does not return the value that was written": "not_returned",
+    "encrypts under other keys than the current ones": "other_keys",
+}
 
 
 def earlier_reading(record: Record) -> RecordedReading | None:
@@ -23,7 +29,19 @@ def earlier_reading(record: Record) -> RecordedReading | None:
     for event in record.decoded():
         if isinstance(event, ReadingEvent) and event.is_done:
             proved = event.state == "verified"
-            reading = {} if proved else reading or event.reading
+            reading = {} if proved else reading or _in_present_words(event.reading)
             written = written and not proved
         written = written or isinstance(event, ReencryptionEvent)
     return reading if written else None
+
+
+def _in_present_words(reading: RecordedReading) -> RecordedReading:
+    """Return the reading with the present outcomes of round trips. An earlier version recorded sentences."""
+    if "round_trips" not in reading:
+        return reading
+    trips = reading["round_trips"]
+    return {**reading, "round_trips": [{**trip, "outcome": _present_outcome(trip)} for trip in trips]}
+
+
+def _present_outcome(trip: RoundTripResult) -> RoundTripOutcome:
+    return FORMER_OUTCOMES.get(trip["outcome"], trip["outcome"])

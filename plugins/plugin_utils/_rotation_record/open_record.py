@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ...module_utils._record import page_checksums, sshsig, verifier
-from ...module_utils._record.events import ROTATE, LineContent, ReencryptionEvent, for_compromise, is_compromise
+from ...module_utils._record.events import (
+    FORMAT,
+    ROTATE,
+    LineContent,
+    ReencryptionEvent,
+    for_compromise,
+    is_compromise,
+)
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import COMPLETED, History
 from ...module_utils._stores.vault_file import VaultFile
@@ -16,6 +23,7 @@ from .._control_node.container import refuse_ephemeral
 from .._control_node.provenance import provenance
 from .._notify import notification
 from .._report import refused_runs, summary_box
+from .._report.playbook_command import build_command
 from .._report.read_rotation import read
 from .._screen import lines
 from . import record_fields
@@ -121,6 +129,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
     record.append(
         run.direction,
         "intent",
+        format=FORMAT,
         resumed=run.resumed,
         **_of_control_node(log),
         **task.as_recorded(),
@@ -145,14 +154,14 @@ def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> LineC
     record.events()  # read all of it: later steps read only the last line
     unsigned = refuse_changed(record, log.store, public_keys(task.former_signers))
     rolls_itself_back = log.lease.of_run(log.controller.pid) == record.rotation_id
-    return {"takes_itself_back": True} if rolls_itself_back else unsigned
+    return {"rolls_itself_back": True} if rolls_itself_back else unsigned
 
 
 def _of_control_node(log: RotationLog) -> LineContent:
     return {
         "tool": provenance(),
         "clock": clock.read_clock(),
-        "commands": {name: log.controller.command(name) for name in COMMANDS},
+        "commands": {name: asdict(build_command(name)) for name in COMMANDS},
         "retain_until": record_fields.retain_until(),
         "pages": page_checksums.SUMS,
     }

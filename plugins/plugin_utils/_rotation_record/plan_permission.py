@@ -30,7 +30,7 @@ class PlanPermission:
 
 
 def find_permission(log: RotationLog, task: RecordTask, record: Record, *, resumed: bool) -> PlanPermission:
-    """The permission to rotate. Raises E_AUTHORIZATION, E_REASON_UNCLEAR or E_APPROVAL_* before anything is written.
+    """The permission to rotate. Raise E_AUTHORIZATION, E_REASON_UNCLEAR or E_APPROVAL_* before anything is written.
 
     A rotation that resumes keeps the approval in its record. If that is no longer valid, it needs another one.
     """

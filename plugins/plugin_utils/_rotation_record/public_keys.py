@@ -11,11 +11,11 @@ from ...module_utils._record import sshsig
 
 
 def public_keys(named: Sequence[str]) -> Sequence[str]:
-    """Check public keys, and remove their comments. Raises E_OPTION."""
+    """Check public keys, and remove their comments. Raise E_OPTION."""
     for key in named:
         try:
             sshsig.fingerprint(key)
         except ValueError:
             advice = "Write each as a public key, as in record_signers: ssh-ed25519 AAAA..."
-            raise InvalidOption(name="former_signers", found="has an invalid public key", advice=advice) from None
+            raise InvalidOption(option="former_signers", fault="has an invalid public key", advice=advice) from None
     return [" ".join(key.split()[:2]) for key in named]

@@ -27,7 +27,7 @@ def seal(record: Record, store: Store) -> None:
 
 
 def try_to_seal(record: Record, store: Store) -> None:
-    """Sign the record, but only warn if that fails: a missing signature is no reason to undo anything."""
+    """Sign the record, but only warn if that fails: a missing signature does not justify undoing anything."""
     try:
         seal(record, store)
     except RotationError as exc:
@@ -38,7 +38,7 @@ def refuse_gone(folder: str, store: Store) -> None:
     """Raise E_RECORD_GONE if the record whose head the store has, or the folder of the records, is missing.
 
     A mount may be missing, and a second set of records would begin. The record itself is required only on the control
-    node that wrote it. A file with the head in it states that records are lost for good; verification still reports
+    node that wrote it. A file with the head in it states that records are permanently lost; verification still reports
     them as missing.
     """
     seen = store.anchor()
@@ -88,7 +88,7 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
     )
     if problems:
         found = "; ".join(problem.found for problem in problems)
-        raise RecordChanged(path=record.path, found=found, folder=folder)
+        raise RecordChanged(path=record.path, problems=found, folder=folder)
     return {"unsigned_before": unsigned} if unsigned else {}
 
 

@@ -14,6 +14,7 @@ from .._report.accounts import as_plain
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import SeenBeforeRollback
     from ...module_utils._record.events import LineContent
+    from ...module_utils._result_types.approval_types import Authorization
     from .._task_types import TaskArguments, TaskResult
 
 FORMER_NAME = "course"  # of the strategy, in a result of an earlier version
@@ -61,7 +62,7 @@ class RecordTask:
     rotation_id: str | None
     former_signers: Sequence[str]
     reason: str | None
-    authorization: Any
+    authorization: Authorization | str | None
     policy: str | None
     environment: str
     require_approval: bool

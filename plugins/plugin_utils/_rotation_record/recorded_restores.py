@@ -18,4 +18,4 @@ def refuse_unknown_restore(folder: str, rotation_id: str) -> None:
     restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
     if rotation_id not in restored:
         known = ", ".join(sorted(restored)) or "none"
-        raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known=known)
+        raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known_restores=known)

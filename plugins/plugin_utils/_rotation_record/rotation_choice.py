@@ -24,7 +24,7 @@ class RotationChoice(NamedTuple):
 
 
 def choose_rotation(history: History, direction: str, asked: str | None) -> RotationChoice:
-    """Choose the rotation. Raises E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what History.to_roll_back
+    """Choose the rotation. Raise E_OPTION, E_ROTATION_OPEN, E_ROTATION_ID_USED, and what History.to_roll_back
     raises."""
     asked = checked(asked) if asked else None
     if direction == ROLLBACK:
@@ -36,7 +36,7 @@ def choose_rotation(history: History, direction: str, asked: str | None) -> Rota
         return RotationChoice(str(asked), COMPLETED)
     open_id = history.open_rotation
     if open_id and asked and asked != open_id:
-        raise RotationOpen(open_id=open_id, asked=asked)
+        raise RotationOpen(open_id=open_id, requested=asked)
     if open_id:
         return RotationChoice(open_id, RESUMED)
     return RotationChoice(asked or new_id(), NEW)

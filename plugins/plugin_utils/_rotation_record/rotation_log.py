@@ -61,5 +61,5 @@ class RotationLog:
         return Lease(self.folder)
 
     def record(self, rotation_id: str | None) -> Record:
-        """The record of a rotation. Raises E_OPTION if the ID is not a plain name."""
+        """The record of a rotation. Raise E_OPTION if the ID is not a plain name."""
         return Record(self.folder, str(rotation_id))

@@ -14,7 +14,7 @@ from .rotation_log import RotationLog
 
 
 def channels(log: RotationLog, notify: Any) -> notification.Channels:
-    """The channels to notify, with absolute paths on this control node. Raises E_NOTIFY."""
+    """The channels to notify, with absolute paths on this control node. Raise E_NOTIFY."""
     return notification.check(notify, log.controller.path)
 
 

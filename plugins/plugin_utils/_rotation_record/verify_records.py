@@ -42,7 +42,7 @@ class VerifyTask:
 
 
 def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
-    """Verify the records. Raises E_RECORD_* for the worst problem."""
+    """Verify the records. Raise E_RECORD_* for the worst problem."""
     records = _check(log, task)
     lines.show([f"  {record}" for record in records], "Records")
     for record in records:
@@ -70,12 +70,12 @@ def _check(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
     try:
         records = verifier.check(places, anchor=anchor, key=key, former=former, only=task.rotation_id)
     except ValueError:
-        raise RecordAnchor(store=store.path, found="is not a head") from None
+        raise RecordAnchor(store=store.path, fault="is not a head") from None
     signers = [record.signer for record in records if record.signer]
     if not key and not former and signers:
         raise RecordNoKey(store=store.path, count=len(signers), signers=", ".join(sorted(set(signers))))
     if key and not anchor and signers:
-        raise RecordAnchor(store=store.path, found="is gone")
+        raise RecordAnchor(store=store.path, fault="is gone")
     return records
 
 
@@ -90,16 +90,16 @@ def _worst(log: RotationLog, broken: Sequence[VerifiedRecord], total: int) -> Ro
     problems = "; ".join(map(str, broken))
     kinds = {problem.kind for record in broken for problem in record.problems}
     if kinds == {"stale"}:
-        return RecordAnchor(store=log.store.path, found=f"is older than the records: {problems}")
+        return RecordAnchor(store=log.store.path, fault=f"is older than the records: {problems}")
     if kinds <= {"stale", "older"}:
-        return RecordOlder(found=problems, folder=log.folder, store=log.store.path)
+        return RecordOlder(problems=problems, folder=log.folder, store=log.store.path)
     if kinds == {"page"}:
-        return RecordPages(found=problems, report=log.controller.command("report"))
+        return RecordPages(problems=problems, report=log.controller.command("report"))
     error = RecordUnsigned if kinds == {"unsigned"} else RecordBroken
-    return error(count=len(broken), total=total, found=problems, folder=log.folder)
+    return error(count=len(broken), total=total, problems=problems, folder=log.folder)
 
 
 def _refuse_elsewhere(records: Sequence[VerifiedRecord], control_nodes: Sequence[str]) -> None:
     away = [record for record in records if record.elsewhere and record.elsewhere not in control_nodes]
     if away:
-        raise RecordElsewhere(found="; ".join(map(str, away)), node=away[0].elsewhere)
+        raise RecordElsewhere(problems="; ".join(map(str, away)), node=away[0].elsewhere)

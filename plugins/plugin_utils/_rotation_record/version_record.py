@@ -14,7 +14,7 @@ from .record_signing import follows, refuse_changed, refuse_gone, seal, try_to_s
 
 
 def begin_destruction(args: TaskArguments, record: Record, records: str, store: Store) -> LineContent:
-    """Check the record, as every run does, and return the fields of its first line. Raises E_AUTHORIZATION,
+    """Check the record, as every run does, and return the fields of its first line. Raise E_AUTHORIZATION,
     E_RECORD_*."""
     refuse_unauthorized(args)
     refuse_gone(records, store)

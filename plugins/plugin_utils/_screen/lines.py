@@ -18,6 +18,7 @@ from .._report.playbook_command import spell_playbooks
 
 if TYPE_CHECKING:
     from ...module_utils._engine.proof.census_result import ColumnCounts
+    from .._report.summary_row import Row
 
 display = Display()
 # Set by the callback in the process of ansible-playbook, from which all task processes are forked.
@@ -38,6 +39,11 @@ def show(lines: Iterable[str], title: str = "") -> None:
         heading = []
     for line in [*heading, *shown] if shown else ():
         display.display(spell_playbooks(line))
+
+
+def show_rows(rows: Iterable[Row], title: str) -> None:
+    """Show each row of a summary as a line."""
+    show((row.as_line() for row in rows), title)
 
 
 def detail(lines: Iterable[str], title: str) -> None:

@@ -11,56 +11,56 @@ from ...module_utils._errors.counts import counted
 from .._report import sentences, step_lines
 from .lines import format_census
 
-Result = Mapping[str, Any]
-Sentence = Callable[[Result], str]
+ShownResult = Mapping[str, Any]
+Sentence = Callable[[ShownResult], str]
 
 
-def _counted(result: Result) -> str:
+def _counted(result: ShownResult) -> str:
     return format_census(result["targets"])
 
 
-def _reencrypted(result: Result) -> str:
+def _reencrypted(result: ShownResult) -> str:
     count = sum(target["reencrypted"] for target in result["targets"])
     if not count:
         return "no value was under other keys"
     return f"{counted(count, 'value')} re-encrypted in {result['work']['seconds']} s"
 
 
-def _planned(result: Result) -> str:
+def _planned(result: ShownResult) -> str:
     plan = result["plan"]
     return f"{counted(len(plan['targets']), 'column')} to rotate, plan {plan['hash'][:16]}"
 
 
-def _backed_up(result: Result) -> str:
+def _backed_up(result: ShownResult) -> str:
     return "; ".join(line.strip() for line in step_lines.backed_up(result["dumps"]))
 
 
-def _read(result: Result) -> str:
+def _read(result: ShownResult) -> str:
     reading = result["reading"]
     return "; ".join(line.strip() for line in step_lines.read_by_application(reading)) if reading else ""
 
 
-def _stopped(result: Result) -> str:
+def _stopped(result: ShownResult) -> str:
     return f"stopped: {', '.join(result['services']) or 'nothing, because no service was running'}"
 
 
-def _started(result: Result) -> str:
+def _started(result: ShownResult) -> str:
     return f"started: {', '.join(result['services']) or 'nothing, because no service was stopped'}"
 
 
-def _processes(result: Result) -> str:
+def _processes(result: ShownResult) -> str:
     return f"{counted(len(result['processes']), 'process', 'processes')} checked"
 
 
-def _records(result: Result) -> str:
+def _records(result: ShownResult) -> str:
     return f"{counted(len(result['records']), 'record')} verified"
 
 
-def _sessions(result: Result) -> str:
+def _sessions(result: ShownResult) -> str:
     return "no session of the application is open" if not result["sessions"] else ""
 
 
-def _held(result: Result) -> str:
+def _held(result: ShownResult) -> str:
     return f"the application has version {result['key_id']}" if "holds" in result else ""
 
 
@@ -95,7 +95,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
 DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}
 
 
-def sentence(action: str, state: str, result: Result) -> str:
+def sentence(action: str, state: str, result: ShownResult) -> str:
     """The sentence about a result. Empty if there is nothing to say, or if the result lacks the fields for it."""
     name = action.rsplit(".", 1)[-1]
     state = state or DEFAULT_STATES.get(name, "")

@@ -13,7 +13,7 @@ from ...module_utils._system.timestamps import format_duration
 from .step_names import NUMBERED
 
 COLLECTION = "tetech.key_rotation."
-SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" is no news
+SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" is not news
 
 
 @dataclass

@@ -10,5 +10,5 @@ APPLICATION_ERRORS = (Exception, SystemExit)
 
 
 def is_error(value: Any) -> bool:
-    """Return whether it is an error class, which a reader returns in place of a value that it cannot read."""
+    """Return whether it is an error class, which a reader returns instead of a value that it cannot read."""
     return isinstance(value, type) and issubclass(value, APPLICATION_ERRORS)

@@ -77,7 +77,7 @@ class ApplicationProcess:
         try:
             self._connection.send((verb, function, argument, context))
             if not self._connection.poll(ANSWER_SECONDS):
-                raise self.refusal(function, f"gave no answer in {ANSWER_SECONDS} seconds")
+                raise self.refusal(function, f"did not answer within {ANSWER_SECONDS} seconds")
             outcome, *answer = self._connection.recv()
         except (EOFError, OSError):
             raise self.refusal(function, "ended the process it ran in") from None
@@ -93,7 +93,7 @@ class ApplicationProcess:
         return report
 
     def setting(self, name: str) -> bytes:
-        """A digest of a setting, or a field's salt, under this key set. Raises what starting the application raises."""
+        """A digest of a setting, or a field's salt, under this key set. Raise what starting the application raises."""
         return bytes(self.call("setting", name, None))
 
     def read(self, questions: Any) -> Any:
@@ -102,7 +102,7 @@ class ApplicationProcess:
         return self.call("read", "what its models read", questions)
 
     def hash_password(self, password: str, algorithms: Collection[str]) -> dict[str, str]:
-        """The hash of a password by each algorithm (password_hashers.py). Raises as ``read``."""
+        """The hash of a password by each algorithm (password_hashers.py). Raise as ``read``."""
         return dict(self.call("hash", _HASHERS, (password, list(algorithms))))
 
     def accepts_password(self, password: str, hashes: Mapping[str, str]) -> set[str]:
@@ -115,7 +115,7 @@ class ApplicationProcess:
 
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
-        return FunctionFailed(function=function, key_id=self._keys.key_id, found=found)
+        return FunctionFailed(function=function, key_id=self._keys.key_id, fault=found)
 
     def close(self) -> None:
         """End the process."""
@@ -182,11 +182,11 @@ class FunctionCipher(RowCipher):
     def seal(self, inside: Opened) -> bytes:
         made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
         if not made or made == inside.plaintext[1:]:
-            raise self._refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
+            raise self._refusal(self.functions.encrypt, "returned its input, or nothing")
         return made
 
     def same_keys_error(self) -> RotationError:
-        found = "reads what was sealed under other keys: its keys are not those of the key set"
+        found = "decrypts a value encrypted under other keys, so it does not use the keys of the key set"
         return self._refusal(self.functions.decrypt, found)
 
     def _refusal(self, function: str, found: str) -> RotationError:

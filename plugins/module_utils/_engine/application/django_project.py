@@ -104,7 +104,7 @@ def read_settings(
     settings_module: str | None,
     environment: Callable[[], ProcessEnvironment] = ProcessEnvironment,
 ) -> None:
-    """Have Django know the settings, and with them the databases, without starting the application. Raises as
+    """Have Django know the settings, and with them the databases, without starting the application. Raise as
     ``start``."""
     check_folder(project_dir)
     if (project_dir, settings_module) in _started:
@@ -255,7 +255,7 @@ def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
 def check_folder(project_dir: str) -> None:
     """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user."""
     if not os.path.isdir(project_dir):
-        raise InvalidProject(path=project_dir, found="is not a directory")
+        raise InvalidProject(path=project_dir, fault="is not a directory")
     manage = os.path.join(project_dir, "manage.py")
     path = manage if os.path.isfile(manage) else project_dir
     owner = os.stat(path).st_uid
@@ -265,10 +265,10 @@ def check_folder(project_dir: str) -> None:
 
 
 def settings_of(project_dir: str) -> str:
-    """The settings module that manage.py names. Raises E_PROJECT without one, and E_SETTINGS_MODULE."""
+    """The settings module that manage.py names. Raise E_PROJECT without one, and E_SETTINGS_MODULE."""
     path = os.path.join(project_dir, "manage.py")
     if not os.path.isfile(path):
-        raise InvalidProject(path=project_dir, found="has no manage.py, and no settings module is named")
+        raise InvalidProject(path=project_dir, fault="has no manage.py, and no settings module is named")
     with open(path, encoding="utf-8") as handle:
         found = _SETTINGS.search(handle.read())
     if found is None:
@@ -300,7 +300,7 @@ def settings_with(known: Collection[bytes]) -> dict[str, bytes]:
 
 
 def _read_members(value: Any) -> list[bytes]:
-    """The values of any setting; none of one that cannot be read here, such as an object that is made at its use."""
+    """The values of any setting. Empty if it cannot be read here, such as an object that its first use creates."""
     try:
         return members(value)
     except Exception:
@@ -336,7 +336,7 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
 def _feeds_of_mapping(
     setting_name: str, own: Mapping[str, object], names: Mapping[bytes, str]
 ) -> Iterator[tuple[str, list[str]]]:
-    """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
+    """The name of the key that each entry has the value of, in their order; empty for an entry that is not a key."""
     sources = [names.get(b"".join(_read_members(value)[:1]), "") for value in own.values()]
     if any(sources):
         yield setting_name, sources
@@ -358,7 +358,7 @@ def aliases() -> list[str]:
 
 
 def load_backends() -> None:
-    """Load Django's engine of every database. Raises whatever that raises."""
+    """Load Django's engine of every database. Raise whatever that raises."""
     from django.db import connections
 
     connections.all()
@@ -395,7 +395,7 @@ def columns_of(alias: str) -> dict[str, list[str]] | None:
 
 
 def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[str | bytes] | None]:
-    """Return some texts and bytes of each of these columns of a database of any kind. A column that cannot be read, or
+    """Yield some texts and bytes of each of these columns of a database of any kind. A column that cannot be read, or
     that is not reached in time, has None."""
     from django.db import Error, connections
 

@@ -210,7 +210,7 @@ def names_in(code: CodeType) -> Iterator[str]:
 
 
 def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[Any]:
-    """Return the values of the names in a function: in its module, its closure, the model, and modules that it
+    """Yield the values of the names in a function: in its module, its closure, the model, and modules that it
     names."""
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
     for name in names:
@@ -231,7 +231,7 @@ def _values_of(function: FunctionType, names: set[str], owner: Any) -> Iterator[
 
 
 def _functions_of(value: Any, names: set[str]) -> Iterator[FunctionType]:
-    """Return the application's functions behind a value: itself, or its methods of these names."""
+    """Yield the application's functions behind a value: itself, or its methods of these names."""
     if isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     if isinstance(value, property):

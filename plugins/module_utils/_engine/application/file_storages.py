@@ -51,7 +51,7 @@ def path_of(handler: type) -> str:
 
 
 def _classes(field: Any) -> Iterator[type]:
-    """The class of a field's storage, also of one that is made at its first use, and of the files of the field."""
+    """The class of a field's storage, also of one that is created at its first use, and of the files of the field."""
     yield field.storage.__class__
     yield field.attr_class
 

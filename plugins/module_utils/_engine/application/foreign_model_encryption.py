@@ -31,7 +31,7 @@ def is_there(tables: Collection[str], column: str) -> bool:
 
 
 def _functions(model: Any) -> Iterator[FunctionType]:
-    """Functions that run when a row of a model is made, read or saved, but for those of the model's own package."""
+    """Functions that run when a row of a model is created, read or saved, but for those of the model's own package."""
     package = model._meta.concrete_model.__module__.partition(".")[0]
     found = [*_receivers(model), *_members(model), *(each for name in _ADAPTERS for each in _members(_setting(name)))]
     for each in found:
@@ -52,7 +52,7 @@ def _members(cls: Any) -> Iterator[Any]:
 
 
 def _receivers(model: Any) -> Iterator[Any]:
-    """Return the receivers of a model's signals, including those of all models."""
+    """Yield the receivers of a model's signals, including those of all models."""
     from django.db.models import signals
 
     for name in _SIGNALS:

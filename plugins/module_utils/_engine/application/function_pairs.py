@@ -106,7 +106,9 @@ def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Sequen
         lines.setdefault(use.file, set()).add(use.line)
     modules = {os.path.realpath(path): name for name, path in _loaded_files() if name != "__main__"}
     found = [
-        _of_module(_TopLevel(source.tree, lines[source.shown]), modules.get(source.path) or _importable(source.shown))
+        _of_module(
+            _TopLevel(source.tree, lines[source.shown_path]), modules.get(source.path) or _importable(source.shown_path)
+        )
         for source in key_uses.own_sources(project_dir, folders, lines)
     ]
     return CodeOfKeys(

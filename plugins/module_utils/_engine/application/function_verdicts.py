@@ -26,7 +26,7 @@ Context = tuple[tuple[str, Any], ...]  # what a function receives about the row:
 Decrypt = Callable[[Any, Context], Any]
 Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 if it raised
 CHANGED = 8  # characters of a token that are changed at a time
-ECHOED = 16  # characters of a token that are found again in what was made of it
+ECHOED = 16  # characters of a token that are found again in its result
 PART = 6  # the same, if the texts of all failures have so many of their tokens
 _RUN = re.compile(r"[0-9A-Za-z+/_-]+")
 
@@ -106,7 +106,7 @@ class FunctionReader:
         return least >= PART and _common(value, token) >= least
 
     def read(self, token: Any, context: Context = (), *, final: bool = False) -> Verdict:
-        """Return whether the function reads a token. ``final`` follows the round trip of a token that was in doubt."""
+        """Return the verdict on a token. ``final`` follows the round trip of a token that was in doubt."""
         if not self._reads:
             return self._read_unlearned(token, context)
         if not self._swallows:

@@ -16,9 +16,9 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
-from ..._errors.base import RotationError
+from ..._errors.base import NOTHING_CHANGED, RotationError
 from ..._errors.error_catalog import build_error
 from . import django_project
 from .statements_at_start import Access, StatementsAtStart
@@ -28,14 +28,14 @@ class Failure(NamedTuple):
     """An error of the catalog."""
 
     code: str
-    where: dict[str, Any]
+    where: Mapping[str, object]
 
     @classmethod
     def of(cls, error: RotationError | None) -> Failure | None:
         return None if error is None else cls(error.code, error.where)
 
     def as_error(self) -> RotationError:
-        return build_error(self.code, **self.where)
+        return build_error(self.code, changed=NOTHING_CHANGED, **self.where)
 
     @property
     def place(self) -> str:

@@ -112,12 +112,12 @@ class OwnSource(NamedTuple):
     """A source file of the application: its real path, how it is shown, and what it has."""
 
     path: str
-    shown: str
+    shown_path: str
     tree: ast.Module
 
 
 def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[str]) -> Iterator[OwnSource]:
-    """Return the ``files``, as they are shown, that are code of the application, without tests and migrations.
+    """Yield the ``files``, as they are shown, that are code of the application, without tests and migrations.
 
     Code of the application is in the project, or in ``folders`` that are not installed packages, except the package of
     the settings.
@@ -157,7 +157,7 @@ def walk(folder: str, ending: str = "", but: Collection[str] = ()) -> Iterator[s
 
 
 def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
-    """Return the names that a source file reads, each with its places."""
+    """Yield the names that a source file reads, each with its places."""
     if tree := parse(path, names):
         yield from _of_tree(tree, shown, names)
 

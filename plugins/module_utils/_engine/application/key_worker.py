@@ -208,7 +208,7 @@ def attempt(function: Callable[..., Any], value: Any, context: function_verdicts
 
 
 def preserved(value: Any) -> bytes:
-    """A value as bytes, its type in the first one. Raises TypeError on a type that does not come back as it was."""
+    """A value as bytes, its type in the first one. Raise TypeError on a type that does not come back as it was."""
     if isinstance(value, str):
         return b"s" + value.encode("utf-8")
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -233,7 +233,7 @@ def token_bytes(sealed: Any) -> bytes:
 
 
 def find(path: str) -> Callable[[Any], Any]:
-    """A function by its dotted path, in a module, a class or an object. Raises ImportError or AttributeError."""
+    """A function by its dotted path, in a module, a class or an object. Raise ImportError or AttributeError."""
     words = path.split(".")
     for count in range(len(words) - 1, 0, -1):
         try:

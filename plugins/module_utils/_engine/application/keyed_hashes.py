@@ -33,7 +33,7 @@ def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collec
     for source in key_uses.own_sources(project_dir, folders, files):
         for key in uses:
             for line, function in _Module(source.tree, key).hashes():
-                found.setdefault(key, set()).add(Use(source.shown, line, function, "hashes with it"))
+                found.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))
     return {key: sorted(each) for key, each in sorted(found.items())}
 
 
@@ -48,7 +48,7 @@ class _Module:
 
     def __post_init__(self) -> None:
         made = [node for name, node in _functions_in(self.tree) if name.endswith("__init__")]
-        # Attributes that an object is made with: they are no data, as those of a model are.
+        # Attributes of every new object: they are no data, as those of a model are.
         self._state = {name for node in made for each in ast.walk(node) for name in _targets(each) if name[0] == "."}
         self._functions = {node.name: node for node in self.tree.body if isinstance(node, _Function)}
         size = -1

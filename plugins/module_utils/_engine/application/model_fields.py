@@ -52,7 +52,7 @@ def of_models(there: ModelTables) -> Iterator[tuple[str, Any]]:
 
 
 def _models(there: ModelTables) -> Iterator[Any]:
-    """Return the models of these tables. A router may send a model to a database of each tenant. It is asked only if
+    """Yield the models of these tables. A router may send a model to a database of each tenant. It is asked only if
     several models have one table, or if the tables are unknown."""
     from django.apps import apps
 

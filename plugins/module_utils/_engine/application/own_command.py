@@ -35,8 +35,8 @@ from . import django_project, key_worker, process_environment
 
 LOOK_SECONDS = 0.5  # between two checks for a request to stop
 HOW = (
-    "Add {name} to its new_keys with the environment variable that the command reads, or, for a list of which the "
-    "application writes with the first and reads with all, set keep: 1 in O(keys)."
+    "Add {name} to its new_keys with the environment variable that the command reads. Or, if the application encrypts "
+    "with the first key of a list and decrypts with all, set keep: 1 in O(keys)."
 )
 _NAME = re.compile(r"(rotate|regenerate|rekey|reencrypt|re_encrypt|rewrap)", re.IGNORECASE)
 _SUBJECT = re.compile(r"key|secret|encrypt", re.IGNORECASE)
@@ -72,11 +72,11 @@ class OwnCommand:
 
     @classmethod
     def of(cls, described: CommandOption | None) -> OwnCommand | None:
-        """The command of the option ``command``, if there is one. Raises E_OPTION if it has no name."""
+        """The command of the option ``command``, if there is one. Raise E_OPTION if it has no name."""
         if not described:
             return None
         if not described["name"]:
-            raise InvalidOption(name="O(command)", found="has no name", advice="Set it, such as name: rotate-db-key.")
+            raise InvalidOption(option="command", fault="has no name", advice="Set it, such as name: rotate-db-key.")
         return cls(described["name"], tuple(described.get("arguments") or ()), dict(described.get("new_keys") or {}))
 
     def as_planned(self) -> PlannedCommand:
@@ -93,11 +93,11 @@ class OwnCommand:
         known = get_commands()
         if self.name not in known:
             near = [*difflib.get_close_matches(self.name, known), *candidates()]
-            raise OwnCommandUnknown(command=self.name, near=", ".join(dict.fromkeys(near)) or "none that looks like it")
+            raise OwnCommandUnknown(command=self.name, near=", ".join(dict.fromkeys(near)) or "no similar command")
         for key in keys:
             if not (key["name"] in self.new_keys or key.get("keep") or key.get("destination")):
                 found = f"does not say how {self.name} gets the new {key['name']}"
-                raise InvalidOption(name="O(command)", found=found, advice=HOW.format(name=key["name"]))
+                raise InvalidOption(option="command", fault=found, advice=HOW.format(name=key["name"]))
 
     def values(self, old: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> CommandValues:
         """Return the values with which its process rotates from the keys of ``old``, the most likely first, to
@@ -197,7 +197,7 @@ def _serve(
 
 
 def _end_with(connection: Connection) -> None:
-    """End a command when no process waits for its result any more, so that it does not meet the next run."""
+    """End a command when no process waits for its result anymore, so that it does not meet the next run."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv()
     os.killpg(0, signal.SIGKILL)

@@ -111,7 +111,7 @@ def database_alias() -> str | None:
 def refuse_unopened(database: Database, known: Collection[str]) -> None:
     """Open a page of the sessions under the ``known`` keys, and compute its logins, without writing anything.
 
-    Raises E_SESSIONS_KEPT if none opens, E_DB, or what the application's own model of users raises.
+    Raise E_SESSIONS_KEPT if none opens, E_DB, or what the application's own model of users raises.
     """
     store, looked_at, opened = _store_class()(), 0, 0
     for table in _tables(database):
@@ -128,7 +128,7 @@ def refuse_unopened(database: Database, known: Collection[str]) -> None:
 def resign(database: Database, keys: Sequence[SigningKeys]) -> Counter[str]:
     """Sign every session that has not expired again: how many of each kind. One that opens under neither key stays.
 
-    Safe to run again. A rollback does the same with the keys exchanged. Raises E_SESSIONS_KEPT if the old key opens
+    Safe to run again. A rollback does the same with the keys exchanged. Raise E_SESSIONS_KEPT if the old key opens
     none, E_DB, E_DB_LOST or E_DB_LOCKED.
     """
     counts: Counter[str] = Counter()
@@ -175,7 +175,7 @@ def _resign_all(database: Database, table: sql.Composable, keys: SigningKeys) ->
 
 
 def _tables(database: Database) -> Iterator[sql.Composable]:
-    """The table of the sessions, or that of each tenant, while Django is in its schema. Raises E_SESSIONS_KEPT if the
+    """The table of the sessions, or that of each tenant, while Django is in its schema. Raise E_SESSIONS_KEPT if the
     database has none."""
     from django.db import connections
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .scheme_description import CompositeSource, DerivationNumber, Group, KeyDescription, KeySource, SourceRole
 
 
-NOTHING = ""  # in place of a setting's name: a digest without a key
+NOTHING = ""  # instead of a setting's name: a digest without a key
 
 
 with contextlib.suppress(ImportError):  # module.run reports it
@@ -159,7 +159,7 @@ def field_encryption(secret: bytes) -> bytes:
 
 
 def data_protection(secret: bytes, use: bytes) -> bytes:
-    """The key that django-field-encryption 0.2.3 makes for one use of an entry ID:KEY. Raises ValueError on another."""
+    """The key that django-field-encryption 0.2.3 makes for one use of an entry ID:KEY. Raise ValueError on another."""
     key_id, colon, master = secret.partition(b":")
     if not colon:
         raise ValueError("no entry of a mapping")
@@ -205,7 +205,7 @@ DERIVATIONS: dict[
 
 
 def keys(described: KeyDescription, settings: Settings) -> list[bytes]:
-    """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
+    """The keys that ``described`` makes of the settings; the first one writes. Raise ValueError on a bad setting."""
     function, _, _, numbers = DERIVATIONS[described["derive"]]
     options = {name: described[name] for name in numbers if name in described}
     given = _read_sources(described, settings)

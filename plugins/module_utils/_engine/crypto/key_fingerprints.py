@@ -25,7 +25,7 @@ from .keyring import Keyring
 
 LEAST = 6  # characters of an ID that counts: random hex has one of these by chance once in 100,000 values
 LONGEST = 140  # of any: SHA-512 in hex has 128
-LEAST_OF_TEXT = 20  # the same of the first characters of a key that is no random bytes, such as django-insecure-...
+LEAST_OF_TEXT = 20  # the same of the first characters of a key that is not random bytes, such as django-insecure-...
 RANDOM = 16  # bytes that a key must have to be random ones in base64 or hex
 _DIGESTS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512")
 _BLAKE2B, _BLAKE2S = (4, 8, 16, 20, 32, 64), (8, 16, 32)  # bytes: each size is another digest
@@ -53,7 +53,7 @@ class Fingerprint:
 
 
 class KeyFingerprints:
-    """All fingerprints of the keys at hand, of every stage, and of those that some ``schemes`` make of them."""
+    """All fingerprints of the available keys, of every stage, and of those that some ``schemes`` make of them."""
 
     def __init__(self, keyring: Keyring, schemes: Iterable[str] = ()) -> None:
         self._ends: dict[str, list[Fingerprint]] = {}
@@ -62,7 +62,7 @@ class KeyFingerprints:
                 for text in {*members(value), *(part.encode() for part in split_list(value))}:
                     self._add(_of_setting(name, text))
         for names, key in dict.fromkeys(each for scheme in schemes for each in keyring.raw_keys(scheme)):
-            title = f"the key made of {names}"
+            title = f"the key derived from {names}"
             self._add(chain(_of(title, key), _of(title, base64.urlsafe_b64encode(key))))
 
     def _add(self, made: Iterator[Fingerprint]) -> None:
@@ -86,7 +86,7 @@ class KeyFingerprints:
                 yield word, what
 
     def without_ids(self, text: str) -> str:
-        """A text with how they are computed in place of such words."""
+        """A text with how they are computed, instead of such words."""
         for word, what in self.of_text(text):
             text = text.replace(word, f"({what})")
         return text
@@ -99,7 +99,7 @@ def _is_plain_word(word: str) -> bool:
 
 
 def _of_setting(name: str, text: bytes) -> Iterator[Fingerprint]:
-    """Return the fingerprints of one value of a setting: of its text, and of the bytes that it encodes."""
+    """Yield the fingerprints of one value of a setting: of its text, and of the bytes that it encodes."""
     of_bytes = set(decoded(text))
     yield from _of(name, text)
     shown = text.decode("utf-8", "replace").rstrip("=")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key sets at hand, by stage, made into one cipher per scheme and stage. No other file derives keys."""
+"""The available key sets, by stage, made into one cipher per scheme and stage. No other file derives keys."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class Keyring:
         return {setting for setting, names in self._feeds.items() if key in names}
 
     def raw_keys(self, scheme: str) -> Iterator[tuple[str, bytes]]:
-        """The keys that a scheme makes of the keys at hand, of every stage, each with the names of its settings."""
+        """The keys that a scheme makes of the available keys, of every stage, each with the names of its settings."""
         described = self.schemes.get(scheme)
         if described is None or described.functions:
             return

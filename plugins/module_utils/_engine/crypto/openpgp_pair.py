@@ -40,7 +40,7 @@ class EncryptionSubkey:
 
 
 def half_of(armored: bytes) -> EncryptionSubkey:
-    """The subkey that encrypts in a key in ASCII armor. Raises ValueError if pgcrypto could not use the key."""
+    """The subkey that encrypts in a key in ASCII armor. Raise ValueError if pgcrypto could not use the key."""
     found = list(packets(unarmored(armored) or b""))
     subkeys = [(tag, body) for tag, body in found if tag in (PRIVATE_SUBKEY, PUBLIC_SUBKEY) and body[:1] == b"\4"]
     bodies = [(tag, body) for tag, body in subkeys if len(body) > 5 and body[5] in NUMBERS]
@@ -112,7 +112,7 @@ class Rsa:
         self._size = _size(modulus)
 
     def decrypt(self, numbers: tuple[int, ...]) -> bytes:
-        """Return what was encrypted, or other bytes. Raises ValueError."""
+        """Return what was encrypted, or other bytes. Raise ValueError."""
         if numbers[0].bit_length() > 8 * self._size:
             raise ValueError("longer than the key")
         return self._private.decrypt(numbers[0].to_bytes(self._size, "big"), PKCS1v15())
@@ -131,7 +131,7 @@ class ElGamal:
         self._size = _size(self._prime)
 
     def decrypt(self, numbers: tuple[int, ...]) -> bytes:
-        """Return what was encrypted, or other bytes. Raises ValueError."""
+        """Return what was encrypted, or other bytes. Raise ValueError."""
         shared = pow(pow(numbers[0], self._secret, self._prime), -1, self._prime)
         block = (numbers[1] * shared % self._prime).to_bytes(self._size, "big")
         padding, zero, message = block[2:].partition(b"\0")
@@ -172,7 +172,7 @@ def _as_number(number: int) -> bytes:
 
 
 def _numbers(body: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
-    """Return so many numbers from a position on, and where they end. Raise ValueError if the body is shorter."""
+    """Return so many numbers from a position on, and the next position. Raise ValueError if the body is shorter."""
     found = []
     for _ in range(count):
         begin = at + 2

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemes: how a token is made from a key set, as data. A format, its keys, and what is around the token."""
+"""Schemes: how a key set makes a token, as data. A format, its keys, and what is around the token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROLES: tuple[KeyRole, ...] = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
-# Of what the application's own functions make it is not known what a wrong key would do.
+# It is not known what a wrong key would do to what the application's own functions make.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
 IN_DOCUMENTS: Final = "json_members"  # names of the members of JSON documents in which its tokens are
 # The scheme of the tokens that its plaintexts are, if the application encrypts twice by design.
@@ -132,7 +132,7 @@ class Scheme:
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
         """The scheme under one set of settings; None if one of them has no value, or none that fits a trial.
 
-        Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
+        Derives the keys: call once per key set, never per row. Raise E_SCHEME on a setting that makes no key.
         """
         try:
             made = [derivation.keys(self.described[role], settings) for role in self.format.keys]
@@ -145,7 +145,7 @@ class Scheme:
                 return None
             settings_named = ", ".join(sorted(self.settings))
             found = f"cannot make a key from {settings_named}"
-            raise InvalidScheme(scheme=self.name, found=found) from None
+            raise InvalidScheme(scheme=self.name, fault=found) from None
         outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
         if self.inside is None:
             return outer
@@ -209,11 +209,11 @@ class Scheme:
 
 
 def parse(described: object) -> dict[str, Scheme]:
-    """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
+    """Schemes by name from the option ``schemes``: ``auto``, or the mapping the design shows. Raise E_SCHEME."""
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:
-        raise InvalidScheme(scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
+        raise InvalidScheme(scheme="(all)", fault="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():
         _check(name, members)
     return {str(name): Scheme(str(name), cast("SchemeDescription", members)) for name, members in described.items()}
@@ -253,13 +253,13 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
 
 def _check(name: str, members: object) -> None:
     def refuse(found: str) -> RotationError:
-        return InvalidScheme(scheme=name, found=found)
+        return InvalidScheme(scheme=name, fault=found)
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")
     names = members.get(IN_DOCUMENTS, [])
     if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
-        raise refuse(f"has {IN_DOCUMENTS} that are no list of names")
+        raise refuse(f"has {IN_DOCUMENTS} that are not a list of names")
     if any(one.startswith(TO_FILL_IN) for one in names):
         raise refuse(f"has {IN_DOCUMENTS} that are not filled in")
     if "application" in members:
@@ -291,7 +291,7 @@ def _check_inside(name: str, members: Mapping[str, object], refuse: Refuse) -> N
     if "application" in inner or INSIDE in inner:
         raise refuse("has an inside that is not a scheme of one layer")
     if not all(FORMATS[layer["format"]].authenticated for layer in (outer, inner)):
-        raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
+        raise refuse("has a layer without authentication, whose key cannot be determined")
 
 
 def _check_functions(members: Mapping[str, object], refuse: Refuse) -> None:

@@ -108,7 +108,7 @@ class FieldEncryption(AesGcmNonceFirst):
 class SecretBox(SingleTokenCipher):
     """A secretbox of libsodium (XSalsa20-Poly1305) in raw bytes, the nonce first, as django-nacl-fields has it.
 
-    By the PyNaCl of the application: cryptography has no XSalsa20. Raises ValueError without it.
+    By the PyNaCl of the application: cryptography has no XSalsa20. Raise ValueError without it.
     """
 
     def __init__(self, key: bytes) -> None:

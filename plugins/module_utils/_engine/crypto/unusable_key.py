@@ -36,7 +36,7 @@ class UnusableKey(SingleTokenCipher):
         return None
 
     def seal(self, inside: Opened) -> bytes:
-        """Raises E_KEY_UNUSABLE."""
+        """Raise E_KEY_UNUSABLE."""
         raise self.error
 
     @property

@@ -172,7 +172,7 @@ class Nested(SingleTokenCipher):
 class Layered(BatchCipher):
     """A token whose plaintext is a token under another key, by the application's design. Both layers are one scheme.
 
-    A token whose plaintext is no such token keeps its one layer.
+    A token whose plaintext is not such a token keeps its one layer.
     """
 
     outer: Cipher = field(repr=False)

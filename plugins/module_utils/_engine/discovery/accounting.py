@@ -72,10 +72,10 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
         open_columns = _open_columns(table, members, known, row_keys)
         for column, values in _read_samples(database, table, open_columns) if open_columns else ():
             judge.column(table, column, values)
-    _put_encoded(judge.found, fields, ignored)
-    survey.findings.drop("ignored", judge.found.columns())
-    survey.findings.drop("digest", judge.found.columns())
-    return unsettled(judge.found.with_text(stops=True), settled)
+    _put_encoded(judge.findings, fields, ignored)
+    survey.findings.drop("ignored", judge.findings.columns())
+    survey.findings.drop("digest", judge.findings.columns())
+    return unsettled(judge.findings.with_text(stops=True), settled)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Judge:
     decided: Collection[str]
     digests: Collection[str]
     fields: Mapping[str, model_evidence.ModelEvidence]
-    found: Findings = field(default_factory=Findings)
+    findings: Findings = field(default_factory=Findings)
 
     def column(self, table: Table, column: Column, values: Sequence[Any]) -> None:
         """Put down the finding about one column."""
@@ -104,12 +104,12 @@ class _Judge:
             return
         sessions = self.survey.is_sessions(table)  # the checklist reports them
         if not sessions and (count := self.survey.holding(values)):
-            self.found.put(name, TokenPacked(column=name, count=count, looked_at=len(values)))
+            self.findings.put(name, TokenPacked(column=name, count=count, looked_at=len(values)))
             return
         if name in self.decided:
             return
         if not sessions and (signed := signed_values.find(self.survey, values)):
-            _put_signed(self.found, name, signed, len(values))
+            _put_signed(self.findings, name, signed, len(values))
             return
         place = f"{table.name}.{column.name}"
         is_known = place in known_forms.COLUMNS  # by a form with its signature
@@ -122,7 +122,7 @@ class _Judge:
         # Sessions have a salt of their class.
         signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)
         if signed and signed.stops:
-            _put_signed(self.found, name, signed, len(values))
+            _put_signed(self.findings, name, signed, len(values))
         elif signed and is_explained:
             look = SparseLook(f"{signed.number} of {len(values)} values are {signed.by}")
             self.survey.findings.put(name, look)
@@ -132,10 +132,10 @@ class _Judge:
     def _put_frames(self, name: str, frames: raw_frames.RawFrames) -> None:
         """Put down tokens that are kept as their bytes. Of what is settled, outside_columns.py tries every value."""
         if name in self.ignored:
-            self.found.put(name, IgnoredOpen(column=name))
+            self.findings.put(name, IgnoredOpen(column=name))
         elif name not in self.decided:
             what, count = frames.description, frames.number
-            self.found.put(
+            self.findings.put(
                 name, UnsupportedFormat(column=name, count=count, description=what, advice=raw_frames.ADVICE)
             )
 
@@ -143,11 +143,11 @@ class _Judge:
         if judged.verdict == unexplained.SPARSE:
             self.survey.findings.put(name, SparseLook(_format_verdict(judged, values)))
         elif judged.verdict == unexplained.UNEXPLAINED and name in self.ignored:
-            self.found.put(name, IgnoredTokens(column=name))
+            self.findings.put(name, IgnoredTokens(column=name))
         elif judged.verdict == unexplained.UNEXPLAINED:
-            self.found.put(name, UnexplainedColumn(column=name, found=_format_verdict(judged, values)))
+            self.findings.put(name, UnexplainedColumn(column=name, finding=_format_verdict(judged, values)))
         elif judged.hashed and name not in self.ignored:
-            self.survey.hashes.append(name)
+            self.survey.evidence[name].is_hash = True
 
 
 def _open_columns(
@@ -164,7 +164,7 @@ def _open_columns(
 
 
 def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
-    error = SignedValues(column=name, count=signed.number, looked_at=looked_at, found=signed.by, key=signed.key)
+    error = SignedValues(column=name, count=signed.number, looked_at=looked_at, signature=signed.by, key=signed.key)
     found.put(name, error)
 
 
@@ -174,7 +174,7 @@ def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvide
         if name in ignored:
             found.put(name, IgnoredTokens(column=name))
         else:
-            found.put(name, EncodedField(column=name, field=each.field, found=each.found))
+            found.put(name, EncodedField(column=name, field=each.field, finding=each.evidence))
 
 
 def _accounted(survey: Survey) -> set[str]:
@@ -261,7 +261,9 @@ def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Seq
     It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
     while.
     """
-    unnamed = [(survey, sorted({*survey.hashes}.difference(survey.findings.columns("digest")))) for survey in surveys]
+    unnamed = [
+        (survey, sorted(survey.evidence.hashes.difference(survey.findings.columns("digest")))) for survey in surveys
+    ]
     made = {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
     places = _format_uses([use for uses in made.values() for use in uses])
     for survey, columns in unnamed if made else ():
@@ -318,7 +320,7 @@ def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey],
 
 
 def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
-    """Return the keys at hand that values of the targets, or columns derived from them, may be under."""
+    """Return the available keys that values of the targets, or columns derived from them, may be under."""
     return set().union(*_keys_of_targets(surveys, keyring).values())
 
 
@@ -328,7 +330,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
         target.name: shared_values.with_twins(
             keyring,
             keyring.keys_of(
-                [target.scheme, *survey.besides.get(target.name, ())], [each.secret for each in target.derived]
+                [target.scheme, *survey.evidence.other_schemes(target.name)], [each.secret for each in target.derived]
             ),
         )
         for survey in surveys

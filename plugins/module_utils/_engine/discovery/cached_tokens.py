@@ -33,7 +33,7 @@ _VALUES = "SELECT {value} FROM {rows} AS t WHERE {key} = ANY(%s) AND octet_lengt
 
 @dataclass(frozen=True)
 class CachedTokens:
-    """The number of checked entries of a cache, and of those that hold tokens under the keys at hand."""
+    """The number of checked entries of a cache, and of those that hold tokens under the available keys."""
 
     column: str
     count: int

@@ -12,6 +12,7 @@ from ..crypto.keyring import Keyring
 from ..postgres.catalog import Column, RowKey, Table
 from ..postgres.connection import Database
 from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages
+from .column_evidence import SurveyEvidence
 from .column_sample import SAMPLE
 from .findings import Findings
 from .nesting import bare
@@ -24,14 +25,14 @@ from .target import Target
 class ColumnRules:
     """Finds the plaintext rules of columns of one database.
 
-    If plaintexts are tokens of another system, it puts that into ``findings``, and the tokens into ``inside`` by
-    column. ``row_key`` raises E_TABLE_KEY if a table has no key.
+    If plaintexts are tokens of another system, it puts that into ``findings``, and the tokens into the
+    ``evidence``. ``row_key`` raises E_TABLE_KEY if a table has no key.
     """
 
     database: Database
     keyring: Keyring
     findings: Findings
-    inside: dict[str, list[bytes]]
+    evidence: SurveyEvidence
     row_key: Callable[[Table], RowKey]
 
     def find(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], decision: str) -> PlaintextRule:
@@ -83,5 +84,5 @@ class ColumnRules:
             name = table.label_of(column.name)
             self.findings.put_kind("foreign", name)
             opened = self.keyring.stages_of(scheme, pieces)
-            self.inside[name] = [bare(one[1].plaintext) for one in opened if one is not None]
+            self.evidence[name].inside = [bare(one[1].plaintext) for one in opened if one is not None]
         return found

@@ -93,7 +93,7 @@ def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> 
             value = value.replace(copy, "")
         if computed := [what for word, what in fingerprints.of_text(value) if not word.isdigit()]:
             place = VARIABLE + name
-            yield Finding.of(place, KeyFingerprintStored(column=place, found=computed[0]))
+            yield Finding.of(place, KeyFingerprintStored(column=place, fingerprint=computed[0]))
 
 
 def places(settled: Iterable[str]) -> set[str]:

@@ -36,5 +36,7 @@ def find(survey: Survey) -> list[Finding]:
     for table, column in places:
         if (table, column) not in decoded:
             name = table.label_of(column)
-            found.put(name, ColumnTied(column=name, found=FOUND, advice=ADVICE.format(column=name)), kind="file_name")
+            found.put(
+                name, ColumnTied(column=name, obstacle=FOUND, advice=ADVICE.format(column=name)), kind="file_name"
+            )
     return found.with_text(stops=True)

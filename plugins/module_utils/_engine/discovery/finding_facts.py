@@ -8,7 +8,10 @@ They are names and numbers only. A finding that stops a rotation has its error i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .finding_kinds import KindName
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class TypedFacts:
     """The facts of one kind of finding. Those in ``approved`` are in the hash of a plan: the kind and the column alone
     do not say what a person approves."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[KindName]
     approved: ClassVar[tuple[str, ...]] = ()
 
 
@@ -86,7 +89,7 @@ class StayingPlain(RowFacts):
 @dataclass(frozen=True)
 class LaterKeys(TypedFacts):
     kind = "later_keys"
-    found: str
+    ranks: str
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class SharedWord(TypedFacts):
 
     kind = "shared_word"
     approved = ("key",)
-    found: str
+    place: str
     key: str
 
 
@@ -170,7 +173,7 @@ class SparseLook(TypedFacts):
     """A description of what a few of the values look like."""
 
     kind = "sparse"
-    found: str
+    look: str
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ class OutlivingCache(TypedFacts):
 class CachedEntries(TypedFacts):
     """``count`` of so many sampled entries hold tokens."""
 
-    kind = "cached_tokens"
+    kind: ClassVar[KindName] = "cached_tokens"
     count: int
     looked_at: int
 

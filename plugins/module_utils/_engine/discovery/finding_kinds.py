@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All kinds of findings about an application: one row each, which plan, checklist and error all read.
 
-To add a kind, add a row: ``stop(name, error)`` takes its text from the class of an error, ``warn(name, what, todo)``
-has it in the row. If the text names facts, add a class to finding_facts.py. Then ``put`` findings of that kind. A kind
-without a text needs no attention.
+To add a kind, add its name to ``KindName``, and a row: ``stop(name, error)`` takes its text from the class of an error,
+``warn(name, what, todo)`` has it in the row. If the text names facts, add a class to finding_facts.py. Then ``put``
+findings of that kind. A kind without a text needs no attention.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from ..._errors.application import RoundTripFailed, ValuesRefused
 from ..._errors.base import RotationError
@@ -68,12 +70,123 @@ from ..._errors.values import (
 from ..postgres.catalog import JOURNAL
 from .settlements import BY_COMMAND, DECISIONS, NOT_A_KEY, UNREADABLE, UNUSED_KEY_ID
 
+# The names of all kinds, so that mypy finds a misspelled one; the table of the kinds is below.
+KindName = Literal[
+    "nowhere",
+    "missed",
+    "paired",
+    "unwritable",
+    "format",
+    "unproved",
+    "wrong_key",
+    "silent",
+    "plain",
+    "keyless",
+    "ignored_open",
+    "ignored_tokens",
+    "set_aside_open",
+    "guarded",
+    "tied",
+    "file_name",
+    "encoded",
+    "unexplained",
+    "copy",
+    "out_of_reach",
+    "definition",
+    "configured",
+    "signed",
+    "token_packed",
+    "files_open",
+    "files_under_key",
+    "files_unexplained",
+    "key_fingerprint",
+    "token_digest",
+    "repeated_token",
+    "list_order",
+    "made_of_keys",
+    "peppered",
+    "shared_value",
+    "start_writes",
+    "start_checks",
+    "new_keys_refused",
+    "other_keys",
+    "key_missing",
+    "unreadable",
+    "unlisted_key",
+    "plaintext",
+    "plain_unclear",
+    "other_scheme",
+    "kept_key",
+    "token_in_text",
+    "mixed_keys",
+    "left_alone",
+    "stale_digests",
+    "nested_unreadable",
+    "two_layers",
+    "token_inside",
+    "nested",
+    "loose",
+    "later_keys",
+    "stays_plain",
+    "unsearched",
+    "round_trip",
+    "refused",
+    "depends_on_key",
+    "no_targets",
+    "too_short",
+    "key_without_value",
+    "key_type_unfit",
+    "shared_word",
+    "start_untried",
+    "scan_cut_off",
+    "configured_cut_off",
+    "own_command",
+    "by_command",
+    "ignored",
+    "digest",
+    "keyed_hash",
+    "blank",
+    "plain_index",
+    "same_tokens",
+    "repeated_in_rows",
+    "timeless",
+    "unseen",
+    "other_database",
+    "unreached_database",
+    "secret_name",
+    "sparse",
+    "foreign",
+    "cache",
+    "cached_tokens",
+    "of_ciphertext",
+    "dated",
+    "files",
+    "files_unread",
+    "files_elsewhere",
+    "session_tokens",
+    "unique_constraint",
+    "index",
+    "update_trigger",
+    "unvalidated_constraint",
+    "generated_column",
+    "row_security",
+    "partitioned_table",
+    "next_value",
+    "unauthenticated",
+    "unknown_functions",
+    "no_model",
+    "cached",
+    "fixed",
+    "empty",
+    "kept",
+]
+
 
 @dataclass(frozen=True)
 class FindingKind:
     """One kind. ``what`` follows the column's name; it and ``todo`` are filled with the facts of a finding."""
 
-    name: str
+    name: KindName
     what: str
     todo: str
     error: type[RotationError] | None = None  # if it stops a rotation
@@ -91,16 +204,13 @@ class FindingKind:
 
 
 def stop(
-    name: str, error: type[RotationError], settled_by: tuple[str, ...] = (), *, is_closed: bool = False
+    name: KindName, error: type[RotationError], settled_by: tuple[str, ...] = (), *, is_closed: bool = False
 ) -> FindingKind:
     """Return a kind that stops a rotation, with the text of its error."""
-    what = error.problem
-    for prefix in ("{path}: {name} ", "{table}.{column} ", "{column}: ", "{column} "):
-        what = what.removeprefix(prefix)
-    return FindingKind(name, what, error.remedy, error, settled_by, is_closed)
+    return FindingKind(name, error.problem, error.remedy, error, settled_by, is_closed)
 
 
-def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
+def warn(name: KindName, what: str = "", todo: str = "") -> FindingKind:
     """Return a kind that stops nothing. A person should read its text if it has one."""
     return FindingKind(name, what, todo)
 
@@ -180,7 +290,7 @@ _ROWS = (
     ),
     warn(
         "later_keys",
-        "the list of keys has several, and not all values are under the first one: {found} of the list",
+        "the list of keys has several, and not all values are under the first one: {ranks} of the list",
         "This rotation re-encrypts all of them with the new first key. An earlier rotation may have left some. To set"
         " how many old keys the list keeps, write keep: N in O(keys).",
     ),
@@ -203,7 +313,7 @@ _ROWS = (
     stop("key_type_unfit", KeyTypeUnfit),
     warn(
         "shared_word",
-        "{found}, has the same value as {key}, a plain word. {key} gets a new value, and {column} keeps this one",
+        "{place}, has the same value as {key}, a plain word. {key} gets a new value, and {column} keeps this one",
         "Nothing was found that encrypts with {column}. If something does, its values would be lost.",
     ),
     warn(
@@ -307,7 +417,7 @@ _ROWS = (
     ),
     warn(
         "sparse",
-        "{found}",
+        "{look}",
         "Check whether something encrypts or signs them. If it does so with a rotated key, they will be unreadable or "
         "invalid.",
     ),
@@ -409,4 +519,4 @@ _ROWS = (
     warn("empty"),
     warn("kept"),
 )
-KINDS = {kind.name: kind for kind in _ROWS}
+KINDS: Mapping[KindName, FindingKind] = {kind.name: kind for kind in _ROWS}

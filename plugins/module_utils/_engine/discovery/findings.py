@@ -13,12 +13,12 @@ from ..._errors.counts import counted, fill
 from ..._errors.discovery import SeveralFindings
 from ..._errors.option_names import spell_options
 from .finding_facts import TypedFacts
-from .finding_kinds import KINDS, FindingKind
+from .finding_kinds import KINDS, FindingKind, KindName
 from .listed_rows import ListedRows, as_results
 from .settlements import Settlements
 
 _ORDER = {name: place for place, name in enumerate(KINDS)}
-_KINDS_OF = {
+_KINDS_OF: Mapping[type[RotationError] | None, Sequence[KindName]] = {
     error: [kind.name for kind in KINDS.values() if kind.error is error] for error in {k.error for k in KINDS.values()}
 }
 _Facts = TypeVar("_Facts", bound=TypedFacts)
@@ -47,7 +47,9 @@ class Finding:
     listed: ListedRows | None = None  # all rows that it is about, if it is about rows
 
     @classmethod
-    def of(cls, column: str, facts: FindingFacts, *, kind: str = "", listed: ListedRows | None = None) -> Finding:
+    def of(
+        cls, column: str, facts: FindingFacts, *, kind: KindName | None = None, listed: ListedRows | None = None
+    ) -> Finding:
         """Return the finding with these facts. ``kind`` is needed if several kinds have one class of error."""
         return cls(KINDS[kind or _kind_of(facts)], column, facts, listed)
 
@@ -91,7 +93,7 @@ class Finding:
         return self.facts
 
 
-def _kind_of(facts: FindingFacts) -> str:
+def _kind_of(facts: FindingFacts) -> KindName:
     if isinstance(facts, TypedFacts):
         return facts.kind
     (kind,) = _KINDS_OF[type(facts)]
@@ -110,11 +112,11 @@ class Findings:
         other._found = [*self._found]
         return other
 
-    def put(self, column: str, facts: FindingFacts, *, kind: str = "") -> None:
+    def put(self, column: str, facts: FindingFacts, *, kind: KindName | None = None) -> None:
         """Add a finding with its facts. ``kind`` is needed if several kinds have one class of error."""
         self.add(Finding.of(column, facts, kind=kind))
 
-    def put_kind(self, kind: str, column: str) -> None:
+    def put_kind(self, kind: KindName, column: str) -> None:
         """Add a finding of a kind that has no facts."""
         self.add(Finding(KINDS[kind], column))
 
@@ -125,14 +127,14 @@ class Findings:
         """The columns with facts of this class, each with its facts."""
         return [(each.column, each.facts) for each in self._found if isinstance(each.facts, facts)]
 
-    def drop(self, kind: str, columns: Collection[str]) -> None:
+    def drop(self, kind: KindName, columns: Collection[str]) -> None:
         """Remove findings of a kind about columns that something else explains."""
         self._found = [each for each in self._found if each.kind.name != kind or each.column not in columns]
 
-    def of(self, *kinds: str) -> list[Finding]:
+    def of(self, *kinds: KindName) -> list[Finding]:
         return [each for each in self._found if each.kind.name in kinds]
 
-    def columns(self, *kinds: str) -> list[str]:
+    def columns(self, *kinds: KindName) -> list[str]:
         """The columns that findings of these kinds are about; without a kind, of all of them."""
         return [each.column for each in (self.of(*kinds) if kinds else self._found)]
 

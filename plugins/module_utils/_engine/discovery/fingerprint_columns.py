@@ -42,7 +42,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         for place, column in enumerate(columns):
             if what := id_in([row[place] for row in rows if row[place]], fingerprints):
                 name = table.label_of(column.name)
-                found.put(name, KeyFingerprintStored(column=name, found=what))
+                found.put(name, KeyFingerprintStored(column=name, fingerprint=what))
     return found.with_text(stops=True)
 
 
@@ -66,7 +66,7 @@ def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str
     tokens: dict[Table, list[str]] = {}
     for table, column in [
         *((target.table, target.column) for target in survey.found),
-        *((each.table, each.column.name) for each in survey.closed),
+        *((each.table, each.column.name) for each in survey.evidence.closed),
     ]:
         tokens.setdefault(table, []).append(column)
     if not tokens:

@@ -17,7 +17,7 @@ from ..value_forms.plain_text_look import is_word
 
 
 class KeyCopies:
-    """The copies of the keys at hand, of every stage, and of the keys that some ``schemes`` derive from them."""
+    """The copies of the available keys, of every stage, and of the keys that some ``schemes`` derive from them."""
 
     def __init__(self, keyring: Keyring, schemes: Iterable[str] = ()) -> None:
         self._copies: dict[str, str] = {}  # what each of them is, by its text
@@ -26,7 +26,7 @@ class KeyCopies:
                 for secret in dict.fromkeys([*members(value), *(part.encode() for part in split_list(value))]):
                     self._add(_of_setting(name, secret))
         for names, key in dict.fromkeys(each for scheme in schemes for each in keyring.raw_keys(scheme)):
-            self._add(_of_bytes(f"the key made of {names}", key))
+            self._add(_of_bytes(f"the key derived from {names}", key))
 
     def _add(self, copies: Iterable[tuple[str, str]]) -> None:
         for text, what in copies:

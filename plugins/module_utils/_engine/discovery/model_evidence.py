@@ -73,7 +73,7 @@ class ModelEvidence:
     """Evidence from a field: it reads stored values in a way that only an encrypted or encoded column explains."""
 
     field: str  # the dotted path of its class
-    found: str
+    evidence: str
 
 
 def of_fields(

@@ -166,7 +166,7 @@ def inner_schemes(keyring: Keyring) -> list[Scheme]:
 
 
 def looks_nested(keyring: Keyring, texts: Sequence[bytes]) -> list[bool]:
-    """Return for each plaintext whether it looks like a token, of a scheme at hand or of another system."""
+    """Return for each plaintext whether it looks like a token, of an available scheme or of another system."""
     markers = _markers(inner_schemes(keyring))
     shaped = [each for each in markers if not _is_frame(each)]
     return [bare(text).startswith(markers) and _is_shaped(text, shaped) for text in texts]

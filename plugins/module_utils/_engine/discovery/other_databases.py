@@ -34,11 +34,11 @@ ACCEPT = 'If that is prepared, or nobody needs them: O(settlements): {{{column}:
 
 @dataclass(frozen=True)
 class OtherDatabase:
-    """One of them: what is ``found`` by column, with what to do, all its ``columns``, and those that are ``unread``."""
+    """One of them: the ``problems`` by column, with what to do, all its ``columns``, and those that are ``unread``."""
 
     alias: str
     vendor: str
-    found: Mapping[str, tuple[str, str]]
+    problems: Mapping[str, tuple[str, str]]
     columns: frozenset[str] = frozenset()
     unread: Sequence[str] = ()
     is_reached: bool = True
@@ -48,7 +48,7 @@ class OtherDatabase:
         """Return what stops a rotation."""
         return [
             Finding.of(name, OutOfReach(column=name, why=why, advice=advice), kind="out_of_reach")
-            for name, (why, advice) in self.found.items()
+            for name, (why, advice) in self.problems.items()
         ]
 
     @property

@@ -11,7 +11,7 @@ from typing import cast
 from ..._errors.option_names import variable_of
 from ..crypto.key_entry import KeyEntries, KeyEntry, without_unset
 
-# Of a value, the type of a key that generates another one like it. Any other type is the default one.
+# The type of a key that generates another value like a given one. Any other type is the default one.
 _TYPES = (
     ("fernet", re.compile(rb"[A-Za-z0-9_-]{43}=")),
     ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),

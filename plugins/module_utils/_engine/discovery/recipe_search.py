@@ -20,7 +20,7 @@ EVERY = 12  # of the others, the one on which every recipe is tried: the first o
 PREFIX = 8  # characters that may precede it
 _MAY_BE = re.compile(MAY_BE)
 # The rows that a recipe explains, by the column of the token and the recipe.
-Matches = dict[tuple[str, SearchColumnRecipe], set[int]]
+RecipeMatches = dict[tuple[str, SearchColumnRecipe], set[int]]
 
 
 class RecipeSearch:
@@ -31,7 +31,7 @@ class RecipeSearch:
         self._cuts = {column: cut_length(list(filter(None, held))) for column, held in stored.items()}
         self._secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
         self._keys = {stage: possible_keys(values) for stage, values in self._secrets.items()}
-        self.matches: dict[Column, Matches] = {column: {} for column in stored}
+        self.matches: dict[Column, RecipeMatches] = {column: {} for column in stored}
         self._met: Counter[tuple[Column, str]] = Counter()
         self._tried: Counter[tuple[Column, str]] = Counter()
 
@@ -99,14 +99,14 @@ def _makes(recipe: SearchColumnRecipe, texts: Sequence[bytes], stored: str, secr
         return False
 
 
-def prove(matches: Matches) -> Matches:
+def prove(matches: RecipeMatches) -> RecipeMatches:
     """Return the ways in which stored values are computed, the one of most rows first.
 
     The beginning of a digest alone proves nothing, because it may match by chance. A way that explains only rows of
     another way is chance too, for example if two columns hold the same. Two ways of writing may differ in no stored
     character, such as base64 without its last two. Then both are returned.
     """
-    found: Matches = {}
+    found: RecipeMatches = {}
     for (name, recipe), rows in sorted(matches.items(), key=lambda one: -len(one[1])):  # of equals, the one tried first
         proved = len(rows) > 1 or not recipe.length
         chance = (

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scheme that opens values: one of those at hand, or Fernet with what an application puts around its tokens."""
+"""The scheme that opens values: an available one, or Fernet with what an application puts around its tokens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def match_scheme(samples: Sequence[Any], column: Column, keyring: Keyring, hinte
 def _match_known(
     samples: Sequence[Any], pieces: Sequence[bytes], column: Column, keyring: Keyring, hinted: Collection[str]
 ) -> str | None:
-    """Return the first scheme at hand that opens a token."""
+    """Return the first available scheme that opens a token."""
     for scheme in keyring.tried:
         fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
         tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)

@@ -18,6 +18,7 @@ from ..crypto.function_names import TO_FILL_IN
 from ..crypto.schemes import IN_DOCUMENTS
 from ..postgres.catalog import Column, Table
 from .column_types import KINDS, JsonCodec
+from .finding_kinds import KindName
 from .findings import Finding
 from .target_survey import AUTO, Survey
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     )
 
 # Kinds of findings that say of a column that its values may be under a key, in a format that is not known.
-UNKNOWN_FORMAT = ("format", "unproved", "silent", "encoded", "unexplained", "token_packed")
+UNKNOWN_FORMAT: Sequence[KindName] = ("format", "unproved", "silent", "encoded", "unexplained", "token_packed")
 _ASKED = {
     "decrypt": "package.module.function that takes one stored value and returns it decrypted",
     "encrypt": "package.module.function that takes a decrypted value and returns its stored form",

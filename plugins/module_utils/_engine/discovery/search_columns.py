@@ -17,7 +17,7 @@ from ..postgres import sql
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, array
 from .digest_look import may_be_digests, may_hold_digests
-from .recipe_search import Matches, RecipeSearch, prove
+from .recipe_search import RecipeMatches, RecipeSearch, prove
 from .search_recipes import SearchColumnRecipe
 from .search_samples import LARGE_TOKENS, LARGEST, SAMPLE, sample_rows
 from .target import Target
@@ -31,18 +31,18 @@ MOST = 4  # ways by which one column is computed: with more, such as a prefix fo
 class SearchColumnScan:
     """Columns next to tokens that are computed or look so.
 
-    ``made`` are those under a key of the key set, by the token's column. ``kept`` are those under another setting, with
-    its name or NOTHING. ``unknown`` are digests of unknown texts.
+    ``recipes`` are those under a key of the key set, by the token's column. ``kept`` are those under another setting,
+    with its name or NOTHING. ``unknown`` are digests of unknown texts.
     """
 
-    made: dict[str, list[SearchColumnRecipe]] = field(default_factory=dict)
+    recipes: dict[str, list[SearchColumnRecipe]] = field(default_factory=dict)
     kept: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     @property
     def explained(self) -> set[str]:
         """Return the columns with a known recipe."""
-        made = {recipe.column for recipes in self.made.values() for recipe in recipes}
+        made = {recipe.column for of_token in self.recipes.values() for recipe in of_token}
         return made | {column for column, _ in self.kept}
 
 
@@ -97,7 +97,7 @@ def _conclude(
     found: SearchColumnScan,
     column: Column,
     texts: Sequence[str | None],
-    ways: Matches,
+    ways: RecipeMatches,
     names: Collection[str],
 ) -> None:
     """Put down what is known of one column by the ways in which its values are computed.
@@ -107,7 +107,7 @@ def _conclude(
     mixed = any(recipe.secret in names for _, recipe in ways)
     for name, recipe in ways if len(ways) <= MOST else ():
         if mixed or recipe.secret in names:
-            found.made.setdefault(name, []).append(recipe)
+            found.recipes.setdefault(name, []).append(recipe)
         if not (recipe.secret in names or (column.name, recipe.secret) in found.kept):
             found.kept.append((column.name, recipe.secret))
     if not ways:

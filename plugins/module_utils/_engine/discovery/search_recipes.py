@@ -46,7 +46,7 @@ WAYS: dict[str, Callable[[str, bytes, bytes], bytes]] = {
 HASHES: dict[str, Callable[[bytes, bytes], bytes]] = {
     way.format(name): partial(WAYS[way], name) for name, way in product(_algorithms(), WAYS)
 }
-# How the key is made of the setting.
+# How the key is derived from the setting.
 KEYS: dict[str, Callable[[bytes], bytes]] = {
     "raw": lambda secret: secret,
     "sha256": lambda secret: hashlib.sha256(secret).digest(),
@@ -139,23 +139,24 @@ class SearchColumnRecipe:
         try:
             self.of(b"", after)
         except ValueError:
-            return f"a key that is {self.key} of {self.secret}, and the new value makes none", "a type that makes one"
+            found = f"a key that is {self.key} of {self.secret}, and the new value is not a valid key"
+            return found, "a type that produces a valid key"
         unclear = self.is_ambiguous(before), self.is_ambiguous(after)
         if unclear == (True, False):
-            found = f"{self.secret} or its SHA-256: which, a value of over {BLOCK} bytes does not tell"
+            found = f"{self.secret} or its SHA-256: a value over {BLOCK} bytes does not show which"
             return found, f"a type and bytes that make it longer than {BLOCK}"
         if unclear == (False, True) and self.key != "raw":
-            found = f"the SHA-256 of {self.secret}: of over {BLOCK} bytes, no rollback could tell"
+            found = f"the SHA-256 of {self.secret}: a rollback could not tell for values over {BLOCK} bytes"
             return found, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
         return None
 
     def asks(self, before: bytes) -> tuple[str, str] | None:
         """Return what the next value of its setting has to be and why, as far as the present value shows."""
         if self.is_ambiguous(before):
-            why = "as that of now: by that it does not tell whether its SHA-256 is the key"
+            why = "like the present value, which does not show whether its SHA-256 is the key"
             return f"longer than {BLOCK} bytes", why
         if self.hash == "hmac_sha256" and self.key == "sha256":
-            why = "since its SHA-256 is the key. token_urlsafe makes that of 48 bytes (bytes: 48)"
+            why = "because its SHA-256 is the key. token_urlsafe with bytes: 48 creates such a value"
             return f"of {BLOCK} bytes at most", why
         return None
 
@@ -191,7 +192,7 @@ def _normalized(text: str, how: Sequence[str]) -> bytes:
 
 
 def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
-    """Return every key that may be made of a setting, each as the setting, the way and the key."""
+    """Return every key that may be derived from a setting, each as the setting, the way and the key."""
     found = []
     for secret, key in product(secrets, KEYS):
         with contextlib.suppress(ValueError):  # the setting is not base64, or not hex

@@ -54,19 +54,19 @@ NONE: Settlements = MappingProxyType({})
 def parse(described: object) -> dict[str, Settlement]:
     """Return the settlements by name. Raise E_SETTLEMENT if one is invalid."""
     if not isinstance(described, Mapping):
-        raise InvalidSettlement(name="(all)", found="is not a mapping by table.column")
+        raise InvalidSettlement(name="(all)", fault="is not a mapping by table.column")
     return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
 
 
 def _settlement(name: str, decided: object) -> Settlement:
     known = (*DECISIONS, *OF_TARGETS, NOT_A_KEY)
     if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in known:
-        raise InvalidSettlement(name=name, found=f"is not one of {', '.join(known)} with its reason")
+        raise InvalidSettlement(name=name, fault=f"is not one of {', '.join(known)} with its reason")
     ((decision, reason),) = decided.items()
     if decision in OF_TARGETS and ":" in name:
-        raise InvalidSettlement(name=name, found=f"is a value, and {decision} is decided of a column")
+        raise InvalidSettlement(name=name, fault=f"is a value, and {decision} is decided of a column")
     if not isinstance(reason, str) or not reason.strip():
-        raise InvalidSettlement(name=name, found=f"has no reason for {decision}")
+        raise InvalidSettlement(name=name, fault=f"has no reason for {decision}")
     return Settlement(name, decision, " ".join(reason.split()))
 
 
@@ -77,18 +77,18 @@ def refuse_untold(settled: Settlements, columns: Mapping[str, str]) -> None:
     """
     for name, reason in sorted(columns.items()):
         if name in settled and settled[name].decision == MIXED:
-            raise InvalidSettlement(name=name, found=f"cannot be {MIXED}: it is in a format {reason}")
+            raise InvalidSettlement(name=name, fault=f"cannot be {MIXED}: it is in a format {reason}")
 
 
 def refuse_without_command(settled: Settlements, named: bool) -> None:
     """Raise E_SETTLEMENT for a column that a command must recreate, unless a command is ``named``."""
     for name, one in settled.items():
         if one.decision == BY_COMMAND and not named:
-            raise InvalidSettlement(name=name, found=f"is {BY_COMMAND}, and no command of O(command) will run")
+            raise InvalidSettlement(name=name, fault=f"is {BY_COMMAND}, and no command of O(command) will run")
 
 
 def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:
     """Raise E_SETTLEMENT for a settlement that is neither for one of ``columns`` nor for a value in ``leave_alone``."""
     for name in sorted({*settled}.difference(columns, leave_alone)):
         found = "is not in O(leave_alone)" if ":" in name else "is not a column of the application"
-        raise InvalidSettlement(name=name, found=found)
+        raise InvalidSettlement(name=name, fault=found)

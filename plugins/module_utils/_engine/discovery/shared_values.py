@@ -25,7 +25,7 @@ from .findings import Finding
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"
-# Of a value in a list it does not show with which of the two the application encrypted.
+# A value in a list does not show with which of the two the application encrypted.
 PART_THEM = (
     f"Let the application re-encrypt the values under {{name}} with a separate key, or remove the value from "
     f"{{key}} if nothing is under it there. {REMOVE}"
@@ -102,4 +102,4 @@ def _twins(keyring: Keyring, key: str, others: Iterable[KeySet] = ()) -> set[str
 
 
 def _finding(name: str, what: str, key: str, advice: str) -> Finding:
-    return Finding.of(name, SharedValue(column=name, found=what, key=key, advice=advice))
+    return Finding.of(name, SharedValue(column=name, description=what, key=key, advice=advice))

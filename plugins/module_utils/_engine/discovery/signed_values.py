@@ -88,7 +88,7 @@ class _Signature(NamedTuple):
     @property
     def looks_bare(self) -> bool:
         """Return whether a text with an address's form or no known form ends with a signature without a time."""
-        known = look_at(self.text).known
+        known = look_at(self.text).explanation
         return self.sign == _SIGN and known in ("", *addresses.FORMS) and self.is_random
 
 

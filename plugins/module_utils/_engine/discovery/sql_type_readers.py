@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read the values of each SQL type as texts, as bytes, or as words of the server's text output.
 
-Short numbers and dates cannot be judged by their look. What the application reads of them is compared
+Short numbers and dates cannot be judged by their appearance. What the application reads of them is compared
 (model_readers.py). A number as long as ciphertext, and a list of numbers, may be bytes.
 """
 
@@ -23,7 +23,7 @@ LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
 # A regular expression of PostgreSQL for what is striking in a word: its letters, capitals and digits change by chance.
 STRIKING = "(?:[a-z]{1,3}[A-Z0-9]{1,4}){4}|(?:[A-F]{1,3}[0-9]{1,4}){5}"
-# Of a longer document, such words of the rest with the names of their members, and its lists of numbers.
+# From a longer document, such words of the rest with the names of their members, and its lists of numbers.
 LONGEST_REST, MOST_OF_REST = 250_000, 100
 _REST = rf"""(?:"[^"\\]*"\s*:\s*)?"[^"\\\s]*(?:{STRIKING})[^"\\\s]*"|\[[0-9, ]{{60,}}\]"""
 # Types that the engine does not write, and that may still hold ciphertext.
@@ -47,12 +47,12 @@ _ROUND = re.compile(r"\.0+(?=[,}])")  # of the members of a list of numeric
 _MEMBER = re.compile(r"-?[\d.]+(?:e[+-]?\d+)?", re.ASCII)
 _BYTES = range(-128, 256)
 _ADDRESSES = range(0x20, 0x40)  # what IPv6 addresses begin with
-# Of a time in milliseconds, by which a ULID begins.
+# The range of the time in milliseconds with which a ULID begins.
 _FIRST, _LAST = (int(time.mktime((year, 1, 1, 0, 0, 0, 0, 1, 0)) * 1000) for year in (2000, 2050))
 
 
 def is_judged(column: Column) -> bool:
-    """Return whether values of a column can be judged by their look."""
+    """Return whether values of a column can be judged by their appearance."""
     return (
         column.type in (*KINDS, NUMBER, *NUMBER_LISTS)
         or column.category in CATEGORIES

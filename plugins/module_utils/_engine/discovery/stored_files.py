@@ -74,7 +74,7 @@ def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStor
         found.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
     elif len(looks) > SHARE * len(files):
         shown = ", ".join(sorted({*looks}))
-        found.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, found=shown))
+        found.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, form=shown))
     elif storage:
         found.put(column, OwnStorage(storage.path))
 
@@ -86,4 +86,4 @@ def _is_unknown(look: Look) -> bool:
 
 def as_fact(finding: Finding, settled: Settlements) -> FileColumnFact:
     stops = finding.kind.stops and bool(unsettled([finding], settled))
-    return {"column": finding.column, "found": finding.what, "stops": stops}
+    return {"column": finding.column, "finding": finding.what, "stops": stops}

@@ -14,7 +14,7 @@ Known = TypeVar("Known")
 
 
 class SurveyModels:
-    """The models with a table in a database. ``keys`` are the values of all keys at hand."""
+    """The models with a table in a database. ``keys`` are the values of all available keys."""
 
     def __init__(self, there: model_fields.ModelTables, keys: Collection[str]) -> None:
         self.tables = there

@@ -17,25 +17,26 @@ from ..value_forms.token_look import SHORTEST
 from . import search_columns
 from .column_types import JsonCodec
 from .finding_facts import KeptHash, SameTokens
+from .finding_kinds import KindName
 from .findings import Findings
 from .survey_models import SurveyModels
 from .target import Target
 
-IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about ignored columns
+IGNORED: Sequence[KindName] = ("ignored", "ignored_open", "ignored_tokens")  # about ignored columns
 _TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
 _IN_THE_KEY = (
     "or a search column of it is in the key by which the table's rows are named",
     "Give the table a primary key over other columns, or list the column in O(ignore).",
 )
 _RELATED = (
-    "is bound to {} by a relation of the models, and its new value would be another than that one's",
+    "is bound to {} by a relation of the models, and their new values would differ",
     "Let the relation use the row's key instead.",
 )
 
 
 @dataclass(frozen=True)
 class SurveySurroundings:
-    """The surroundings of the targets that were ``found``. What they show is put into ``findings``.
+    """The surroundings of ``targets``. What they show is put into ``findings``.
 
     ``tables`` are those of the database with their columns; ``samples`` are tokens of each target by its name.
     """
@@ -44,20 +45,20 @@ class SurveySurroundings:
     keyring: Keyring
     models: SurveyModels
     tables: Mapping[Table, Sequence[Column]]
-    found: list[Target]
+    targets: list[Target]
     findings: Findings
     samples: Mapping[str, set[bytes]]
 
     def look(self) -> None:
         """Check all of them, and add to each target its search columns."""
-        tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
-        for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
-            self._look_for_digests(table, [target for target in self.found if target.table == table])
+        tied = {target.table for target in self.targets if self._put_down_obstacles(target.table, target.column)}
+        for table in dict.fromkeys(target.table for target in self.targets if target.table not in tied):
+            self._look_for_digests(table, [target for target in self.targets if target.table == table])
         self._look_for_digests_apart()
-        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.targets for each in one.derived):
             self._put_down_obstacles(table, column)
         self._look_for_copies()
-        for target in self.found:
+        for target in self.targets:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
                 self._tie(target.name, *_IN_THE_KEY)
 
@@ -76,7 +77,7 @@ class SurveySurroundings:
 
     def _look_for_copies(self) -> None:
         """Find targets that share a token, or have one in several rows: no two values encrypt to the same."""
-        schemes = {target.name: self.keyring.schemes[target.scheme] for target in self.found}
+        schemes = {target.name: self.keyring.schemes[target.scheme] for target in self.targets}
         proved = {
             name: tokens
             for name, tokens in sorted(self.samples.items())
@@ -85,7 +86,7 @@ class SurveySurroundings:
         for one, other in combinations(proved, 2):
             if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
                 self.findings.put(one, SameTokens(other, len(common)))
-        for target in self.found:
+        for target in self.targets:
             tokens = proved.get(target.name, ())
             if tokens and not isinstance(target.kind, JsonCodec) and self._is_repeated(target):
                 self.findings.put_kind("repeated_in_rows", target.name)
@@ -96,7 +97,7 @@ class SurveySurroundings:
         return catalog.is_repeated(self.database, target.table, target.column, target.type)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
-        self.findings.put(column, ColumnTied(column=column, found=what, advice=todo), kind="tied")
+        self.findings.put(column, ColumnTied(column=column, obstacle=what, advice=todo), kind="tied")
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Find columns that are computed from the plaintexts of a table's targets."""
@@ -118,8 +119,8 @@ class SurveySurroundings:
                 self.findings.put(table.label_of(name), KeptHash(setting))
         self.findings.drop("silent", {table.label_of(column) for column in found.explained})
         for target in targets:
-            derived = tuple(found.made.get(target.column, ()))
-            self.found[self.found.index(target)] = replace(target, derived=derived)
+            derived = tuple(found.recipes.get(target.column, ()))
+            self.targets[self.targets.index(target)] = replace(target, derived=derived)
 
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
         """Put down columns of digests, and for those of a model that their salt must not be one of the keys."""
@@ -135,7 +136,7 @@ class SurveySurroundings:
 
         These hold an index in a table of its own, or next to tokens under other keys.
         """
-        tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
+        tables, fixed = {target.table for target in self.targets}, set(self.findings.columns("fixed"))
         ignored = set(self.findings.columns(*IGNORED))
         linked = catalog.linked(self.database, tables) if tables else set()
         for table in self.tables if tables else ():

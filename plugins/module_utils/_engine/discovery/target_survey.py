@@ -39,6 +39,7 @@ from ..value_forms.recognized_formats import Signature, of_another_format
 from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
 from ..value_forms.token_texts import RAW_FRAME
 from . import search_columns
+from .column_evidence import SurveyEvidence
 from .column_rules import ColumnRules
 from .column_sample import (
     ANYWHERE,
@@ -98,16 +99,16 @@ def find(
     ``ignore`` are columns, as table.column, that a person found to be of another system. ``settled`` may have the
     number of layers of a target.
 
-    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns whether the survey is good enough to act
-    on.
+    Raise E_TABLE_KEY or E_TARGET. ``findings_of`` (survey_findings.py) returns the findings, of which some stop a
+    rotation.
     """
     survey = Survey(database, keyring)
     survey.settled = settled
     entries = [AUTO] if described == AUTO else described
     if not isinstance(entries, list) or not entries:
-        raise InvalidTarget(index=0, found="is missing")
+        raise InvalidTarget(index=0, fault="is missing")
     if entries.count(AUTO) == len(entries) and any(scheme.functions for scheme in keyring.tried):
-        raise InvalidTarget(index=0, found="is missing: functions of the application find no columns")
+        raise InvalidTarget(index=0, fault="is missing: functions of the application find no columns")
     for index, entry in enumerate(entries):
         if entry != AUTO:
             survey.take(entry, index)
@@ -130,8 +131,9 @@ def find(
 class Survey:
     """One walk over a database.
 
-    ``found`` are the targets, ``findings`` what else is known of columns and tables. ``missing`` are the targets that a
-    person listed and that are not here, by their place in the list.
+    ``found`` are the targets, ``findings`` what else a person should know of columns and tables, ``evidence`` what
+    later checks need of columns. ``missing`` are the targets that a person listed and that are not here, by their place
+    in the list.
     """
 
     settled: Settlements = NONE
@@ -142,15 +144,9 @@ class Survey:
         self.tables = catalog.columns(database)
         self.numbers = catalog.numbers(database)  # which hold no token, and may be ciphertext
         self.found: list[Target] = []
-        self.fixed: list[Target] = []  # columns under keys that are not rotated
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
-        self.closed: list[ClosedColumn] = []  # columns in which nothing opens
-        self.ignored: list[ClosedColumn] = []  # columns that a person left out
-        self.hashes: list[str] = []  # columns that are explained as hashes, by their names
-        self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
-        self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
-        self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
+        self.evidence = SurveyEvidence()
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put(label, RowSecurity(column=label))
         there = ModelTables(database.alias, {name for table in self.tables for name in table.names})
@@ -164,8 +160,8 @@ class Survey:
         """Return a copy for another connection and keyring, which shares no later findings with this one."""
         other = copy.copy(self)
         other._database, other._keyring = database or self._database, keyring or self._keyring
-        other.found, other.fixed, other.hashes = [*self.found], [*self.fixed], [*self.hashes]
-        other.findings = self.findings.copied()
+        other.found = [*self.found]
+        other.findings, other.evidence = self.findings.copied(), self.evidence.copied()
         return other
 
     @property
@@ -184,7 +180,7 @@ class Survey:
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
         name = table.label_of(column.name)
-        if column.generated or column.type in NO_TEXT:  # the first follows the column that it is made of
+        if column.generated or column.type in NO_TEXT:  # the first is computed from another column
             return
         if column.name in lasting_caches.COLUMNS and self.is_cache(table):
             self.findings.put_kind("cached", name)
@@ -203,8 +199,8 @@ class Survey:
             self.findings.put(name, FixedColumn(sample.scheme))
             self._fixed(table, sample.column, sample.scheme)
         elif sample.rule is not None:
-            self._found(table, sample.column, sample.rule)
-            self.besides[name] = self._other_schemes(sample.rule.scheme, sample.pieces)
+            self._add_target(table, sample.column, sample.rule)
+            self.evidence[name].other_schemes = self._other_schemes(sample.rule.scheme, sample.pieces)
             self._samples[name] = {*sample.pieces}
         else:
             self._look_at_unopened(table, sample)
@@ -226,11 +222,11 @@ class Survey:
         return table.name in self._caches and texts.issuperset(lasting_caches.COLUMNS)
 
     def rotates(self, setting: str) -> bool:
-        """Return whether a setting is one of the keys at hand, or fed by one."""
+        """Return whether a setting is one of the available keys, or fed by one."""
         return any(setting in {name, *self._keyring.settings_fed_by(name)} for name in self._keyring.names)
 
     def keys(self) -> Iterator[tuple[str, str]]:
-        """Yield the keys at hand by their names, of every version."""
+        """Yield the available keys by their names, of every version."""
         return (pair for key_set in self._keyring.stages.values() for pair in key_set.values.items())
 
     def kept_keys(self) -> Iterator[bytes]:
@@ -300,8 +296,8 @@ class Survey:
     def _look_at_unopened(self, table: Table, sample: ColumnSample) -> None:
         """Decide on a column in which no value opens."""
         column, samples, pieces, _ = sample
-        self.closed.append(ClosedColumn(table, column))
         name, field = table.label_of(column.name), self._models.encrypting_field(table, column)
+        self.evidence[name].closed = ClosedColumn(table, column)
         if signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
             error = UnsupportedFormat(column=name, count=count, description=each.what, advice=each.todo)
@@ -311,7 +307,8 @@ class Survey:
             if holding(self._keyring, self._keyring.schemes, pieces):
                 facts = replace(facts, look=IN_TEXT_LOOK, advice=IN_TEXT_ADVICE)
             self.findings.put(name, facts)
-            self.unopened[name] = [*pieces, *(match["token"] for match in map(AROUND.match, pieces) if match)]
+            inner = (match["token"] for match in map(AROUND.match, pieces) if match)
+            self.evidence[name].samples = [*pieces, *inner]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             if self._holds_values(table, column, document=document):
@@ -325,10 +322,10 @@ class Survey:
         """Keep a column whose own keys stay: its plaintexts may hold tokens under keys that are rotated."""
         if key := catalog.reading_key(self._database, table):
             held = Target(table, column.name, column.type, scheme, table.label, key, column.limit, kept=True)
-            self.fixed.append(held)
+            self.evidence[held.name].fixed = held
 
     def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
-        """Return the schemes at hand that open tokens which the scheme of their column does not open."""
+        """Return the available schemes that open tokens which the scheme of their column does not open."""
         opened = self._keyring.stages_of(scheme, pieces)
         left = [piece for piece, each in zip(pieces, opened) if each is None]
         tried = [each for each in self._keyring.schemes.values() if each.format.authenticated and not each.functions]
@@ -350,7 +347,7 @@ class Survey:
         if column.type in KINDS and not column.generated:
             samples = self._sampler.sample(table, column, every=False)
             held = self._sampler.as_it_holds(column, samples)
-            self.ignored.append(ClosedColumn(table, held))
+            self.evidence[name].closed, self.evidence[name].is_ignored = ClosedColumn(table, held), True
             scheme = match_scheme(samples, held, self._keyring, ())
             pieces = (piece for value in samples for piece in pieces_of(held, value))
             if scheme in self._keyring.schemes:
@@ -364,10 +361,10 @@ class Survey:
 
     def _find_rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
         """Return the plaintext rule of a column."""
-        rules = ColumnRules(self._database, self._keyring, self.findings, self.inside, self._row_key)
+        rules = ColumnRules(self._database, self._keyring, self.findings, self.evidence, self._row_key)
         return rules.find(table, column, scheme, pieces, self.decision(table.label_of(column.name)))
 
-    def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
+    def _add_target(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
             self.found.append(self._target(table, column, held_as))
         except TableKey:
@@ -406,20 +403,20 @@ class Survey:
         """Add the target that an entry of ``targets`` describes, if it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
-            raise InvalidTarget(index=index, found="has other members than table, column and scheme")
+            raise InvalidTarget(index=index, fault="has other members than table, column and scheme")
         own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
         scheme = str(entry.get("scheme") or (own[0] if len(own) == 1 else ""))
         if scheme not in keyring.schemes:
-            raise InvalidTarget(index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+            raise InvalidTarget(index=index, fault=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
                 name, names = table.label_of(column.name), (table.label, _qualified(table))
                 if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
                     if name in {target.name for target in self.found}:
-                        raise InvalidTarget(index=index, found=f"names {name} again")
+                        raise InvalidTarget(index=index, fault=f"names {name} again")
                     if column.generated:
                         self.findings.put(
-                            name, ColumnTied(column=name, found=_GENERATED, advice=_LIST_SOURCE), kind="tied"
+                            name, ColumnTied(column=name, obstacle=_GENERATED, advice=_LIST_SOURCE), kind="tied"
                         )
                         return
                     named = bool(keyring.schemes[scheme].json_members)
@@ -445,10 +442,10 @@ class Survey:
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], JsonCodec):
             found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
-            raise InvalidScheme(scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, fault=found)
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
-            raise InvalidScheme(scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, fault=found)
         decision = self.decision(table.label_of(column.name))
         made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
         return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)

@@ -65,7 +65,7 @@ DIGESTS: Mapping[str, DigestFunction] = dict(_digests())
 
 
 # The number of rows in which a column has digests of a target's tokens, with what these are.
-Matches = Counter[tuple[Column, Target, str]]
+DigestMatches = Counter[tuple[Column, Target, str]]
 
 
 class DigestRow(NamedTuple):
@@ -102,16 +102,16 @@ def _look(
     plain = _plain_matches(rows, lambda target, token: keyring.stage_of(target.scheme, token) is not None)
     explained = {column for column, _, _ in plain}
     unclear = [column for column in columns if column not in explained and _are_alike(rows, column)]
-    keyed = _keyed_matches(rows[:KEYED_ROWS], unclear, keyring) if unclear else Matches()
+    keyed = _keyed_matches(rows[:KEYED_ROWS], unclear, keyring) if unclear else DigestMatches()
     for matches, tried in ((plain, rows), (keyed, rows[:KEYED_ROWS])):
         for (column, target, words), count in _most_common(matches):
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
             name = table.label_of(column.name)
-            digests = TokenDigestStored(column=name, target=target.name, found=words, count=count, looked_at=looked_at)
+            digests = TokenDigestStored(column=name, target=target.name, digest=words, count=count, looked_at=looked_at)
             found.put(name, digests)
 
 
-def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str], int]]:
+def _most_common(matches: DigestMatches) -> Iterator[tuple[tuple[Column, Target, str], int]]:
     """Yield the most frequent match of each column."""
     named = set()
     for way, count in matches.most_common():
@@ -120,9 +120,9 @@ def _most_common(matches: Matches) -> Iterator[tuple[tuple[Column, Target, str],
             yield way, count
 
 
-def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], bool]) -> Matches:
+def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], bool]) -> DigestMatches:
     """Count the rows in which a column has a digest of a token under no key. What does not open may be plain text."""
-    matches = Matches()
+    matches = DigestMatches()
     for row in rows:
         for target, tokens in row.tokens.items():
             signs = {sign: (what, token) for token in tokens for sign, what in _plain_signs(token)}
@@ -132,9 +132,9 @@ def _plain_matches(rows: Sequence[DigestRow], opens: Callable[[Target, bytes], b
     return matches
 
 
-def _keyed_matches(rows: Sequence[DigestRow], columns: Sequence[Column], keyring: Keyring) -> Matches:
+def _keyed_matches(rows: Sequence[DigestRow], columns: Sequence[Column], keyring: Keyring) -> DigestMatches:
     """Count the same for digests under a setting of the application. It tries all settings, so the rows are few."""
-    matches = Matches()
+    matches = DigestMatches()
     for row in rows:
         words = {column: row.words[column] for column in columns}
         wanted = set().union(*words.values())

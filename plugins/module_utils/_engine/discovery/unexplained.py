@@ -99,7 +99,7 @@ _MAY_SAY_DIGEST = re.compile(
     r"(?:^|_)(?:oid|sid|idx|index|version|serial_number|auth|raw_?id|credential_id)$",
 )
 _SAYS_UUID = re.compile(r"[ug]uids?(?![a-z])")
-# Of a single random value among plain ones, the name of its column decides: one secret in a table of settings.
+# The name of its column decides about a single random value among plain ones: one secret in a table of settings.
 _SAYS_SECRET = re.compile(
     r"(?:^|_)(?:value|setting|secret|token|password|passwd|passphrase|pwd|key|credential|config|auth|pin|ssn|iban)s?$"
 )
@@ -189,7 +189,7 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
-    known = Counter(look.known or look.form for look in looks if look.known or look.form)
+    known = Counter(look.explanation or look.form for look in looks if look.explanation or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
 
 

@@ -25,9 +25,9 @@ class UnlistedKeys:
 
 
 def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, UnlistedKeys]:
-    """The keys of the ``env`` file under which the tokens of a column open that nothing at hand opens."""
-    unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
-    found = {column: find_keys(tokens, env) for column, tokens in unopened.items()}
+    """The keys of the ``env`` file under which the tokens of a column open that no available key opens."""
+    known = ((column, each) for survey in surveys for column, each in survey.evidence.items())
+    found = {column: find_keys(each.samples, env) for column, each in known if each.samples}
     return {column: others for column, others in found.items() if others.keys}
 
 
@@ -38,8 +38,8 @@ def without_listed(env: Mapping[str, str], keyring: Keyring) -> dict[str, str]:
 
 
 def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, list[bytes]]:
-    """The keys of the ``env`` file, with their values, under which plaintexts open that nothing at hand opens."""
-    tokens = [token for survey in surveys for inside in survey.inside.values() for token in inside]
+    """The keys of the ``env`` file, with their values, under which plaintexts open that no available key opens."""
+    tokens = [token for survey in surveys for each in survey.evidence.values() for token in each.inside]
     return find_keys(tokens, env).keys if tokens else {}
 
 

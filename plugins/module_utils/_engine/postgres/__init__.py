@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL: connections, locks, the lease, the catalog.
 
-``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_services``, ``_tasks``, ``action``, ``application``,
-``discovery``, ``plugin_utils``, ``proof`` and ``rewrite`` import it. It imports ``_errors``, ``django`` and
-``psycopg2``.
+``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_result_types``, ``_services``, ``_tasks``, ``action``,
+``application``, ``discovery``, ``plugin_utils``, ``proof`` and ``rewrite`` import it. It imports ``_errors``,
+``django`` and ``psycopg2``.
 """

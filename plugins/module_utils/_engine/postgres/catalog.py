@@ -265,6 +265,9 @@ def unfilled(database: Database) -> list[str]:
     return [name for (name,) in found]
 
 
+_QUOTED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
+
+
 def unreadable(database: Database) -> list[tuple[str, str, str]]:
     """Return the tables and columns that ``columns`` leaves out, since this role may not read them.
 
@@ -272,8 +275,8 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
     """
     return database.rows(
         "SELECT n.nspname || '.' || c.relname, 'a table', CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN ''"
-        " ELSE format('GRANT USAGE ON SCHEMA %%I TO %%I; ', n.nspname, current_user) END"
-        " || format('GRANT SELECT ON %%I.%%I TO %%I', n.nspname, c.relname, current_user)"
+        " ELSE 'GRANT USAGE ON SCHEMA ' || quote_ident(n.nspname) || ' TO ' || quote_ident(current_user) || '; ' END"
+        f" || 'GRANT SELECT ON ' || {_QUOTED} || ' TO ' || quote_ident(current_user)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
@@ -281,7 +284,7 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
         " AND NOT EXISTS (SELECT FROM pg_depend d"
         " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
         " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column',"
-        " format('GRANT SELECT (%%I) ON %%I.%%I TO %%I', a.attname, n.nspname, c.relname, current_user)"
+        f" 'GRANT SELECT (' || quote_ident(a.attname) || ') ON ' || {_QUOTED} || ' TO ' || quote_ident(current_user)"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
         " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
         (OUR_TABLES, [*OWN_ROWS, *FOREIGN], OUR_TABLES, list(OPAQUE)),
@@ -291,19 +294,19 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
 # Obstacles to the rewriting of a column: a description, what to do about it, and how the catalog shows it.
 _OBSTACLES = (
     (
-        "is bound to another column by a foreign key, and its new value would be another than that one's",
+        "is bound to another column by a foreign key, and their new values would differ",
         "Let the reference use the row's key instead, or list both columns in O(ignore).",
         "SELECT 1 FROM pg_constraint f JOIN pg_attribute a ON (a.attrelid = f.conrelid AND a.attnum = ANY(f.conkey))"
         " OR (a.attrelid = f.confrelid AND a.attnum = ANY(f.confkey))"
         " WHERE f.contype = 'f' AND a.attrelid = to_regclass(%s) AND a.attname = %s",
     ),
     (
-        "is not this role's to update",
+        "cannot be updated by this role",
         "Grant the role of the application's DATABASES UPDATE on it.",
         "SELECT 1 WHERE NOT has_column_privilege(to_regclass(%s), %s::text, 'UPDATE')",
     ),
     (
-        "is in a table of which this role may read some columns alone, and not the rows' own xmin",
+        "is in a table of which this role may read only some columns, and not xmin",
         "Grant the role of the application's DATABASES SELECT on the whole table.",
         "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s::text IS NOT NULL",
     ),
@@ -338,7 +341,7 @@ UNVALIDATED = (
 
 BEGINNING = 500  # characters of a token: its random bytes are among them
 FIRST_ROWS = 10_000  # in which a value that is repeated is looked for without statistics
-MOSTLY = 0.9  # of the values: an estimate of how many are distinct is no exact number
+MOSTLY = 0.9  # of the values: an estimate of how many are distinct is not exact
 _DISTINCT = (
     "SELECT CASE WHEN s.n_distinct < 0 THEN -s.n_distinct ELSE s.n_distinct / greatest(c.reltuples, 1) END"
     " / (1 - s.null_frac) FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname"
@@ -391,12 +394,13 @@ def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, 
 def _violated(database: Database, table: Table, column: str) -> list[str]:
     """Return the names of the constraints that a row with a value in this column violates."""
     expression = (
-        "coalesce(pg_get_expr(conbin, conrelid), (SELECT format('%%I IS NOT NULL', attname) FROM pg_attribute"
+        "coalesce(pg_get_expr(conbin, conrelid), (SELECT quote_ident(attname) || ' IS NOT NULL' FROM pg_attribute"
         " WHERE attrelid = conrelid AND attnum = conkey[1]))"
     )
     looks = database.rows(
-        "SELECT conname::text, format('SELECT 1 FROM ONLY %%s WHERE %%I IS NOT NULL AND NOT (%%s) LIMIT 1',"
-        f" conrelid::regclass, %s::text, {expression}) {UNVALIDATED} AND has_table_privilege(conrelid, 'SELECT')",
+        "SELECT conname::text, 'SELECT 1 FROM ONLY ' || conrelid::regclass || ' WHERE ' || quote_ident(%s::text)"
+        f" || ' IS NOT NULL AND NOT (' || {expression} || ') LIMIT 1'"
+        f" {UNVALIDATED} AND has_table_privilege(conrelid, 'SELECT')",
         (column, table.regclass, column),
         table=table.label,
     )
@@ -417,7 +421,7 @@ def update_triggers(database: Database, table: Table) -> list[str]:
 
 
 def row_key(database: Database, table: Table) -> RowKey:
-    """Return the primary key of ``table``, or a unique key over not-null columns. Raises E_TABLE_KEY."""
+    """Return the primary key of ``table``, or a unique key over not-null columns. Raise E_TABLE_KEY."""
     found = database.rows(
         "SELECT array_agg(a.attname::text ORDER BY k.place),"
         " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"

@@ -56,7 +56,7 @@ KEEPALIVE = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# The same for our side of it (libpq, "Parameter Key Words").
+# The client side has the same limits (libpq, "Parameter Key Words").
 CLIENT_KEEPALIVE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -321,7 +321,7 @@ class Database:
     def rows(
         self, query: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> list[tuple[Any, ...]]:
-        """Return all rows of a query. Without ``params`` a percent sign is one. Raises E_DB or E_DB_LOST."""
+        """Return all rows of a query. Without ``params`` a percent sign is one. Raise E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
             self._send(cursor, query, params)
             fetched: list[tuple[Any, ...]] = cursor.fetchall()
@@ -330,7 +330,7 @@ class Database:
     def execute(
         self, statement: str | sql.Composable, params: Sequence[Any] | None = None, *, table: str = "the database"
     ) -> int:
-        """Run one statement, and return the number of rows that it touched. Raises E_DB, E_DB_LOST or Yielded."""
+        """Run one statement, and return the number of rows that it touched. Raise E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
             self._send(cursor, statement, params)
             return int(cursor.rowcount)
@@ -375,7 +375,7 @@ class Database:
 
         A session that has read one table and waits for another can deadlock with an ALTER or TRUNCATE of the
         application. The application's statement would then fail. So all tables are locked at the start, or no table is.
-        Raises E_DB_LOCKED.
+        Raise E_DB_LOCKED.
         """
         limits, lockable = self._limits(self.patience), self._lockable(tables)  # asked before the view begins
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
@@ -458,7 +458,7 @@ class Database:
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
-        """Make every statement of the block give way if another session has locked its table. Raises Yielded."""
+        """Make every statement of the block give way if another session has locked its table. Raise Yielded."""
         self.execute(f"SET lock_timeout = {self._lock_ms}")
         try:
             with self._giving_way():

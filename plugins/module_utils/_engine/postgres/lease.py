@@ -50,7 +50,7 @@ def build_leased_error(alias: str, held: Holder) -> RotationError:
 def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
     """Take the lease of this database. Return who holds it instead, if another run does.
 
-    ``over`` is a run whose lease may be taken over, since the caller knows that it is dead. Raises E_LEASE if this role
+    ``over`` is a run whose lease may be taken over, since the caller knows that it is dead. Raise E_LEASE if this role
     may not create the table, E_LOCKED if a session of another run is active, E_DB or E_DB_LOST.
     """
     asked = time.monotonic()
@@ -112,7 +112,7 @@ def refuse_other(database: Database, run: str) -> None:
 
 
 def lock_for_run(database: Database, run: str, step: str, *, leased: bool = True) -> None:
-    """Lock a database for a step of a run, for the life of the connection. Raises E_LOCKED; unless ``leased`` is False,
+    """Lock a database for a step of a run, for the life of the connection. Raise E_LOCKED; unless ``leased`` is False,
     also E_LEASED."""
     locks.lock(database, run, step)
     if leased:

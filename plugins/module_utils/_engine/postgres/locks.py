@@ -36,7 +36,7 @@ class Session(NamedTuple):
 
 
 def lock(database: Database, run: str, step: str = "") -> None:
-    """Make this run the only one that works on this database, for the life of the connection. Raises E_LOCKED.
+    """Make this run the only one that works on this database, for the life of the connection. Raise E_LOCKED.
 
     All processes of a run share its lock, on every host, and so do the processes of one of its steps. If an earlier
     step is still active on a host that was lost, this waits for it: it could be moving in another direction.

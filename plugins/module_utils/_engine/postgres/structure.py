@@ -110,4 +110,4 @@ def refuse_difference(expected: Structure, copy: Database) -> None:
         raise StructureDiffers(name=differences[0], place=where, count=len(differences))
     for sequence, (low, high) in expected["sequences"].items():
         if sequence in at and not low <= at[sequence] <= high:
-            raise SequenceDiffers(sequence=sequence, found=at[sequence], low=low, high=high)
+            raise SequenceDiffers(sequence=sequence, actual=at[sequence], low=low, high=high)

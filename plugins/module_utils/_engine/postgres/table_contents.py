@@ -34,7 +34,7 @@ SETTINGS = {
 # Tables whose rows pg_dump dumps (relkind r; p are those whose rows are in partitions): no views, no rows on other
 # servers, none that CREATE EXTENSION brings.
 TABLES = r"""
-SELECT n.nspname::text, c.relname::text, format('%%I.%%I', n.nspname, c.relname),
+SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -55,7 +55,7 @@ class TableCount(TypedDict):
     hash: str
 
 
-Contents = Mapping[str, TableCount]  # by "schema.table"
+TableContents = Mapping[str, TableCount]  # by "schema.table"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def exported_snapshot(database: Database) -> Iterator[Snapshot]:
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, TableCount]:
     """Return count and hash of every table, by one aggregate each, in the open transaction or one of its own.
 
-    ``tell`` is called with each table first. Raises E_DB, with SQLSTATE 42501 if row-level security hides rows.
+    ``tell`` is called with each table first. Raise E_DB, with SQLSTATE 42501 if row-level security hides rows.
     """
     with fixed_settings(database):
         found: dict[str, TableCount] = {}
@@ -126,12 +126,12 @@ def _set(database: Database, settings: Mapping[str, str]) -> None:
     database.rows(f"SELECT {calls}", [word for setting in settings.items() for word in setting])
 
 
-def refuse_difference(expected: Contents, found: Contents) -> None:
+def refuse_difference(expected: TableContents, found: TableContents) -> None:
     """Raise E_CONTENTS if two databases do not hold the same rows, with the first table that differs."""
     for table in sorted({*expected, *found}):
         if expected.get(table) != found.get(table):
-            raise ContentsDiffer(table=table, expected=_rows(expected, table), found=_rows(found, table))
+            raise ContentsDiffer(table=table, expected=_rows(expected, table), actual=_rows(found, table))
 
 
-def _rows(contents: Contents, table: str) -> str:
+def _rows(contents: TableContents, table: str) -> str:
     return counted(contents[table]["rows"], "row") if table in contents else "no such table"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Proof: the census, digests of rows, and what the application itself reads.
 
-``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_tasks``, ``application``, ``discovery``, ``plugin_utils`` and
-``rewrite`` import it. It imports ``_errors``, ``_system``, ``application``, ``crypto``, ``discovery``, ``django``,
-``postgres``, ``rewrite`` and ``value_forms``.
+``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_result_types``, ``_tasks``, ``application``, ``discovery``,
+``plugin_utils`` and ``rewrite`` import it. It imports ``_errors``, ``_system``, ``application``, ``crypto``,
+``discovery``, ``django``, ``postgres``, ``rewrite`` and ``value_forms``.
 """

@@ -24,8 +24,8 @@ from ..postgres.connection import Database
 from .page_tokens import ColumnPage, look
 
 PAGE = 2000
-Row = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets
-_Pairs = Sequence[tuple[Row, Row]]
+ComparedRow = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets
+_Pairs = Sequence[tuple[ComparedRow, ComparedRow]]
 # What the text of a value depends on.
 SETTINGS = "SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1"
 
@@ -70,9 +70,11 @@ def differences(
             yield found
 
 
-def _compare(label: str, ours: Iterator[Row], theirs: Iterator[Row], differ: Callable[[_Pairs], int]) -> Difference:
+def _compare(
+    label: str, ours: Iterator[ComparedRow], theirs: Iterator[ComparedRow], differ: Callable[[_Pairs], int]
+) -> Difference:
     """Merge the rows of both sides. ``differ`` counts pairs that are the same but for what the targets hold."""
-    left: list[tuple[Row, Row]] = []
+    left: list[tuple[ComparedRow, ComparedRow]] = []
     added = changed = deleted = 0
     one, other = next(ours, None), next(theirs, None)
     while one is not None or other is not None:
@@ -94,7 +96,7 @@ def _compare(label: str, ours: Iterator[Row], theirs: Iterator[Row], differ: Cal
     return Difference(label, added, changed + differ(left), deleted)
 
 
-def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterator[Row]:
+def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterator[ComparedRow]:
     """All rows in the order of the hash of their key; of a table without a key, of the hash of all of them."""
     try:
         key = sql.SQL("ROW({})").format(sql.SQL(", ").join(row_key(database, table).parts))

@@ -29,7 +29,7 @@ from ..value_forms import plain_text_look, recognized_formats
 from .census_tally import Read, Rows, Tally
 from .page_tokens import ColumnPage, PageToken, begins_as_token, find_held_stages, look, open_other, why_unopened
 from .row_digests import EachRow
-from .table_pages import PAGE_ROWS, Page, PageRequest, TargetGroup, by_table, pages, spans
+from .table_pages import PAGE_ROWS, PageRequest, PageRows, TargetGroup, by_table, pages, spans
 from .value_classes import OTHER_SCHEME, PLAINTEXT, TOKEN_IN_TEXT
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ class Census:
                 tallies += self._counted(group.members, read)
         return tallies
 
-    def count(self, group: TargetGroup, read: Iterable[Page], each_row: EachRow | None = None) -> list[Tally]:
+    def count(self, group: TargetGroup, read: Iterable[PageRows], each_row: EachRow | None = None) -> list[Tally]:
         """Class the values of these pages of one table, wherever they are from."""
         return self._counted(group.members, self._reported(group.table, read), each_row)
 
-    def _reported(self, table: Table, read: Iterable[Page]) -> Iterator[Page]:
+    def _reported(self, table: Table, read: Iterable[PageRows]) -> Iterator[PageRows]:
         """Yield the pages, and report how many rows have been read."""
         done, about = 0, self.database.about(table.regclass)
         for page in read:
@@ -107,7 +107,7 @@ class Census:
             done += len(page)
             self.progress.tell(f"reading {table.label}", done, about, "rows")
 
-    def _pause_between(self, read: Iterable[Page], throttle: Throttle | None) -> Iterator[Page]:
+    def _pause_between(self, read: Iterable[PageRows], throttle: Throttle | None) -> Iterator[PageRows]:
         """Yield the pages, and rest after each, in proportion to the time for reading it and for the caller's work with
         it."""
         began = time.monotonic()
@@ -118,7 +118,9 @@ class Census:
                     pass  # it waits by itself
                 began = time.monotonic()
 
-    def _counted(self, members: Sequence[Target], read: Iterable[Page], each_row: EachRow | None = None) -> list[Tally]:
+    def _counted(
+        self, members: Sequence[Target], read: Iterable[PageRows], each_row: EachRow | None = None
+    ) -> list[Tally]:
         """Count what is in these pages of one table, by target."""
         journal = Journal(self.database, self.keyring, members)
         tallies = [Tally(target) for target in members]

@@ -26,7 +26,7 @@ def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tal
     for tally in tallies:
         classes = known.get((tally.target.table.label, tally.target.column), {})
         left, known_before = tally.classes.copy(), sum(classes.get(name, 0) for name in UNOPENED)
-        for name in UNOPENED:  # with fewer versions at hand, a value may be of another of these classes
+        for name in UNOPENED:  # with fewer versions, a value may be of another of these classes
             passed = min(left[name], known_before)
             left[name] -= passed
             known_before -= passed

@@ -14,7 +14,6 @@ from ..._errors.error_catalog import build_error
 from ..._errors.values import PlainUnclear, UnsupportedFormat, ValuesEncryptedTwice, ValuesLeftAlone, ValuesNotCurrent
 from ..crypto.keyring import Keyring
 from ..discovery.finding_facts import LaterKeys, LooseTokens, NestedTokens, StayingPlain, UnsearchedTexts
-from ..discovery.finding_kinds import KINDS
 from ..discovery.findings import Finding, FindingFacts, refuse
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, ListedRows
@@ -61,7 +60,7 @@ def _facts_of(value_class: str, count: int, rows: str) -> FindingFacts:
     """The facts of a finding about a class of values. All errors of these classes have the same two."""
     if value_class == NESTED:
         return NestedTokens(count, rows)
-    return build_error(KINDS[value_class].code, count=count, rows=rows)
+    return build_error(UNOPENED[value_class], count=count, rows=rows)
 
 
 def list_rows(target: Target, value_class: str, count: int, keys: Sequence[str]) -> ListedRows:
@@ -100,7 +99,7 @@ def _left_alone(count: int, rows: str) -> FindingFacts:
 
 
 def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
-    """Return plain text that stays in columns settled as mixed, by its look. If ciphertext can look the same, the
+    """Return plain text that stays in columns settled as mixed, by its appearance. If ciphertext can look the same, the
     finding stops the rotation until the reason of the settlement names that look."""
     found = []
     for tally in tallies if settled else ():
@@ -128,9 +127,9 @@ def in_standard_base64(tallies: Sequence[Tally]) -> Iterator[Finding]:
 
 
 def _by_look(tally: Tally) -> str:
-    """Return how many values in plain text there are by their look, for a message."""
+    """Return how many values in plain text there are by their appearance, for a message."""
     told = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
-    return f" (by their look: {told})" if told else ""
+    return f" (by appearance: {told})" if told else ""
 
 
 def notable(tallies: Sequence[Tally]) -> list[Finding]:

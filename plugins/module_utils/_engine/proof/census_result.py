@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypedDict, cast
+from dataclasses import asdict, dataclass, field, replace
+from typing import TypedDict, cast
 
 EMPTY = "empty"  # the class of NULL and ''
 DIGEST_MODULUS = 1 << 256
@@ -49,12 +49,23 @@ class CensusResult:
     digest: str = ""
 
     @classmethod
-    def of(cls, result: Mapping[str, Any]) -> CensusResult:
+    def of(cls, result: ColumnCounts) -> CensusResult:
         """A column of a result or of a record, which may be that of an earlier version."""
-        return cls(**{each.name: result[each.name] for each in fields(cls) if each.name in result})
+        return cls(
+            model=result.get("model", ""),
+            table=result.get("table", ""),
+            column=result.get("column", ""),
+            scheme=result.get("scheme", ""),
+            rows=result.get("rows", 0),
+            classes=result.get("classes", {}),
+            layers=result.get("layers", {}),
+            left_alone=result.get("left_alone", 0),
+            plain=result.get("plain", 0),
+            digest=result.get("digest", ""),
+        )
 
     @classmethod
-    def all_of(cls, results: Iterable[Mapping[str, Any]]) -> list[CensusResult]:
+    def all_of(cls, results: Iterable[ColumnCounts]) -> list[CensusResult]:
         """The columns of a result or of a record."""
         return [cls.of(result) for result in results]
 

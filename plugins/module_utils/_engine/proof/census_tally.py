@@ -59,7 +59,7 @@ class Tally:
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
     plain: int = 0  # values in plain text, of a column in which that is settled as normal
-    unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
+    unsettled: list[str] = field(default_factory=list)  # rows that are listed, and look encrypted
     loose: Rows = field(default_factory=Rows)  # of tokens that a strict decoder of base64 refuses
     standard: Rows = field(default_factory=Rows)  # of tokens in standard base64, not urlsafe
     later_keys: Counter[int] = field(default_factory=Counter)  # values under another key of a list than the first one

@@ -25,8 +25,9 @@ LOOKED_AT = 20  # rows in which these are looked for
 
 
 def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
-    """Return whether some row shows that the attribute is made of the ciphertext. Then it reads another value with each
-    token, and the same value with the same token.
+    """Return whether some row shows that the attribute is computed from the ciphertext.
+
+    Then it reads another value with each token, and the same value with the same token.
 
     An attribute that fails with other tokens, or always reads one text, may fail to decrypt, which shows nothing.
     """
@@ -74,7 +75,7 @@ def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
 
 
 def _with_other_tokens(target: Target, stored: Any, keyring: Keyring) -> Any:
-    """A stored value with another token in place of each that opens."""
+    """A stored value with another token instead of each that opens."""
     found = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
     opened = [(token, one) for token, one in zip(found, keyring.stages_of(target.scheme, found)) if one is not None]
     fresh = [keyring.cipher(target.scheme, stage).seal(inside) for _, (stage, inside) in opened]

@@ -80,9 +80,9 @@ def refuse_overwritten(
 
 
 def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether an attribute is made from one of these columns alone.
+    """Return whether an attribute is computed from one of these columns alone.
 
-    If it is made from several columns, it is unknown for which one it fails.
+    If it is computed from several columns, it is unknown for which one it fails.
     """
     return len(reader.targets) == 1 and reader.targets[0].name in written
 
@@ -206,7 +206,7 @@ def _bytes_of(leaf: Any) -> bytes:
 
 
 def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
-    """Return the text that the application reads in place of a token that no key opens.
+    """Return the text that the application reads instead of a token that no key opens.
 
     None if there is no such text, or if the format cannot tell such a token. It is unknown what functions of the
     application authenticate. Their text is the one that they return for broken tokens of several values.
@@ -268,7 +268,7 @@ def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
 
 
 def _field(reader: ModelReader) -> Any:
-    """Return the field of the one column that it is made from."""
+    """Return the field of the one column that it is computed from."""
     return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.columns[0])
 
 

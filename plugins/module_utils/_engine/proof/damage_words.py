@@ -34,7 +34,10 @@ def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
     kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
     told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
     return ValuesOverwritten(
-        count=len(found), found=told, rows=format_values([value for _, value in found]), advice=" ".join(_advice(found))
+        count=len(found),
+        outcome=told,
+        rows=format_values([value for _, value in found]),
+        advice=" ".join(_advice(found)),
     )
 
 
@@ -54,7 +57,7 @@ def build_damaged_error(read: Iterable[Sequence[str]]) -> RotationError | None:
 
 
 def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Return what to do: a value that is not encrypted is lost if an older one takes its place."""
+    """Yield what to do: a value that is not encrypted is lost if an older one takes its place."""
     readable = [value for value_class, value in found if value_class == "plaintext"]
     lost = [value for value_class, value in found if value_class != "plaintext"]
     if readable:

@@ -81,7 +81,7 @@ def allowed() -> Collection[str]:
 
 @contextlib.contextmanager
 def refused(name: str) -> Iterator[None]:
-    """Refuse what an attribute does outside of the database. Raises E_APPLICATION_ACTS at the end if it tried, whether
+    """Refuse what an attribute does outside of the database. Raise E_APPLICATION_ACTS at the end if it tried, whether
     it passed that error on or not."""
     if name in _guard.allowed:
         yield

@@ -26,7 +26,7 @@ from .table_pages import PageRequest, by_table, pages
 TOKENS = 5  # of each column that are tried if nothing asks for more
 MOST_CLOSED = 100  # that do not open, before one that does: a rotation was interrupted, and all are under new keys
 MOST_SECONDS = 20  # after these, if no token of a column depends on a key that nothing else needs
-SINGLE = "trial of "  # in place of a stage: the application under another value of one key
+SINGLE = "trial of "  # instead of a stage: the application under another value of one key
 
 
 def key_sets(current: Mapping[str, str], other: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -60,20 +60,20 @@ def established(
                 trial = _Trial(cipher, now, {**singles}, needed | found.get(target.scheme, set()))
                 trial.run(_tokens(database, target, keyring))
                 if trial.is_of_base:
-                    found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.shown)
+                    found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.used)
     return found
 
 
 @dataclass
 class _Trial:
-    """The trial of one column: ``left`` are the keys on which no token so far depends, ``shown`` the others. Those that
-    are ``known`` need not be shown."""
+    """The trial of one column: ``unused`` are the keys on which no token so far depends, ``used`` the others. Those
+    that are ``known_used`` need not be shown."""
 
     cipher: FunctionCipher
     now: ApplicationProcess
-    left: dict[str, ApplicationProcess]
-    known: Collection[str]
-    shown: set[str] = field(default_factory=set)
+    unused: dict[str, ApplicationProcess]
+    known_used: Collection[str]
+    used: set[str] = field(default_factory=set)
     is_of_base: bool = False
 
     def run(self, tokens: Iterable[tuple[bytes, bytes]]) -> None:
@@ -81,7 +81,7 @@ class _Trial:
         version of the application, which had other keys."""
         end, tried = 0.0, 0
         for number, (token, frame) in enumerate(tokens):
-            if tried >= TOKENS and (not self.left.keys() - {*self.known} or time.monotonic() > end):
+            if tried >= TOKENS and (not self.unused.keys() - {*self.known_used} or time.monotonic() > end):
                 return
             if number >= MOST_CLOSED and not tried:
                 return
@@ -96,14 +96,14 @@ class _Trial:
         here = self.now.attempt(functions, token, frame)
         if here != self.now.attempt(functions, token, frame):
             return
-        for name, process in [*self.left.items()]:
+        for name, process in [*self.unused.items()]:
             try:
                 differs = process.attempt(functions, token, frame) != here
             except RotationError:  # the application does not answer under this value
                 differs = True
             if differs:
-                self.shown.add(name)
-                del self.left[name]
+                self.used.add(name)
+                del self.unused[name]
 
 
 def _opens(cipher: FunctionCipher, token: bytes, frame: bytes) -> bool:

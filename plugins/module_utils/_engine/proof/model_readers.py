@@ -50,7 +50,7 @@ _KINDS = (
 STORED = "tetech_key_rotation_"  # a column of our queries
 KEY = "tetech_row_key_"  # one of them with a part of the primary key: no column of the above can be named so
 _UNREAD = object()
-Place = tuple[str, str]  # the alias of a database, and a schema: empty if a table is found without one
+ModelPlace = tuple[str, str]  # the alias of a database, and a schema: empty if a table is found without one
 
 
 class ValueRead(NamedTuple):
@@ -65,7 +65,7 @@ class ValueRead(NamedTuple):
 class ModelReader:
     """One attribute of a model in one database, and what is counted as it is read row by row.
 
-    ``targets`` are the columns that are rotated and that it is made from, ``columns`` the attributes that hold what is
+    ``targets`` are the rotated columns that it is computed from, ``columns`` the attributes that hold what is
     stored. Without targets a rotation changes nothing that it reads: then what is stored is digested next to that.
     ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. It has
     ``opened`` one if some row stores tokens and it reads a value without them. One that is ``of_ciphertext`` reads
@@ -122,7 +122,7 @@ class ModelReader:
 
     @property
     def targeted(self) -> list[str]:
-        """The columns that are rotated and that it is made from, as table.column."""
+        """The rotated columns that it is computed from, as table.column."""
         return [target.name for target in self.targets]
 
     @property
@@ -144,7 +144,7 @@ class ModelReader:
         return read_only(self.alias, self.model, self.schema)
 
     def refusing_acts(self) -> contextlib.AbstractContextManager[None]:
-        """Refuse what code of the model does outside of the database: a field may ask there for a key. Raises
+        """Refuse what code of the model does outside of the database: a field may ask there for a key. Raise
         E_APPLICATION_ACTS at the end."""
         return contextlib.nullcontext() if self.bare else external_acts.refused(self.name_in_models)
 
@@ -233,11 +233,11 @@ class ModelReader:
         return list(getattr(meta, "pk_fields", [meta.pk]))
 
     def _row_key(self, instance: Any) -> str:
-        """The key of a row as it is stored: what a field reads may be made with a rotated key."""
+        """The key of a row as it is stored: what a field reads may be computed with a rotated key."""
         return "\0".join(str(getattr(instance, f"{KEY}{column.attname}")) for column in self._key_columns)
 
     def stored(self, instance: Any) -> Iterator[tuple[Any, Target, Any]]:
-        """Return the stored values of its encrypted columns in one row: the field, the target, and the value if there
+        """Yield the stored values of its encrypted columns in one row: the field, the target, and the value if there
         is one."""
         for column, target in self._held:
             value = getattr(instance, f"{STORED}{column.attname}", None)
@@ -339,7 +339,7 @@ class ModelReader:
 
 
 def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
-    """Return the readers of each model in each database, if there are any; for a proxy, those that its model does not
+    """Yield the readers of each model in each database, if there are any; for a proxy, those that its model does not
     have.
 
     Some ``targets`` may be columns under keys that are kept. Attributes made of targets are read in every place.
@@ -351,7 +351,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
     for model in apps.get_models(include_auto_created=True):
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
-        ours: dict[Place, dict[str, list[Target]]] = {}
+        ours: dict[ModelPlace, dict[str, list[Target]]] = {}
         for each in model._meta.concrete_fields:
             for target in _targets_of(each, targets):
                 place = target.table.alias, target.table.schema_for(table_of(each.model))
@@ -367,7 +367,9 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
                 yield readers
 
 
-def _home(model: Any, aliases: Sequence[str], ours: Collection[Place], kinds: Mapping[Place, str]) -> list[Place]:
+def _home(
+    model: Any, aliases: Sequence[str], ours: Collection[ModelPlace], kinds: Mapping[ModelPlace, str]
+) -> list[ModelPlace]:
     """Return the place in which the application has the rows of a model, in a list. It is the one to which its router
     sends it, or the first with its table. Of its tenants, one with targets is chosen. The list is empty if all places
     are on other servers."""
@@ -389,7 +391,7 @@ def _routed_to(model: Any, aliases: Sequence[str]) -> str:
     return alias
 
 
-def is_left_out(name: str, ignore: Collection[str]) -> bool:
+def is_ignored(name: str, ignore: Collection[str]) -> bool:
     """Return whether an attribute is in ``ignore``: by its full name, or as app.Model.name, for all databases and
     schemas."""
     return name in ignore or ".".join(name.rpartition(":")[2].split(".")[-3:]) in ignore
@@ -430,10 +432,13 @@ class _ModelCode:
 
 
 def _readers(
-    code: _ModelCode, place: Place, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
+    code: _ModelCode, place: ModelPlace, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
 ) -> list[ModelReader]:
-    """Return the readers of a model in a place, a database and a schema. Each attribute is listed once, even if it is
-    made of several encrypted columns; if one of them is rotated, with the rotated ones."""
+    """Return the readers of a model in a place, a database and a schema.
+
+    Each attribute is listed once, even if it is computed from several encrypted columns; if one of them is rotated,
+    with the rotated ones.
+    """
     alias, schema = place
     rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
     rotated = {name: found for name, found in rotated.items() if found}
@@ -492,7 +497,7 @@ def _made_from(member: Any, attribute: str) -> bool:
 
 
 def _names_in(function: Any) -> Iterator[Any]:
-    """Return the names in the code of a function, and in what the function that made it passed to it."""
+    """Yield the names in the code of a function, and in what the function that made it passed to it."""
     yield from (*function.__code__.co_names, *function.__code__.co_consts)
     yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     for cell in function.__closure__ or ():
@@ -520,7 +525,7 @@ def _is_plain_field(column: Any) -> bool:
 
 
 def _has_hooks(model: Any) -> bool:
-    """Return whether a model has code of its own that runs as an instance is made from a row."""
+    """Return whether a model has code of its own that runs when a row becomes an instance."""
     from django.db.models import Model
     from django.db.models.signals import post_init
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..._errors.application import (
+    ROUND_TRIP_PROBLEMS,
     ApplicationCheck,
     ApplicationModel,
     ApplicationReads,
@@ -42,7 +43,7 @@ from ..postgres.connection import SEE_LOG
 from . import external_acts
 from .ciphertext_attributes import is_of_ciphertext
 from .damage_words import build_damaged_error
-from .model_readers import ModelReader, by_model, is_left_out, made_from
+from .model_readers import ModelReader, by_model, is_ignored, made_from
 from .read_only_transactions import SavepointsOfReading, read_only
 from .reading_types import AttributeReading, ReadingForecast, RecordedReading, RoundTripResult
 from .refused_values import is_refused
@@ -51,7 +52,7 @@ from .write_counters import ANYWHERE
 
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
-MOST_UNMADE = 100  # rows of which a model makes no instance: it makes none of the others either
+MOST_UNMADE = 100  # rows from which a model creates no instance: it creates none from the others either
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (
@@ -64,8 +65,8 @@ REFUSED = (
     "(O(method)=command), which can recompute that digest. "
 )
 OTHERWISE = (
-    "{} gives as many values as before, and other ones. Read the code of each, and one row of it in manage.py shell "
-    "before and after a rotation of a copy: what decrypts must give the same. "
+    "{} returns as many values as before, but different ones. Read the code of each, and compare one row in manage.py "
+    "shell before and after rotating a copy: anything decrypted must be the same. "
 )
 BY_ITSELF = "What is encrypted is read as before. If {} changes by itself (time, order, other rows), {}"
 OF_CIPHERTEXT = "An attribute that is computed from the ciphertext differs after every rotation: {}"
@@ -75,15 +76,15 @@ MISSED = (
 # What to do about a model that cannot be read, by how the SQLSTATE begins: the first entry that fits.
 _ADVICE = {
     "42501": SEE_LOG,  # insufficient_privilege
-    "42": "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",
+    "42": "Its models and its tables differ: run its migrations, or install the release that matches the database.",
     "54011": (  # too_many_columns
         "PostgreSQL returns at most 1,664 columns from one query. A rotation reads two for each encrypted column of "
         "the model: move some of these columns to another table."
     ),
     "": SEE_LOG,
 }
-Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
-NOBODY: Meanwhile = {}
+ConcurrentRows = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
+NOBODY: ConcurrentRows = {}
 COMMANDS: Mapping[Literal["check", "verify_encryption"], type[ApplicationCheck] | type[VerifyEncryption]] = {
     "check": ApplicationCheck,
     "verify_encryption": VerifyEncryption,
@@ -179,7 +180,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
     """
     found: dict[str, float] = {OTHERS: 0.0}
     for known in by_model(targets, None, b"speed"):
-        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
+        readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
         encrypted = next((reader for reader in readers if reader.targets), None)
         begun = time.monotonic()
         with contextlib.suppress(*([] if encrypted or not readers else [RotationError])):
@@ -200,13 +201,17 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     """
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
-    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_left_out(name, ignore)))
+    reading = of_application(targets, keyring, ReadingScope(b"", SAMPLE, lambda name: not is_ignored(name, ignore)))
     refused = reading.refused  # by some rows, and then by more
     if refused:
         refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
-        "broken": [{"name": trip.name, "found": trip.outcome} for trip in reading.round_trips if trip.failed],
+        "broken": [
+            {"name": trip.name, "fault": ROUND_TRIP_PROBLEMS[trip.outcome]}
+            for trip in reading.round_trips
+            if trip.failed
+        ],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "dated": [each["name"] for each in reading.readings if each.get("dated")],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
@@ -217,7 +222,7 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     """Return the findings of ``beforehand`` as the plan has them."""
     found = beforehand(targets, keyring, ignore)
     broken = [
-        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], found=trip["found"])) for trip in found["broken"]
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in found["broken"]
     ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
     refused = [
@@ -227,12 +232,12 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
 
 
-def changed(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY) -> list[str]:
+def changed(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows = NOBODY) -> list[str]:
     """Return the attributes that read as many values as before, but different ones, although no process wrote in
     between."""
     return [
         new["name"]
-        for old, new, written, elsewhere in _pairs(before, after, meanwhile)
+        for old, new, written, elsewhere in _pairs(before, after, concurrent_rows)
         if not (written or elsewhere) and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
     ]
 
@@ -249,44 +254,45 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
 
 
 def refuse_worse(
-    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+    before: RecordedReading,
+    after: RecordedReading,
+    concurrent_rows: ConcurrentRows = NOBODY,
+    ignore: Collection[str] = (),
 ) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION if anything became worse.
 
-    ``meanwhile`` counts by table the rows that another process has written in between. ``ignore`` names attributes that
-    are no longer read.
+    ``concurrent_rows`` counts by table the rows that another process has written in between. ``ignore`` names
+    attributes that are no longer read.
     """
-    _refuse_other_readings(before, after, meanwhile, ignore)
+    _refuse_other_readings(before, after, concurrent_rows, ignore)
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
-        if trip["outcome"] not in ("well", "not tried"):
-            raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
-        if trip["outcome"] == "not tried" and trip["name"] in went & there:
-            raise RoundTripFailed(name=trip["name"], found="does not go in anymore, as it did before")
+        if RoundTrip(**trip).failed or (trip["outcome"] == "not_tried" and trip["name"] in went & there):
+            raise RoundTripFailed(name=trip["name"], fault=ROUND_TRIP_PROBLEMS[trip["outcome"]])
     for name, error in COMMANDS.items():
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
-            raise error(found=", ".join(sorted(worse)))
+            raise error(problems=", ".join(sorted(worse)))
 
 
 def _refuse_other_readings(
-    before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile, ignore: Collection[str]
+    before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows, ignore: Collection[str]
 ) -> None:
     """All attributes that are read in another way are reported at once."""
     wavering = after.get("unsteady", ())
     wrong = {
         pair.new["name"]: f"{_counts(pair.new)}, and {_counts(pair.old)} before"
-        for pair in _pairs(before, after, meanwhile)
+        for pair in _pairs(before, after, concurrent_rows)
         if not _as_well(pair, pair.new["name"] in wavering)
     }
     there = {reading["name"] for reading in after["readings"]}
     for old in _readings(before):
-        if old["name"] not in there and not is_left_out(old["name"], ignore) and (old["read"] or old["failed"]):
+        if old["name"] not in there and not is_ignored(old["name"], ignore) and (old["read"] or old["failed"]):
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return
-    others = [name for name in changed(before, after, meanwhile) if name in wrong]
+    others = [name for name in changed(before, after, concurrent_rows) if name in wrong]
     raise ApplicationReads(
         names=join_first([f"{name} ({counts})" for name, counts in wrong.items()], SHOWN),
         advice="".join(_advice(before, after, [name for name in wrong if name not in others], others)),
@@ -296,10 +302,10 @@ def _refuse_other_readings(
 def _advice(
     before: RecordedReading, after: RecordedReading, lost: Sequence[str], others: Sequence[str]
 ) -> Iterator[str]:
-    """Return what to do about attributes that have ``lost`` values, and about those that read ``others``.
+    """Yield what to do about attributes that have ``lost`` values, and about those that read ``others``.
 
     To leave out an attribute is advised only if the application need not decrypt for it, or decrypts all that it is
-    made of.
+    computed from.
     """
     found = {reading["name"]: reading for reading in after["readings"]}
     missed = [name for name in others if "parts" in found[name]]
@@ -354,15 +360,15 @@ def format_ignored(names: Sequence[str]) -> str:
     return f"leave it out: -e '{option}'. "
 
 
-def _pairs(before: RecordedReading, after: RecordedReading, meanwhile: Meanwhile) -> Iterator[ReadingPair]:
+def _pairs(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
-    # A column that had its first value meanwhile is one more that an attribute is made from.
+    # A column that had its first value in between is one more that an attribute is made from.
     by_name = {reading["name"]: reading for reading in was.values() if "digest" in reading}
-    anywhere = sum(meanwhile.get(ANYWHERE, {}).values())
+    anywhere = sum(concurrent_rows.get(ANYWHERE, {}).values())
     for new in after["readings"]:
         old = was.get(_place(new)) or (by_name.get(new["name"]) if "digest" in new else None) or new
-        own = sum(sum(meanwhile.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
+        own = sum(sum(concurrent_rows.get(table, {}).values()) for table in new.get("tables", [new["table"]]))
         if anywhere and not new.get("bare"):  # its code may count the orders of a customer
             # Of its own columns no fewer values are read: what was written elsewhere is in the values only.
             yield ReadingPair(old, new, own if new["columns"] else max(own, anywhere), elsewhere=True)
@@ -418,7 +424,7 @@ def _explained_tokens(pair: ReadingPair) -> int:
 
 
 def _as_well(pair: ReadingPair, wavering: bool) -> bool:
-    """Return whether an attribute is read as before. If rows were written meanwhile, at most as many values may be
+    """Return whether an attribute is read as before. If other processes wrote rows, at most as many values may be
     missing."""
     old, new, written, elsewhere = pair
     unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
@@ -506,7 +512,7 @@ def instances_of(readers: Sequence[ModelReader], rows: int) -> Iterator[Any]:
 
 
 def row_of(readers: Sequence[ModelReader], row: str) -> Any:
-    """The instance of one row, by its primary key, with what is stored in all columns that are read. Raises what the
+    """The instance of one row, by its primary key, with what is stored in all columns that are read. Raise what the
     model raises."""
     return _query(readers).get(pk=row)
 

@@ -8,7 +8,7 @@ lose.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ..._errors.discovery import SetAsideOpen
@@ -16,6 +16,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..discovery.column_sample import ClosedColumn
 from ..discovery.column_types import KINDS
+from ..discovery.finding_kinds import KindName
 from ..discovery.findings import Finding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target import Target
@@ -28,8 +29,8 @@ from .census_findings import RowFinding, findings_of_rows
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
 
-OUTSIDE = "outside"  # in place of a class of the census
-ENCRYPTED = ("unproved", "silent", "format")  # kinds of findings of columns whose values are known to be encrypted
+OUTSIDE = "outside"  # instead of a class of the census
+ENCRYPTED: Sequence[KindName] = ("unproved", "silent", "format")  # in these columns, values are known to be encrypted
 
 
 class Unopened(NamedTuple):
@@ -43,9 +44,9 @@ class Unopened(NamedTuple):
 
 
 def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
-    """Return these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
+    """Yield these columns, except those that a person has settled: as under other keys, or as rotated by a command."""
     encrypted = set(survey.findings.columns(*ENCRYPTED))
-    for table, column in (closed for closed in survey.closed if closed.name in encrypted):
+    for table, column in (closed for closed in survey.evidence.closed if closed.name in encrypted):
         decision = survey.decision(table.label_of(column.name))
         if decision in ("", UNREADABLE):
             value = sql.SQL(KINDS[column.type].read).format(sql.Identifier("t", column.name))
@@ -57,24 +58,24 @@ def unopened(database: Database, survey: Survey) -> Iterator[Unopened]:
 def needing(
     database: Database, survey: Survey, keyring: Keyring, columns: Collection[str], stages: Collection[str]
 ) -> Iterator[RowsNeeding]:
-    """Return the columns with values that open under one of the stages, with the first rows, as
+    """Yield the columns with values that open under one of the stages, with the first rows, as
     census_findings.needing."""
-    for closed in survey.closed:
+    for closed in survey.evidence.closed:
         if closed.name in columns:
-            for target, rows in _found(database, survey, closed, keyring, stages):
+            for target, rows in _find_needing_rows(database, survey, closed, keyring, stages):
                 named = [f"{target.name}:{row}" for row in rows.first]
                 yield {"column": target.name, "class": OUTSIDE, "count": rows.count, "rows": named}
 
 
 def set_aside(database: Database, survey: Survey, keyring: Keyring, expected: str = "") -> Iterator[Finding]:
-    """Return findings for columns that a person has set aside, if values are under these keys and not under
+    """Yield findings for columns that a person has set aside, if values are under these keys and not under
     ``expected``."""
-    not_ours = [closed for closed in survey.closed if survey.decision(closed.name) == NOT_OURS]
-    ignored = [closed for closed in survey.ignored if survey.decision(closed.name) != UNREADABLE]
+    not_ours = [closed for closed in survey.evidence.closed if survey.decision(closed.name) == NOT_OURS]
+    ignored = [closed for closed in survey.evidence.ignored if survey.decision(closed.name) != UNREADABLE]
     stages = [stage for stage in keyring.stages if stage != expected]
     for by, columns in (("O(settlements)", not_ours), ("O(ignore)", ignored)):
         for closed in columns:
-            for target, rows in _found(database, survey, closed, keyring, stages):
+            for target, rows in _find_needing_rows(database, survey, closed, keyring, stages):
                 yield from findings_of_rows(target, rows, _set_aside(target.name, by), by)
 
 
@@ -86,10 +87,10 @@ def tried(survey: Survey, keyring: Keyring) -> set[str]:
     """The columns of which every value can be asked, by each scheme that the targets of this database have."""
     if not all(_tells(keyring.schemes[target.scheme]) for target in survey.found):
         return set()
-    return {closed.name for closed in survey.closed}
+    return {closed.name for closed in survey.evidence.closed}
 
 
-def _found(
+def _find_needing_rows(
     database: Database, survey: Survey, closed: ClosedColumn, keyring: Keyring, stages: Collection[str]
 ) -> list[tuple[Target, Rows]]:
     """The rows with values that need one of the stages, by the scheme by which most do; nothing if none does."""

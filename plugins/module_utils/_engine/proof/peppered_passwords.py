@@ -21,7 +21,7 @@ from ..postgres.connection import Database
 
 _TEXTS = ("text", "character varying", "character", "citext")
 _NAMED = re.compile(r"passw|hash", re.IGNORECASE)  # columns of applications that hash with Django, too
-ROWS = 10_000  # that are looked at in a column that is only named so: a hash of a transaction is no password
+ROWS = 10_000  # that are read in a column that is only named so: a hash of a transaction is not a password
 # Of these algorithms, those by which any value of a column is hashed.
 _USED = (
     "SELECT a FROM unnest(%s::text[]) AS a"

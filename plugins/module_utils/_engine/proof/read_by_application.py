@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that no key at hand opens and that the application reads: they are under one of its keys that is not listed.
+"""Values that no available key opens and that the application reads: they are under one of its keys that is not listed.
 
 A library may return a fixed text for a value that it cannot decrypt. So a reading counts only if other rows read other
 texts.

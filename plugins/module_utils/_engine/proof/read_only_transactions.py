@@ -79,7 +79,7 @@ class SavepointsOfReading:
             yield
 
     def set(self) -> None:
-        """Once rows are being fetched, in place of those before."""
+        """Once rows are being fetched, instead of the earlier ones."""
         for connection, name in self._set:
             connection.savepoint_commit(name)
         self._set = [(connection, connection.savepoint()) for connection in self._connections]

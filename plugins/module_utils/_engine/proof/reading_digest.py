@@ -23,7 +23,7 @@ NOBODY: Mapping[str, str] = {}
 class ReadingDigest:
     """``before`` has the rows that an earlier reading did not read, and what became of each.
 
-    A row of these is left out as long as it is no worse than then: it is read, or just as little.
+    A row of these is left out as long as it is not worse than then: it is read, or just as little.
     """
 
     def __init__(self, key: bytes, before: Mapping[str, str] = NOBODY) -> None:

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
+
+RoundTripOutcome = Literal["well", "not_tried", "not_returned", "other_keys"]
 
 
 class CountedReading(TypedDict):
     """The counts of an attribute: values that were read, failures, and values that were read as the stored tokens.
 
-    ``columns`` are the encrypted ones that it is made from. The ``table`` is that of the first one, or of the model.
+    ``columns`` are the encrypted ones that it is computed from. The ``table`` is that of the first one or of the model.
     """
 
     name: str
@@ -60,10 +62,10 @@ class AttributeReading(CountedReading, RowDigests, total=False):
 
 
 class RoundTripResult(TypedDict):
-    """``outcome`` is ``well``, ``not tried``, or what is wrong."""
+    """The ``outcome`` of a text through the application's own encryption and back, by one attribute."""
 
     name: str
-    outcome: str
+    outcome: RoundTripOutcome
 
 
 class DecryptionTime(TypedDict):
@@ -96,10 +98,10 @@ class RecordedReading(TypedDict, total=False):
 
 
 class BrokenRoundTrip(TypedDict):
-    """A round trip that does not go well, and what was ``found``."""
+    """A round trip that does not go well, and its ``fault``."""
 
     name: str
-    found: str
+    fault: str
 
 
 class RefusedValues(TypedDict):

@@ -49,7 +49,7 @@ def _repeats(keyring: Keyring, scheme: str) -> bool:
 
 
 def _repeated(readers: Sequence[ModelReader], keyring: Keyring) -> Iterator[tuple[ModelReader, Target]]:
-    """The targets of one model of which a token was made again, each with the attribute that does so."""
+    """The targets of one model of which a token was created again, each with the attribute that does so."""
     left = dict.fromkeys((reader.name for reader in readers), ROWS)
     for row in instances_of(readers, LOOKED_AT) if readers else ():
         for reader in readers:

@@ -18,9 +18,9 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from .model_readers import ModelReader
+from .reading_types import RoundTripOutcome
 
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
-WELL, NOT_TRIED = "well", "not tried"
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class RoundTrip:
     """Texts through the application's own encryption and back, by one attribute."""
 
     name: str
-    outcome: str  # well, not tried, or what is wrong
+    outcome: RoundTripOutcome
 
     @property
     def failed(self) -> bool:
-        return self.outcome not in (WELL, NOT_TRIED)
+        return self.outcome not in ("well", "not_tried")
 
 
 class Trip(NamedTuple):
@@ -42,26 +42,26 @@ class Trip(NamedTuple):
     back: Any
 
 
-def try_round_trip(reader: ModelReader, keyring: Keyring) -> str:
+def try_round_trip(reader: ModelReader, keyring: Keyring) -> RoundTripOutcome:
     """Return the outcome for one attribute. A property sets the column of an instance that is in no table. A field
     makes the value that it would store. Anything else that they would write is refused."""
     told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
     if told or not isinstance(reader.sample, str):
-        return NOT_TRIED
+        return "not_tried"
     with contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         try:
             trips = [send(reader, text) for text in TEXTS]
         except APPLICATION_ERRORS:
-            return NOT_TRIED
+            return "not_tried"
         backs = [trip.back for trip in trips]
         stored = [each for trip in trips for each in zip(reader.targets, trip.stored) if each[1] not in (None, "", b"")]
         plain = (*TEXTS, *backs)
         if not stored or any(not isinstance(each, (str, bytes, memoryview)) or each in plain for _, each in stored):
-            return NOT_TRIED
+            return "not_tried"
         if not _come_back(reader, backs):
-            return "does not return the value that was written"
+            return "not_returned"
     under = all(keyring.stage_of(target.scheme, as_bytes(each)) for target, each in stored)
-    return WELL if under else "encrypts under other keys than the current ones"
+    return "well" if under else "other_keys"
 
 
 def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
@@ -75,7 +75,7 @@ def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
 
 
 def send(reader: ModelReader, value: Any) -> Trip:
-    """A value through an attribute. Raises what code of the application does, or E_APPLICATION_ACTS."""
+    """A value through an attribute. Raise what code of the application does, or E_APPLICATION_ACTS."""
     return _by_field(reader, value) if reader.bare else _by_attribute(reader, value)
 
 

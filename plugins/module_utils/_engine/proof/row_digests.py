@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from ..postgres.catalog import Table, word
 from ..rewrite.concurrent_writers import ConcurrentWrites
 from .census_result import CensusResult
-from .table_pages import Page
+from .table_pages import PageRows
 
 try:
     import sqlite3
@@ -39,7 +39,7 @@ class EachRow(Protocol):
     def since(self, alias: str) -> str:
         """Return the transaction of a database from which on the receiver needs to know who wrote a row."""
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         """Receive the rows of a page: what each of their values adds to the digests of its table."""
 
 
@@ -73,7 +73,7 @@ class Recording:
     def since(self, alias: str) -> str:
         return ""
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         columns = list(map(word, sums))
         if self._kept and self._columns.get(table.label) != columns:
             self.forget_all(table)
@@ -189,7 +189,7 @@ class Comparison:
     def since(self, alias: str) -> str:
         return self._concurrent_writes.since.get(alias, "")
 
-    def take(self, table: Table, sums: Sums, page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         look = self._look(table.label)
         known, told = self._concurrent_writes.rows.get(table.label, ()), bool(self.since(table.alias))
         columns = self._columns.get(table.label, ())
@@ -230,8 +230,10 @@ def discard(path: str | None) -> None:
 
 
 def of_preparation(key: str) -> str:
-    """The id of a ``key`` for a file that is made while the application serves, so that users go on to write its rows.
-    Only who knows from what is prepared which ones they wrote can continue it."""
+    """The id of a ``key`` for a file that is created while the application serves and users write its rows.
+
+    Only who knows from what is prepared which ones they wrote can continue it.
+    """
     return f"{key} prepared"
 
 
@@ -282,8 +284,8 @@ def comparison(
 def left_over(
     path: str | None, key_ids: Mapping[str, str], strict: Collection[str], columns: Collection[str]
 ) -> Iterator[tuple[str, Comparison] | None]:
-    """Return a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
-    ``key_ids`` that keys its digests. Return None unless the file is of exactly these ``columns``, each as
+    """Yield a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
+    ``key_ids`` that keys its digests. Yield None unless the file is of exactly these ``columns``, each as
     table.column."""
     found = None
     with contextlib.ExitStack() as stack:
@@ -357,11 +359,11 @@ def _differing(columns: Iterable[str], before: bytes, compared: Iterable[str], n
     """Return which of the ``compared`` columns has another digest in a row. The file has the digests of ``columns``."""
     if before == now:
         return []
-    was = dict(zip(columns, _each(before)))
-    return [column for column, digest in zip(compared, _each(now)) if was.get(word(column)) != digest]
+    was = dict(zip(columns, _split_digests(before)))
+    return [column for column, digest in zip(compared, _split_digests(now)) if was.get(word(column)) != digest]
 
 
-def _each(digests: bytes) -> list[bytes]:
+def _split_digests(digests: bytes) -> list[bytes]:
     return [digests[place : place + DIGEST_BYTES] for place in range(0, len(digests), DIGEST_BYTES)]
 
 

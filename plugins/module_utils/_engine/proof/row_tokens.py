@@ -12,7 +12,7 @@ from ..crypto.tokens import as_bytes
 from ..discovery.target import Target
 from ..value_forms.token_look import SHORTEST
 
-HIDDEN = "token"  # in a digest, in place of a token that is read as it is stored
+HIDDEN = "token"  # in a digest, instead of a token that is read as it is stored
 
 
 class RowTokens:
@@ -36,7 +36,7 @@ class RowTokens:
         return bool(self._may_be)
 
     def hide(self, value: bytes) -> bytes:
-        """A value with a constant in place of each token."""
+        """A value with a constant instead of each token."""
         for token in self._in(value):
             self.seen = True
             value = value.replace(token, HIDDEN.encode("utf-8"))

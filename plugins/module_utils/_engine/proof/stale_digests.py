@@ -23,7 +23,7 @@ from ..rewrite.search_digests import Derivations, DigestDerivation, find_stale
 from .census_findings import format_rows
 from .census_tally import DigestCount, Tally
 from .page_tokens import PageToken
-from .table_pages import Page, TargetGroup
+from .table_pages import PageRows, TargetGroup
 
 KIND = "stale_digests"
 
@@ -43,7 +43,7 @@ class DigestCounting:
             if token.opened is not None and token.problem != TWO_LAYERS:  # the others are not rewritten
                 self._derivation.derive(target, token.opened, self._derived.setdefault(token.row, {}))
 
-    def end_page(self, page: Page) -> None:
+    def end_page(self, page: PageRows) -> None:
         """All targets were added: look at what the rows of the page hold."""
         rows = [(page[row][0], derived) for row, derived in sorted(self._derived.items())]
         self._derived = {}

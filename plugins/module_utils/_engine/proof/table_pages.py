@@ -22,7 +22,7 @@ RowText = tuple[str, ...]
 Span = tuple[RowText, RowText]
 WHOLE: Span = ((), ())
 # Of each row its key as text, and the values of the columns asked for.
-Page = list[tuple[RowText, tuple[Any, ...]]]
+PageRows = list[tuple[RowText, tuple[Any, ...]]]
 
 
 class TargetGroup(NamedTuple):
@@ -56,12 +56,12 @@ def by_table(targets: Sequence[Target]) -> list[TargetGroup]:
     return [TargetGroup(table, members[0].key, members) for table, members in groups]
 
 
-def pages(database: Database, request: PageRequest) -> Iterator[Page]:
+def pages(database: Database, request: PageRequest) -> Iterator[PageRows]:
     """Yield the rows of a table page by page: (key as text, values of the targets).
 
     A page of large rows has fewer of them: the server ends it with the row that takes it over PAGE_BYTES. On an
     impatient connection an empty page means that another session has locked the table, and that the next page tries
-    again. Raises E_DB_LOCKED.
+    again. Raise E_DB_LOCKED.
     """
     last, limit = request.span[0], min(PAGE_ROWS, FIRST_ROWS)
     statements = {after: database.text(_statement(request, after=after)) for after in (False, True)}
@@ -84,7 +84,7 @@ def pages(database: Database, request: PageRequest) -> Iterator[Page]:
         limit = max(1, min(request.fit(PAGE_ROWS), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))
 
 
-def _page(database: Database, request: PageRequest, statement: str, last: RowText, limit: int) -> Page:
+def _page(database: Database, request: PageRequest, statement: str, last: RowText, limit: int) -> PageRows:
     """Return at most ``limit`` rows after the key ``last``."""
     table, key, _ = request.group
     horizon = [request.since] if request.since else []
@@ -127,7 +127,7 @@ def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     )
 
 
-def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Iterator[Page]:
+def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Iterator[PageRows]:
     """Yield the rows that have these keys, page by page; those that are gone are missing."""
     table, key, members = group
     query = sql.SQL("SELECT {chosen} FROM {rows} AS t JOIN {listed} ON {same}").format(

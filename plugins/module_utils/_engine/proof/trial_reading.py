@@ -21,10 +21,10 @@ from ..crypto.unusable_key import UnusableKey
 from ..discovery.findings import Finding
 from ..discovery.target import Target
 from . import external_acts
-from .model_readers import ModelReader, by_model, is_left_out
+from .model_readers import ModelReader, by_model, is_ignored
 from .model_reading import format_ignored, instances_of
 from .row_tokens import RowTokens, cannot_be_resealed
-from .trial_row import Answer, RowQuestion, answer_all
+from .trial_row import RowAnswer, RowQuestion, answer_all
 
 ROWS = 3  # with a value, of each attribute
 LOOKED_AT = 20  # rows in which these are looked for
@@ -32,9 +32,9 @@ UNLISTED = (
     "If it decrypts, its values would be lost: describe their scheme in O(schemes) and O(targets), or let the "
     "application's own command re-encrypt them (O(method)=command). "
 )
-SIGNS = "If it signs or hashes, what it made before will not be valid: have it made again after the rotation, and "
+SIGNS = "If it signs or hashes, its earlier results become invalid: let it recreate them after the rotation, and "
 
-Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[Answer]]]
+Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[RowAnswer]]]
 
 
 @dataclass
@@ -52,7 +52,7 @@ def findings(
     process that ``ask`` asks, under the stage that is not in ``keyring``."""
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
-        readers = [reader for reader in known if not is_left_out(reader.full_name, ignore)]
+        readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
         asked: list[RowQuestion] = []
         here: list[list[RowQuestion]] = []
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
@@ -60,7 +60,7 @@ def findings(
         if asked:
             before = [answer_all(questions) for questions in here]
             there = ask(asked)
-            after = answer_all(here[0])  # the application serves: what a user changes meanwhile depends on no key
+            after = answer_all(here[0])  # the application serves: what a user changes now depends on no key
             _compare(readers, list(zip(*before, after, there)), compared)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
     return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
@@ -101,7 +101,7 @@ def _questions(
 
 
 def _compare(
-    readers: Sequence[ModelReader], answers: Sequence[tuple[Answer | None, ...]], compared: TrialReadings
+    readers: Sequence[ModelReader], answers: Sequence[tuple[RowAnswer | None, ...]], compared: TrialReadings
 ) -> None:
     """Compare what was read of the rows of one model; the last answers are under other keys.
 
@@ -191,7 +191,7 @@ class KeyedTokens(RowTokens):
 
 
 def _sealed_again(reader: ModelReader, target: Target, stored: Any, keyring: Keyring) -> Any:
-    """A stored value with a token of the keyring's destination in place of each that opens."""
+    """A stored value with a token of the keyring's destination instead of each that opens."""
     opener = reader.keyring or keyring
     found = target.kind.tokens(stored, opener.schemes[target.scheme].marker)
     opened = [(token, one) for token, one in zip(found, opener.stages_of(target.scheme, found)) if one is not None]

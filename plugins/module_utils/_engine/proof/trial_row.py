@@ -21,7 +21,7 @@ from .row_tokens import RowTokens
 from .value_text import text_of
 
 _UNREAD = object()
-Answer = Mapping[str, bytes]  # by attribute, without those that raise
+RowAnswer = Mapping[str, bytes]  # by attribute, without those that raise
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class KnownTokens(RowTokens):
         return (token for token in self._known if token in value)
 
 
-def answer_all(questions: Sequence[RowQuestion]) -> list[Answer | None]:
+def answer_all(questions: Sequence[RowQuestion]) -> list[RowAnswer | None]:
     return [answer(question) for question in questions]
 
 
-def answer(question: RowQuestion) -> Answer | None:
+def answer(question: RowQuestion) -> RowAnswer | None:
     """Return the digests of what the attributes read in this process. Return None if the process cannot build an
     instance of the row, so that nothing was tried."""
     from django.apps import apps

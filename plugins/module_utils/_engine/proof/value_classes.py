@@ -7,9 +7,9 @@ from __future__ import annotations
 from ..discovery.layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
-OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
+OTHER_SCHEME = "other_scheme"  # the class of a value under an available key, by another scheme than its column
 KEPT_KEY = "kept_key"  # the class of a value under a key that is not rotated, in a column under keys that are
-TOKEN_IN_TEXT = "token_in_text"  # the class of a value that is no token, and has one under a rotated key in it
+TOKEN_IN_TEXT = "token_in_text"  # the class of a value that is not a token, and has one under a rotated key in it
 INSIDES = (NESTED_UNREADABLE, TWO_LAYERS, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
 UNOPENED = {
@@ -22,5 +22,5 @@ UNOPENED = {
     TWO_LAYERS: "E_TWO_LAYERS",
     TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
-# The same if only one key set is at hand: a value that does not open may be under another one.
+# Those of them that count if only one key set is available: any other value may be under another one.
 UNOPENED_ALONE = (PLAINTEXT, TOKEN_IN_TEXT, *INSIDES)

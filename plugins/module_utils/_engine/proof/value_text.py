@@ -31,7 +31,7 @@ def is_scalar(value: Any) -> bool:
 
 
 def text_of(value: Any, tokens: RowTokens = NO_TOKENS) -> str:
-    """A value with its type, and with a constant in place of the ``tokens`` of its row. An object that keeps one as an
+    """A value with its type, and with a constant instead of the ``tokens`` of its row. An object that keeps one as an
     attribute may decrypt it later: its own text says more."""
     return _text(value, tokens, DEPTH)
 

@@ -18,7 +18,7 @@ from .table_pages import by_table
 
 # By table: rows inserted, updated and deleted since its statistics began; of one with targets, its rows too.
 Counters = Mapping[str, Sequence[int]]
-ANYWHERE = ""  # in place of a table: all of them together
+ANYWHERE = ""  # instead of a table: all of them together
 UNKNOWN = 1 << 62  # rows, of a table whose statistics began again in between
 _QUERY = (
     "SELECT n.nspname::text, c.relname::text, sum(pg_stat_get_tuples_inserted(p.relid))::bigint,"

@@ -84,7 +84,7 @@ def put_up(
     """Close the targets to all sessions but ours. Return the reasons why they had to stay open, if they had to.
 
     All targets of a database are closed, or none of them. Triggers that exist stay. ``wait`` is called with the name of
-    a table while another session has it locked, and may raise. Raises E_FENCE_LOCKED if that takes too long.
+    a table while another session has it locked, and may raise. Raise E_FENCE_LOCKED if that takes too long.
     """
     if without := obstacles(database, targets):
         return without

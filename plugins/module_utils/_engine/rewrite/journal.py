@@ -21,7 +21,7 @@ from ..discovery.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
 from ..postgres.connection import FORBIDDEN, Database
-from ..proof.table_pages import Page
+from ..proof.table_pages import PageRows
 
 
 class Journal:
@@ -37,7 +37,7 @@ class Journal:
         return bool(self._database.rows("SELECT to_regclass(%s) IS NOT NULL", (TABLE,))[0][0])
 
     def prepare(self) -> None:
-        """Create the table if a target needs it, and drop entries for the base keys. Raises E_JOURNAL or E_DB."""
+        """Create the table if a target needs it, and drop entries for the base keys. Raise E_JOURNAL or E_DB."""
         if not self._names:
             return
         if not self._there:
@@ -57,7 +57,7 @@ class Journal:
                 raise
             raise JournalNotCreated(table=TABLE, column=self._names[0]) from None
 
-    def of(self, members: Sequence[Target], page: Page) -> Mapping[tuple[str, str], str]:
+    def of(self, members: Sequence[Target], page: PageRows) -> Mapping[tuple[str, str], str]:
         """Return the key IDs of the values in a page that have an entry, by target and row."""
         names = [target.name for target in members if target.name in self._names]
         if not names or not self._there:

@@ -26,7 +26,7 @@ from ..discovery.target import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array
-from ..proof.table_pages import PAGE_ROWS, WHOLE, Page, PageRequest, RowText, Span, TargetGroup, pages, rows_of
+from ..proof.table_pages import PAGE_ROWS, WHOLE, PageRequest, PageRows, RowText, Span, TargetGroup, pages, rows_of
 from . import prepared_table, rewriter, table_passes, update_statement
 from .prepared_table import NEW, OLD, Contents
 from .rewriter import BatchResult, Rewriting, Work
@@ -133,7 +133,7 @@ class PreparedRows:
     group: TargetGroup
     source: int
 
-    def known(self, page: Page) -> set[RowText]:
+    def find_prepared_keys(self, page: PageRows) -> set[RowText]:
         """Return the keys of a page's rows that are prepared as they are, or were changed by this already."""
         query = sql.SQL(
             "SELECT {keys} FROM {listed} JOIN {table} AS p ON p.source = %s AND p.row_key = ARRAY[{keys}]"
@@ -175,7 +175,7 @@ class PreparedRows:
             columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
             self.database.execute(query, [*columns, self.source], table=TABLE)
 
-    def pages(self, side: str) -> Iterator[Page]:
+    def pages(self, side: str) -> Iterator[PageRows]:
         """Yield all rows page by page, with their values before (``OLD``) or after (``NEW``)."""
         after = 0
         query = sql.SQL("{} WHERE source = %s AND number > %s ORDER BY number LIMIT {}").format(
@@ -185,7 +185,7 @@ class PreparedRows:
             after = rows[-1][0]
             yield self._page(rows)
 
-    def pages_of(self, side: str, numbers: Sequence[int]) -> Iterator[Page]:
+    def pages_of(self, side: str, numbers: Sequence[int]) -> Iterator[PageRows]:
         """Yield the rows with these numbers, page by page."""
         query = sql.SQL("{} WHERE source = %s AND number = ANY(%s::bigint[])").format(self._select(side))
         for begin in range(0, len(numbers), PAGE_ROWS):
@@ -210,7 +210,7 @@ class PreparedRows:
     def _stored_values(self, side: str, name: str) -> sql.Composable:
         return _elements(side, name, [target.kind.array for target in self.group.members])
 
-    def _page(self, rows: Sequence[tuple[Any, ...]]) -> Page:
+    def _page(self, rows: Sequence[tuple[Any, ...]]) -> PageRows:
         width = len(self.group.key.names)
         return [(row[1 : width + 1], row[width + 1 :]) for row in rows]
 
@@ -270,7 +270,7 @@ class PreparedRows:
     def apply(self, after: int, last: int, since: str, side: str = NEW) -> SetUpdate:
         """Give the rows of a part one side, if they are exactly the other.
 
-        Rows that another transaction wrote from ``since`` on are left alone. Raises Yielded.
+        Rows that another transaction wrote from ``since`` on are left alone. Raise Yielded.
         """
         with self.database.batch():
             self.database.execute(_BY_INDEX)
@@ -343,7 +343,7 @@ def _table_and_sides() -> dict[str, sql.Composable]:
     return {"table": sql.Identifier(TABLE), "old": sql.Identifier(OLD), "new": sql.Identifier(NEW)}
 
 
-def whole(rows: Page, changes: Sequence[Change]) -> list[Change]:
+def whole(rows: PageRows, changes: Sequence[Change]) -> list[Change]:
     """Return the changes, and for all other rows their values: what is prepared is compared with the whole table."""
     found = {change.key: change for change in changes}
     return [found.get(key) or Change(key, tuple(values), tuple(values), (0,) * len(values), {}) for key, values in rows]
@@ -368,7 +368,7 @@ class Preparation:
                 yield rewriter.locked(group.table)
                 continue
             started = time.monotonic()
-            known = prepared.known(page)
+            known = prepared.find_prepared_keys(page)
             rows = [row for row in page if row[0] not in known]
             changes = rewriting.changes(group.members, rows, {})
             if rows:
@@ -384,7 +384,7 @@ def prepare(
 ) -> None:
     """Prepare every row of the tables of ``contents`` that is under other keys than the destination's.
 
-    ``crew`` does ``Preparation.batches``. Raises what a rewrite raises before its first write.
+    ``crew`` does ``Preparation.batches``. Raise what a rewrite raises before its first write.
     """
     if not contents.sources:
         return
@@ -469,7 +469,7 @@ def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> S
             if side == NEW and rows.has_all(side):
                 result.done.add(number)
     except RotationError as exc:
-        raise rewriting.told(exc, work) from None
+        raise rewriting.add_written(exc, work) from None
     return result
 
 

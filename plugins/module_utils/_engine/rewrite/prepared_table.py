@@ -68,7 +68,7 @@ def last_number(database: Database) -> int:
 
 
 def create(database: Database, contents: Contents) -> None:
-    """Create the table for these contents, in place of one for others. Raises E_DB."""
+    """Create the table for these contents, and replace one for others. Raise E_DB."""
     with locks.gate(database):
         if read_contents(database) == contents:
             return

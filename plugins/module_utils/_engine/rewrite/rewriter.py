@@ -29,8 +29,7 @@ from ..postgres.connection import Database, Yielded
 from ..proof import page_tokens
 from ..proof.damage_words import build_overwritten_error
 from ..proof.page_tokens import ColumnPage, PageToken
-from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages
-from ..proof.table_pages import Page as RowPage
+from ..proof.table_pages import WHOLE, PageRequest, PageRows, RowText, Span, TargetGroup, by_table, pages
 from ..proof.value_classes import OTHER_SCHEME, UNOPENED
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
@@ -61,7 +60,7 @@ class BatchResult:
     rows: int = 0
     rewritten: int = 0  # rows
     values: Counter[str] = field(default_factory=Counter)
-    left: int = 0  # rows still under an old key
+    remaining: int = 0  # rows still under an old key
     conflicts: int = 0  # changed under us
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
@@ -72,7 +71,7 @@ class BatchResult:
     portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
 
 
-class Page(NamedTuple):
+class PageWork(NamedTuple):
     """The batch of one page, and what its changes need."""
 
     database: Database
@@ -161,7 +160,7 @@ class Rewriting:
         while not self.stopped() and (page := next_page(database, read)) is not None:
             if page:
                 started = time.monotonic()
-                batch = self._rewritten(Page(database, group, journal, BatchResult(group.table.label)), page, since)
+                batch = self._rewritten(PageWork(database, group, journal, BatchResult(group.table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
@@ -173,7 +172,7 @@ class Rewriting:
         """Yield the reasons for a wait, as batches that do nothing."""
         return (BatchResult(table.label, waits_for=reason) for reason in reasons)
 
-    def _rewritten(self, page: Page, rows: RowPage, since: str) -> BatchResult:
+    def _rewritten(self, page: PageWork, rows: PageRows, since: str) -> BatchResult:
         """Bring the rows of a page under the destination's keys."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
@@ -184,7 +183,7 @@ class Rewriting:
         }
         members = page.group.members
         changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
-        batch.left = len(changes)
+        batch.remaining = len(changes)
         if since:
             batch.others = [row_name(change.key) for change in changes if change.key in theirs]
         if changes:
@@ -196,7 +195,7 @@ class Rewriting:
         asked = self.policy.throttle.batch_seconds
         return min(asked, database.patience / 2) if asked else asked
 
-    def told(self, exc: RotationError, work: Work) -> RotationError:
+    def add_written(self, exc: RotationError, work: Work) -> RotationError:
         """Return the error with what was written before it."""
         exact = not isinstance(exc, WorkersKilled)
         return exc.with_changed(changed(work, self.keyring.key_id(self.destination), exact=exact))
@@ -208,7 +207,7 @@ class Rewriting:
             for page in pages(database, PageRequest(group)):
                 self.changes(group.members, page, journal.of(group.members, page))
 
-    def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
+    def _write(self, page: PageWork, changes: Sequence[Change], *, free: bool = False) -> None:
         """Write the changes. If the whole had to yield, write those to unlocked rows; if it was slow, write halves."""
         try:
             self._write_at_once(page, changes, free=free)
@@ -222,10 +221,10 @@ class Rewriting:
                 for half in (changes[:middle], changes[middle:]):
                     self._write(page, half)
 
-    def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
+    def _write_at_once(self, page: PageWork, changes: Sequence[Change], *, free: bool) -> None:
         """Write the changes in one transaction. With ``free``, write only those to rows that it can lock at once.
 
-        Raises Yielded.
+        Raise Yielded.
         """
         database, group, journal, batch = page
         asked = len(changes)
@@ -254,7 +253,7 @@ class Rewriting:
     def changes(
         self,
         members: Sequence[Target],
-        page: RowPage,
+        page: PageRows,
         known: Mapping[tuple[str, str], str],
         theirs: Collection[RowText] = (),
     ) -> list[Change]:
@@ -331,7 +330,7 @@ class Rewriting:
             yield token._replace(opened=by_other.opened), fresh
 
     def _values(self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[PageToken, bytes]]) -> list[Any]:
-        """Return the values of one column with the new tokens in them. Raises E_TOKEN_TOO_LONG."""
+        """Return the values of one column with the new tokens in them. Raise E_TOKEN_TOO_LONG."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
             raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)
@@ -377,7 +376,7 @@ def locked(table: Table) -> BatchResult:
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
 
 
-def next_page(database: Database, read: Iterator[RowPage]) -> RowPage | None:
+def next_page(database: Database, read: Iterator[PageRows]) -> PageRows | None:
     """Return the next page, an empty one if another session has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)

@@ -45,7 +45,7 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, 
     its counts. With a share, the rest of the table is not checked: a later look at the whole table finds what a lost
     host left.
 
-    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
+    Raise E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
     E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     sets = sets or SetResult()
@@ -53,7 +53,7 @@ def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, 
         for number in (number for number in _order(database, rewriting) if number not in sets.done):
             TablePasses(database, rewriting, number, crew, work, [*sets.ours.get(number, ())]).run()
     except RotationError as exc:
-        raise rewriting.told(exc, work) from None
+        raise rewriting.add_written(exc, work) from None
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:
@@ -98,7 +98,7 @@ class TablePasses:
     ours: list[str] = field(default_factory=list)  # transactions that wrote nothing but what was planned
 
     def run(self) -> None:
-        """Pass over the table until nothing is left. Raises E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch
+        """Pass over the table until nothing is left. Raise E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED and what a batch
         raises."""
         own = self._own_spans()
         triggers = catalog.update_triggers(self.database, self._table)
@@ -146,7 +146,7 @@ class TablePasses:
             self.rewriting.policy.concurrent_writes.add(
                 self.database.alias, self._table.label, transactions, batch.others
             )
-            left += batch.left
+            left += batch.remaining
             yielded += batch.yielded
         return left, yielded
 
@@ -156,7 +156,7 @@ class TablePasses:
             self.work.dead[label] = 0
 
     def _wait(self, back_off: BackOff, yielded: int) -> None:
-        """Wait for the rows that others have locked. Raises E_DB_BUSY or E_STOPPED."""
+        """Wait for the rows that others have locked. Raise E_DB_BUSY or E_STOPPED."""
         if back_off.over:
             raise RowsLocked(table=self._table.label, rows=yielded)
         for _ in back_off.wait():

@@ -14,9 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ..._errors.option_names import variable_of
 from ..._errors.options import InvalidOption
 from ..postgres import server_info
 from ..postgres.connection import Database
@@ -70,13 +68,14 @@ class Throttle:
         return ""
 
 
-def refuse_unfit(throttle: Mapping[str, Any]) -> None:
+def refuse_unfit(throttle: Mapping[str, object]) -> None:
     """Raise E_OPTION for a number below 0, or for NaN."""
     for name, value in throttle.items():
-        with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
+        if not isinstance(value, (int, float, str)):  # it was left out
+            continue
+        with contextlib.suppress(ValueError):  # the path of the pause file
             if not 0 <= float(value) < math.inf:
-                where = {"name": f"{variable_of('throttle')}.{name}", "found": f"is {float(value):g}"}
-                raise InvalidOption(**where, advice="Give 0 or more.")
+                raise InvalidOption(option=f"throttle.{name}", fault=f"is {float(value):g}", advice="Give 0 or more.")
 
 
 class Pace:

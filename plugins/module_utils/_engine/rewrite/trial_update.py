@@ -76,7 +76,7 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
         else:
             continue
         for target in group.members:
-            error = ColumnTied(column=target.name, found=found, advice=advice)
+            error = ColumnTied(column=target.name, obstacle=found, advice=advice)
             yield Finding.of(target.name, error, kind="tied")
 
 
@@ -103,7 +103,7 @@ def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyr
 def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
     """The columns of other tables that would stop a rotation for what this transaction has written into them."""
     other, written = survey.copied(database), set(database.rows(WRITTEN))
-    settled = {column.name for column in survey.ignored} | {target.name for target in survey.found}
+    settled = {column.name for column in survey.evidence.ignored} | {target.name for target in survey.found}
     for table, columns in survey.tables.items():
         if table != updated and (table.schema, table.name) in written:
             for column in columns:

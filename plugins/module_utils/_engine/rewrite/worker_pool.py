@@ -50,7 +50,7 @@ class Crew:
     def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
         """Yield the batches of all tasks, in any order. If a worker is killed, another one does its task.
 
-        Raises the first error of any worker, or E_WORKER.
+        Raise the first error of any worker, or E_WORKER.
         """
         count = min(self._count, len(tasks))
         if count > 1:
@@ -79,7 +79,7 @@ class Crew:
             for _ in range(count):
                 begin()
             while at:
-                if self._stop.asked:
+                if self._stop.is_requested:
                     for process in workers.values():
                         process.terminate()  # it finishes its batch, and waits for nothing more
                 for pipe in [pipe for pipe in wait(list(at), WAIT_SECONDS) if isinstance(pipe, Connection)]:
@@ -95,7 +95,7 @@ class Crew:
                         left.append(task)
                     if self.lost > MOST_LOST:
                         raise WorkersKilled(count=self.lost)
-                    if left and not self._stop.asked:
+                    if left and not self._stop.is_requested:
                         if kind == "lost":
                             begin()
                         else:
@@ -180,13 +180,13 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._is_requested = False
 
     @property
-    def asked(self) -> bool:
+    def is_requested(self) -> bool:
         """Return whether the work is to stop."""
-        self._asked = self._asked or _unheard()
-        return self._asked
+        self._is_requested = self._is_requested or _unheard()
+        return self._is_requested
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -200,12 +200,12 @@ class Stop:
 
     def refuse_to_go_on(self) -> None:
         """Raise E_STOPPED if it was asked for."""
-        if self.asked:
+        if self.is_requested:
             raise StoppedBySignal()
 
     def ask(self, *_signal: object) -> None:
         """The handler of the two signals."""
-        self._asked = True
+        self._is_requested = True
 
 
 def _unheard() -> bool:

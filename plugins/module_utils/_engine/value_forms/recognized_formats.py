@@ -14,8 +14,8 @@ from ..crypto.tokens import as_bytes
 
 _FUNCTIONS = "describe the application's own functions in O(schemes) (application: decrypt, encrypt)"
 _FOREIGN = (
-    "By its look it is under a key of that system. If it is under none of O(keys), settle the column, with this "
-    "reason. If the application itself makes it with one of them, " + _FUNCTIONS + "."
+    "It looks encrypted under a key of that system. If it is under none of O(keys), settle the column, with this "
+    "reason. If the application itself encrypts it with one of them, " + _FUNCTIONS + "."
 )
 
 
@@ -46,7 +46,7 @@ SIGNATURES = (
     Signature(
         "awx",
         "in the format of AWX and django-ansible-base. In AWX each row has a key of its own, "
-        "made of SECRET_KEY, the row's primary key and the field's name",
+        "derived from SECRET_KEY, the row's primary key and the field's name",
         "For AWX, " + _FUNCTIONS + " with context: [pk, member] or [pk, column]. For django-ansible-base, "
         "name SECRET_KEY in O(keys).",
         _looks(rb"\$encrypted\$(?:UTF8\$)?AES(?:CBC)?\$"),
@@ -54,7 +54,7 @@ SIGNATURES = (
     Signature(
         "aes_1",
         "in the format AES.1 of DefectDojo: AES-OFB without authentication, which nothing can prove",
-        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ". Or, if the application reads it decrypted, have it save the value "
+        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ". Or, if the application reads it decrypted, let it save the value "
         "again, as AES.2. If it does not, what it saves is lost.",
         _looks(rb"AES\.1:[\da-fA-F]{32}:(?:[\da-fA-F]{2})+\Z"),
     ),
@@ -62,7 +62,7 @@ SIGNATURES = (
         "aes_2",
         "in the format AES.2 of DefectDojo: AES-256-GCM in hex, there under the SHA-256 of a setting",
         "For DefectDojo, name the setting (DD_CREDENTIAL_AES_256_KEY) in O(keys). If the key is listed, the "
-        "application makes another one of it: " + _FUNCTIONS + ".",
+        "application derives another one from it: " + _FUNCTIONS + ".",
         _looks(rb"AES\.2:[\da-fA-F]{24}:(?:[\da-fA-F]{2}){16,}\Z"),
     ),
     Signature(
@@ -120,13 +120,13 @@ SIGNATURES = (
     ),
     Signature(  # openssl-enc(1): Salted__, in base64 or not
         "openssl_enc",
-        "in the format of openssl enc: each value has a key of its own, made of a salt and a passphrase",
+        "in the format of openssl enc: each value has a key of its own, derived from a salt and a passphrase",
         _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ".",
         _looks(rb"Salted__.{8}|U2FsdGVkX1[\w+/]"),
     ),
     Signature(
         "fernet",
-        "a Fernet token that no key at hand opens under a known derivation",
+        "a Fernet token that no available key decrypts under a known derivation",
         "If its key is one of these, describe how it is derived in O(schemes), or "
         + _FUNCTIONS
         + ". Otherwise name its setting in O(keys).",
@@ -145,7 +145,7 @@ def of_another_format(stored: bytes, field: str = "") -> Signature | None:
 
 
 def identify(stored: str | bytes, field: str = "") -> Signature | None:
-    """Return the format of a stored value, by its look or its field's dotted class path. None if unknown."""
+    """Return the format of a stored value, by its appearance or its field's dotted class path. None if unknown."""
     value = as_bytes(stored)
     for each in SIGNATURES:
         if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):

@@ -141,7 +141,7 @@ def _of_spelled(text: str) -> bytes:
     return bytes.fromhex("".join(pairs))
 
 
-def _shown(text: str) -> bytes:
+def _parse_python_bytes(text: str) -> bytes:
     """Bytes as Python shows them."""
     if not _SHOWN.fullmatch(text):
         return b""
@@ -164,7 +164,7 @@ WRITINGS: tuple[tuple[str, Callable[[str], bytes]], ...] = (
     ("numbers of bytes", _of_numbers),
     ("signed numbers of bytes", _of_signed_numbers),
     ("hex with signs", _of_spelled),
-    ("Python's writing of bytes", _shown),
+    ("Python's writing of bytes", _parse_python_bytes),
     ("characters of Latin-1", _of_characters),
 )
 

@@ -11,7 +11,7 @@ in base85 83 %). Of sentences, source code, names, URLs, paths, slugs, e-mail ad
 do.
 
 A column has many values, so ``look_at`` is enough for each. For a single value in a column that is usually encrypted,
-``looks_encrypted`` asks more. There a value is plain only if it has a known form, or is made of words and numbers.
+``looks_encrypted`` asks more. There a value is plain only if it has a known form, or consists of words and numbers.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ _DENSITIES = {encoding: density for encoding, _, _, density in _TESTS}
 class Look:
     """The look of one value: what explains it, or the encoding of its random parts. Both are empty if it is plain."""
 
-    known: str = ""
+    explanation: str = ""
     encoding: str = ""
     size: int = 0  # characters or bytes of a value that is random as a whole
     form: str = ""  # of a random value: it explains some values among others, but not a column of such values only
@@ -148,7 +148,7 @@ class Look:
     @property
     def is_unknown(self) -> bool:
         """Return whether the value is random, and nothing explains it."""
-        return bool(self.encoding and not self.known)
+        return bool(self.encoding and not self.explanation)
 
 
 NOTHING = Look()
@@ -166,22 +166,22 @@ def look_at(value: Value) -> Look:
         inside = look_at(decoded)
         return Look(encoding=f"percent-encoded {inside.encoding}") if inside.is_unknown else inside
     if known := form_of(text):
-        return Look(known=known)
+        return Look(explanation=known)
     if WRITTEN_AS_UUID.fullmatch(text):
         inside = _look_at_run(text.rpartition(":")[2].strip("{}").replace("-", ""), "hex")
-        return replace(inside, form=UUID) if inside.encoding else Look(known=UUID)
+        return replace(inside, form=UUID) if inside.encoding else Look(explanation=UUID)
     form, explains = addresses.form_of(text)
     if form and has_known_format(text):
         return Look(encoding=KNOWN_FORMAT)
     if form and explains:
-        return Look(known=form)
+        return Look(explanation=form)
     look = _look_at_writing(text) or _look_at_encoding(body_of(text), len(value) >= LONGEST)
     if look.is_unknown and (known := notation_texts.kind_of(text, len(value) >= LONGEST)):
-        return Look(known=known)
-    if not form or look.known:
+        return Look(explanation=known)
+    if not form or look.explanation:
         return look
     is_random = bool(look.encoding) and any(map(_is_random_part, _BETWEEN.split(text)))
-    return replace(look, form=form) if is_random else Look(known=form)
+    return replace(look, form=form) if is_random else Look(explanation=form)
 
 
 def _is_random_part(part: str) -> bool:
@@ -278,7 +278,7 @@ def _look_at_data_uri(uri: re.Match[str], is_cut: bool) -> Look:
     """Return the look of a data URI. It is explained if its data is: random bytes of an unknown kind are ciphertext."""
     data = decode_cut_base64(uri["data"]) if uri["base64"] else b""
     look = _look_at_bytes(data, is_cut) if data else look_at(uri["data"])
-    return Look(encoding="a data URI") if look.is_unknown else Look(known="a data URI")
+    return Look(encoding="a data URI") if look.is_unknown else Look(explanation="a data URI")
 
 
 def _look_at_bytes(data: bytes, is_cut: bool) -> Look:
@@ -286,7 +286,7 @@ def _look_at_bytes(data: bytes, is_cut: bool) -> Look:
         return look_at(data.decode("utf-8"))
     known = _known_bytes(data, is_cut)
     if known:
-        return Look(known=known)
+        return Look(explanation=known)
     if binary_forms.is_encrypted(data, is_cut):
         return Look(encoding=ENCRYPTED_DOCUMENT)
     if decompressed(data):  # known content was returned above
@@ -308,7 +308,7 @@ def _known_inside(run: str, encoding: str, is_cut: bool) -> str:
     if not _is_text(data):
         return _known_bytes(data, is_cut)
     inside = look_at(data.decode("utf-8"))
-    return inside.known or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
+    return inside.explanation or ("" if inside.encoding or _TOKEN.search(data) else ENCODED)
 
 
 _DECODED: dict[str, Callable[[str], bytes]] = {"hex": bytes.fromhex, "base64": decode_base64}
@@ -349,8 +349,8 @@ def looks_encrypted(value: bytes) -> bool:
     if document is not None:
         return _is_encrypted_document(document)
     look = look_at(text)
-    if look.encoding or look.known:
-        return look.known in ("", ENCODED)
+    if look.encoding or look.explanation:
+        return look.explanation in ("", ENCODED)
     words = text.split()
     if any(map(_LONG_NUMBER.fullmatch, words)):
         return True
@@ -386,7 +386,7 @@ def _may_be_encoded(word: str) -> bool:
     if len(word) < _LEAST or not word.isascii() or not bare:
         return False
     words, numbers = _share_of_words(bare), _share(bare, str.isdigit)
-    return words < 0.5 and numbers < 0.75 and not look_at(word).known
+    return words < 0.5 and numbers < 0.75 and not look_at(word).explanation
 
 
 def _share_of_words(text: str) -> float:

@@ -87,7 +87,7 @@ def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path,
         assert "E_HALF_WAY: rotation r1 is incomplete" in result["msg"]
         assert "Nothing was started. The hold on operations is released. Run ansible-playbook" in result["msg"]
         assert json.loads(memory.read_text())["down"], "that command starts it"
-        assert by_hand("started", half="accept")["services"] == ["web"]
+        assert by_hand("started", interrupted="accept")["services"] == ["web"]
 
 
 def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_reported(by_hand, tmp_path, capsys):

@@ -49,13 +49,13 @@ def test_a_dry_run_changes_nothing(switch, stored, path, old_keys, tmp_path):
 
 def test_a_dry_run_before_there_is_a_version_says_that_it_would_be_made(switch, path, old_keys):
     result = switch("pending", check=True)
-    assert (result["changed"], result["key_id"]) == (True, "(made by a real run)")
+    assert (result["changed"], result["key_id"]) == (True, "(created by a real run)")
     assert path.read_text() == TEXT.format(**old_keys.values)
 
 
 @pytest.mark.parametrize("stage", ["pending", "current", "previous"])
 def test_a_dry_run_before_there_is_any_version_does_not_know_better(switch, stage):
-    assert switch(stage, check=True)["key_id"] == "(made by a real run)"
+    assert switch(stage, check=True)["key_id"] == "(created by a real run)"
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -120,7 +120,7 @@ def test_the_dialect_goes_to_the_host(switch, stored, path):
 def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
     before = path.read_text()
     result = switch("pending", **wrong)
-    assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_ARGUMENT")
     assert next(iter(wrong)) in result["msg"]
     assert path.read_text() == before
 
@@ -166,5 +166,5 @@ def test_a_stage_is_set_only_for_the_rotation_whose_it_is(
         result = switch(stage, rotation_id=rotation_id, check=check)
         assert (not result.get("failed")) is taken
         if not taken:
-            assert result["error"]["code"] == "E_OPTION"
+            assert result["error"]["code"] == "E_STAGE_OF_OTHER_ROTATION"
             assert path.read_text() == before

@@ -80,7 +80,7 @@ def test_one_can_be_a_dry_run_among_others(host_tasks, tmp_path, store_path):
 def test_what_one_may_not_do_is_refused_before_any_process_starts(host_tasks, processes):
     for wrong in ({"rotation_record": {}}, {"postgresql_restore": {}}):
         result = host_tasks(wrong)
-        assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+        assert (result["failed"], result["error"]["code"]) == (True, "E_ARGUMENT")
     assert processes == []
 
 
@@ -106,7 +106,7 @@ def test_functions_of_the_application_have_a_process_of_their_own(host_tasks, pr
 
 def test_one_is_not_asked_for_twice_by_one_name(host_tasks, processes):
     result = host_tasks(ADOPT, ADOPT)
-    assert (result["error"]["code"], processes) == ("E_OPTION", [])
+    assert (result["error"]["code"], processes) == ("E_ARGUMENT", [])
 
 
 def test_two_of_one_module_have_names_and_results_of_their_own(host_tasks, processes, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import django_census
 from ansible_collections.tetech.key_rotation.plugins.action.django_census import ActionModule
 
-MEANWHILE = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
+CONCURRENT_ROWS = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def asked(run_action, stored, monkeypatch):
 
     def on_host(self, module, args):
         seen.update(args)
-        return {"changed": False, "targets": [], "meanwhile": MEANWHILE}
+        return {"changed": False, "targets": [], "concurrent_rows": CONCURRENT_ROWS}
 
     monkeypatch.setattr(ActionModule, "on_host", on_host)
 

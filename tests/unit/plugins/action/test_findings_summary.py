@@ -18,9 +18,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer
 
 RECORDS = {"changed": False, "records": []}
 WELL = {"key_version_info": {"key_id": "a"}, "django_census": {"targets": []}, "database_lease_info": {"fenced": False}}
-UNSIGNED = {"changed": False, **RecordUnsigned(count=1, total=1, found="r: from line 4", folder="f").as_result()}
+UNSIGNED = {"changed": False, **RecordUnsigned(count=1, total=1, problems="r: from line 4", folder="f").as_result()}
 FENCED = {"failed": True, **DatabaseFenced(rotation_id="r", since="03:00", alias="default").as_result()}
-OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", found="a", expected="b").as_result()}
+OTHER = {"failed": True, **EnvNotSwitched(path="/srv/.env", key_id="a", expected="b").as_result()}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_if_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is
 
 
 @pytest.mark.parametrize(
-    "plan", [PlanNotReady(path="plan.yml", count=1, found="a.b (E_TABLE)"), NoTargets(tables=1, schemes="s")]
+    "plan", [PlanNotReady(path="plan.yml", count=1, findings="a.b (E_TABLE)"), NoTargets(tables=1, schemes="s")]
 )
 def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, plan):
     same = {"failed": True, **NoTargets(tables=1, schemes="s").as_result()}

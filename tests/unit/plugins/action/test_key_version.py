@@ -173,7 +173,7 @@ def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun,
 def test_a_rotation_has_one_new_version_however_often_it_is_asked_for(version, history, env_file, old_keys):
     version("adopted", env_file=env_file)
     would = version("pending", check=True)
-    assert (would["changed"], would["key_id"]) == (True, "(made by a real run)")
+    assert (would["changed"], would["key_id"]) == (True, "(created by a real run)")
     assert list(history().stages) == ["current"]
 
     made = version("pending")
@@ -409,7 +409,7 @@ def test_values_from_elsewhere_that_the_env_file_could_not_hold_are_refused(vers
 def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, vaulted, monkeypatch):
     monkeypatch.setattr(key_generation, "TYPES", dict.fromkeys(key_generation.TYPES))
     would = version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"), check=True)
-    assert (would["changed"], would["key_id"]) == (True, "(made by a real run)")
+    assert (would["changed"], would["key_id"]) == (True, "(created by a real run)")
     assert history().versions == []
 
 

@@ -48,7 +48,7 @@ def test_a_host_fails_by_what_is_wrong_with_it(judged, registered, told):
     assert result["failed"]
     assert result["msg"].startswith(f"E_MONITOR: 1 finding: {told}. ")
     assert f"WRONG on web: {told}\n" in shown
-    assert "other  NOT LOOKED AT" in shown, "it has shown nothing"
+    assert "other  NOT CHECKED" in shown, "it has shown nothing"
 
 
 def test_a_timer_that_could_not_be_installed_is_wrong_next_to_what_the_look_found(judged):
@@ -62,8 +62,8 @@ def test_a_timer_that_could_not_be_installed_is_wrong_next_to_what_the_look_foun
 def test_a_host_on_which_all_is_well_does_not_fail_for_another_one(judged):
     result, shown = judged(reached={}, look={"snapshot": WELL})
     assert not result.get("failed")
-    assert "web    all is well" in shown
+    assert "web    no findings" in shown
 
 
 def test_the_table_is_shown_once_by_the_first_host_that_began(judged):
-    assert "NOT LOOKED AT" in judged(first="other", reached={}, look={"snapshot": WELL})[1]
+    assert "NOT CHECKED" in judged(first="other", reached={}, look={"snapshot": WELL})[1]

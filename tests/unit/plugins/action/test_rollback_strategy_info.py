@@ -230,7 +230,7 @@ def test_a_rollback_that_holds_the_lease_after_a_repair_or_a_restore_is_no_run_t
     begun(tmp_path, "rollback")
     assert chosen(done=["repair"], prefer="repair") == "settle"
     assert chosen() == "E_VERSION_COMPROMISED"
-    begun(tmp_path, "rollback", takes_itself_back=True)
+    begun(tmp_path, "rollback", rolls_itself_back=True)
     assert chosen() == "backwards"
 
 

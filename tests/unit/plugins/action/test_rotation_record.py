@@ -19,6 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordNotFound, RecordWrite
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FORMAT
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
@@ -260,7 +261,7 @@ def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_actio
     said = {"changed": False, "resumed": False, "completed": False, "destination": "pending"}
     assert {name: result[name] for name in said} == said
     (event,) = events(result["rotation_id"])
-    assert (event["event"], event["phase"], event["resumed"]) == ("rotate", "intent", False)
+    assert (event["event"], event["phase"], event["format"], event["resumed"]) == ("rotate", "intent", FORMAT, False)
     assert (event["reason"], event["authorization"]) == ("leak", {"ticket": "OPS-7"})
     assert f"Key rotation {result['rotation_id']} begins." in capsys.readouterr().out
 
@@ -392,7 +393,7 @@ def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
 def written_while_stopped(record: Record) -> None:
     record.append("application_services", "done", asked={"state": "stopped"}, services=["web"], host="web")
     record.append("django_reencrypt", "done", host="web")
-    written = {"written_rows": {"t.c": ["1", "2"]}, "meanwhile": {"t": {"changed": 2}}}
+    written = {"written_rows": {"t.c": ["1", "2"]}, "concurrent_rows": {"t": {"changed": 2}}}
     asked = {"expect_stage": "current"}
     record.append(
         "django_census", "done", targets=[], asked=asked, key_ids={"current": "c" * 16}, host="web", **written
@@ -907,7 +908,7 @@ def test_lines_that_nobody_signed_yet_of_a_run_that_is_rolled_back_by_itself_are
     given = {"state": "opened", "environment": "demo", "direction": "rollback", "strategy": strategy}
     assert not run_action("rotation_record", **given).get("failed")
     last = events("r1")[-1]
-    assert (last["event"], last["takes_itself_back"], "unsigned_before" in last) == ("rollback", True, False)
+    assert (last["event"], last["rolls_itself_back"], "unsigned_before" in last) == ("rollback", True, False)
     assert "nobody had signed" not in (tmp_path / "records/r1/report.html").read_text()
 
 

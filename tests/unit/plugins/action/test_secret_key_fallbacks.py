@@ -106,7 +106,7 @@ def test_former_keys_that_the_settings_have_from_elsewhere_are_said(rotated, lis
 
 def test_a_list_with_which_the_application_does_not_start_gets_its_keys_back(rotated, listed, revoke):
     def refuse(params: Any) -> None:
-        raise InvalidProject(path="/srv/shop", found="does not start")
+        raise InvalidProject(path="/srv/shop", fault="does not start")
 
     with pytest.raises(RotationError, match="is unchanged"):
         revoke([], refuse)

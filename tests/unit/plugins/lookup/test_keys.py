@@ -42,7 +42,9 @@ def test_a_term_may_be_a_list(lookup, old_keys):
 
 
 def test_a_misspelled_option_is_named_as_one_of_the_lookup(lookup):
-    with pytest.raises(AnsibleError, match=r"E_OPTION: stagee is not an option of the lookup.*Use stage, store, type"):
+    with pytest.raises(
+        AnsibleError, match=r"E_ARGUMENT: stagee is not an option of the lookup.*Use stage, store, type"
+    ):
         lookup("SECRET_KEY", stagee="previous")
 
 
@@ -135,7 +137,7 @@ def refusal(call, *args, **options) -> str:
 
 def test_an_unknown_term_is_named_with_those_that_are_known_and_no_value(lookup, old_keys):
     message = refusal(lookup, "SECRET_KEY", "SECRET")
-    assert message.startswith("E_OPTION: lookup term SECRET is not a key of the set")
+    assert message.startswith("E_ARGUMENT: lookup term SECRET is not a key of the set")
     assert "Use one of: SECRET_KEY, ENCRYPTION_SALT." in message
     assert not any(value in message for value in old_keys.values.values())
 
@@ -146,14 +148,14 @@ def test_a_stage_that_nobody_has_is_reported(lookup):
 
 def test_an_unknown_stage_is_refused_with_those_that_there_are(lookup):
     message = refusal(lookup, "SECRET_KEY", stage="CANARY")
-    assert message.startswith("E_OPTION: stage of ")
-    assert "is none of current, pending, previous." in message
+    assert message.startswith("E_ARGUMENT: stage of ")
+    assert "is not one of current, pending, previous." in message
     assert "CANARY" not in message
 
 
 def test_an_option_of_the_wrong_type_is_named_and_not_shown(lookup):
     message = refusal(lookup, "SECRET_KEY", timeout="CANARY")
-    assert message.startswith("E_OPTION: timeout of ")
+    assert message.startswith("E_ARGUMENT: timeout of ")
     assert "does not have its type, int." in message
     assert "CANARY" not in message
 

@@ -94,7 +94,7 @@ def test_without_diff_mode_there_is_no_diff(set_keys):
 def test_a_dry_run_before_there_are_values_says_that_they_would_be_made(set_keys, path):
     before = path.read_text()
     ended = set_keys(None, check=True, diff=True)
-    assert (ended.result["changed"], ended.result["key_id"]) == (True, "(made by a real run)")
+    assert (ended.result["changed"], ended.result["key_id"]) == (True, "(created by a real run)")
     assert path.read_text() == before
 
 

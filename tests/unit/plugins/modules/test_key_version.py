@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._module.sealed_result import Envelope
-from ansible_collections.tetech.key_rotation.plugins.modules import key_version
+from ansible_collections.tetech.key_rotation.plugins.modules import key_version, key_version_info
 
 from ...conftest import NOBODY
 
@@ -55,6 +55,13 @@ def test_without_an_envelope_nothing_is_read(read):
     ended = read()
     assert (ended.code, ended.error) == (1, "E_ACTION_MISSING")
     assert "sealed" not in ended.result
+
+
+@pytest.mark.parametrize("module", [key_version, key_version_info])
+def test_the_module_that_was_called_without_its_action_plugin_is_named(run_module, module):
+    name = module.__name__.rpartition(".")[2]
+    ended = run_module(module.main, {"rotation_id": "r1", "state": "adopted"} if module is key_version else {})
+    assert f"the module {name} ran without its action plugin" in ended.result["msg"]
 
 
 def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, as_ordinary_user):

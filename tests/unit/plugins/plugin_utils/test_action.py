@@ -103,7 +103,7 @@ def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, 
 )
 def test_what_is_given_in_a_wrong_place_is_in_no_error_and_no_record(run_action, stored, tmp_path, wrong):
     result = run_action("key_version", **{"state": "pending", "rotation_id": "r1", **wrong})
-    assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_ARGUMENT")
     assert "CANARY" not in str(result)
     assert not (tmp_path / "records").exists()
 

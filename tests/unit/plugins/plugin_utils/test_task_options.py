@@ -59,7 +59,7 @@ def test_options_have_their_types_and_defaults_and_paths_are_as_they_were_writte
 def test_an_option_that_is_wrong_is_named_and_not_shown(spec, given, name, found):
     with pytest.raises(RotationError) as refused:
         validated(spec, given, "a.b.c")
-    assert (refused.value.code, refused.value.where["name"]) == ("E_OPTION", name)
-    assert refused.value.where["found"].startswith(found)
+    assert (refused.value.code, refused.value.where["argument"]) == ("E_ARGUMENT", name)
+    assert refused.value.where["fault"].startswith(found)
     assert refused.value.todo == "See ansible-doc a.b.c."
     assert "CANARY" not in str(refused.value)

@@ -122,7 +122,7 @@ def test_without_the_right_the_rehearsal_fails(cluster: Cluster, keys: list[dict
     cluster.forbidden = {"PUT"}
     changes = key_destinations.changes("", keys, {"FIELD_KEY": "CANARY-new", "SALT": "CANARY-s"}, "dotenv")
     error = refused(destination_interface.rehearse, changes)
-    assert (error.code, error.where["found"]) == ("E_KUBERNETES_API", "status 403")
+    assert (error.code, error.where["reason"]) == ("E_KUBERNETES_API", "status 403")
     assert "kubectl --kubeconfig=" in error.todo
 
 
@@ -154,16 +154,16 @@ def test_an_entry_that_is_no_key_is_refused(cluster: Cluster, keys: list[dict[st
     cluster.add_secret("app-keys", {**OLD, "salt": value})
     error = refused(key_destinations.read, None, keys)
     assert (error.code, error.where["entry"]) == ("E_KUBERNETES_SECRET", "salt")
-    assert error.where["found"] == "is not a text on one line"
+    assert error.where["fault"] == "is not a text on one line"
 
 
 def test_what_is_not_there_is_refused(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
     cluster.add_secret("app-keys", {"salt": "CANARY"})
-    assert refused(key_destinations.read, None, keys).where["found"] == "is not set"
+    assert refused(key_destinations.read, None, keys).where["fault"] == "is not set"
     assert key_destinations.read(None, keys, every=False) == {"SALT": "CANARY"}
     cluster.add_secret("app-keys", OLD)
     cluster.objects[f"{SECRETS}/app-keys"]["immutable"] = True
-    assert "immutable" in refused(key_destinations.refuse_unwritable, None, keys).where["found"]
+    assert "immutable" in refused(key_destinations.refuse_unwritable, None, keys).where["fault"]
     del cluster.objects[f"{SECRETS}/app-keys"]
     error = refused(key_destinations.read, None, keys)
     assert (error.code, error.where["place"]) == ("E_KUBERNETES_MISSING", "the Secret prod/app-keys")

@@ -27,7 +27,7 @@ def test_an_id_that_is_no_plain_name_is_no_path(hashi_vault, rotation_id):
     root = {"auth_method": "token", "token": hashi_vault.admin.token, "role_id": None, "secret_id": None}
     store = hashi_vault.open(**root)
     for ask in (store.read_values, store.destroy_values, lambda one: store.write_values(one, NEW.values)):
-        assert refused(ask, rotation_id).code == "E_OPTION"
+        assert refused(ask, rotation_id).code == "E_STORE_FORMAT"
 
 
 def test_vault_itself_says_that_the_values_of_one_version_are_destroyed(hashi_vault, begin):

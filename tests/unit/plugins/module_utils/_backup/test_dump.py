@@ -25,14 +25,14 @@ def test_a_relative_folder_that_is_not_there_yet_can_be_used(tmp_path, monkeypat
 
 
 def test_without_an_earlier_backup_none_is_known(one):
-    assert one.known() is None
+    assert one.find_verified() is None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "pg_dump custom"}'])
 def test_a_manifest_that_is_not_ours_is_never_passed_over(one, content):
     os.mkdir(one.folder)
     Path(one.manifest).write_text(content)
-    for read in (one.known, lambda: list(manifest.in_folder(one.folder))):
+    for read in (one.find_verified, lambda: list(manifest.in_folder(one.folder))):
         with pytest.raises(RotationError) as refused:
             read()
         assert refused.value.code == "E_BACKUP_MANIFEST"
@@ -96,10 +96,11 @@ def test_a_folder_into_which_everybody_may_write_is_refused(one):
 def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
     (tmp_path / "taken").write_text("")
     below = dump.Backup(str(tmp_path / "taken" / "backups"), "r1")
-    assert below.known() is None
+    assert below.find_verified() is None
     with pytest.raises(RotationError) as refused:
         below.refuse_unusable(1)
-    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", f"{tmp_path / 'taken'} is no folder")
+    reason = f"{tmp_path / 'taken'} is not a folder"
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", reason)
 
 
 def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(tmp_path):

@@ -150,7 +150,7 @@ REFUSED = [
 def test_what_cannot_be_replaced_alone_is_refused(name, text, words):
     with pytest.raises(RefusedValue) as refused:
         config_values.rewritten(CONFIG_FORMATS[name], text, ["a"], "fresh")
-    assert words in refused.value.found
+    assert words in refused.value.fault
     assert "CAN" not in str(refused.value)
 
 

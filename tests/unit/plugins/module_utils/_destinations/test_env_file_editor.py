@@ -182,27 +182,27 @@ def test_a_symbolic_link_is_refused(env_file, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(env_file())
     error = refusal(str(link))
-    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "a symbolic link")
+    assert (error.code, error.where["kind"]) == ("E_ENV_UNSAFE", "a symbolic link")
 
 
 def test_a_hard_link_is_refused(env_file, tmp_path):
     path = env_file()
     os.link(path, tmp_path / "second")
     error = refusal(path)
-    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "one of 2 hard links")
+    assert (error.code, error.where["kind"]) == ("E_ENV_UNSAFE", "one of 2 hard links")
 
 
 def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path):
     os.mkfifo(tmp_path / ".env")
     error = refusal(str(tmp_path / ".env"))
-    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "not a regular file")
+    assert (error.code, error.where["kind"]) == ("E_ENV_UNSAFE", "not a regular file")
 
 
 def test_a_folder_is_refused_and_nothing_stays_open(tmp_path):
     (tmp_path / ".env").mkdir()
     before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
     error = refusal(str(tmp_path / ".env"))
-    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "not a regular file")
+    assert (error.code, error.where["kind"]) == ("E_ENV_UNSAFE", "not a regular file")
     assert (os.listdir("/proc/self/fd") if before else []) == before
 
 
@@ -241,7 +241,7 @@ def test_a_folder_that_everybody_may_write_to_is_refused_unless_it_is_sticky(env
 def test_a_byte_that_no_reader_takes_is_named_by_its_place_alone(env_file, content, line, column, found):
     error = refusal(env_file(content))
     assert (error.code, error.where["line"]) == ("E_ENV_ENCODING", line)
-    assert error.where["found"] == f"{found} (column {column})"
+    assert error.where["fault"] == f"{found} (column {column})"
     assert "0xff" not in str(error)
 
 

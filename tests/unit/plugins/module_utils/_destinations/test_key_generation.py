@@ -56,17 +56,17 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": ""}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A B"}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A=1\nB"}], "E_KEY_SPEC", {"index": 0}),
-        ([{"name": "A"}, {"name": "A"}], "E_KEY_SPEC", {"index": 1, "found": "has the name of an earlier one"}),
+        ([{"name": "A"}, {"name": "A"}], "E_KEY_SPEC", {"index": 1, "fault": "has the name of an earlier one"}),
         ([{"name": "A", "destination": "keys"}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
         ([{"name": "A", "type": "CANARY-1"}], "E_KEY_TYPE", {"name": "A", "type": "(not shown)"}),
-        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"found": "must have 38 to 512 bytes"}),
-        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"found": "must have 32 to 512 bytes"}),
-        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "must have 38 to 512 bytes"}),
+        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
+        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"fault": "must have 32 to 512 bytes"}),
+        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
-        ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"found": "has a negative keep"}),
+        ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"fault": "has a negative keep"}),
         ([{"name": "A", "type": "openpgp"}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "openpgp", "destination": "/k", "keep": 1}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "openpgp", "destination": "/k", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
@@ -142,7 +142,7 @@ def test_supplied_values_are_taken_and_the_others_made():
 def test_a_supplied_value_that_is_weak_or_misread_is_refused_without_showing_it(kind, value, found):
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied([{"name": "A", "type": kind}], {"A": value}, "/file")
-    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", found)
+    assert (refused.value.code, refused.value.where["fault"]) == ("E_KEY_WEAK", found)
     assert value not in str(refused.value)
 
 
@@ -169,7 +169,7 @@ def test_a_supplied_value_that_the_reader_of_the_env_file_does_not_give_back_is_
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied([{"name": "A"}], given, "/file", "django-environ")
     lost = "cannot be read back from a file in the dialect django-environ"
-    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", lost)
+    assert (refused.value.code, refused.value.where["fault"]) == ("E_KEY_WEAK", lost)
     assert "CANARY" not in str(refused.value)
     key_generation.check_supplied([{"name": "A"}], given, "/file", "systemd")
     key_generation.check_supplied([{"name": "A", "destination": "/keys"}], given, "/file", "django-environ")
@@ -194,7 +194,7 @@ def test_what_stands_in_for_a_value_is_carried_as_it_is(dialect, quote):
 def test_two_keys_with_one_supplied_value_are_refused():
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied([{"name": "A"}, {"name": "B"}], {"A": STRONG, "B": STRONG}, "/file")
-    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", "is also the value of another key")
+    assert (refused.value.code, refused.value.where["fault"]) == ("E_KEY_WEAK", "is also the value of another key")
 
 
 @pytest.mark.parametrize("dialect", dialects.DIALECTS)
@@ -259,7 +259,7 @@ def test_half_a_pair_or_one_that_pgcrypto_cannot_use_is_refused_without_showing_
     with pytest.raises(RotationError) as refused:
         key_generation.check_supplied(PAIR, supplied, "/file")
     assert refused.value.code == "E_KEY_WEAK"
-    assert found in refused.value.where["found"]
+    assert found in refused.value.where["fault"]
     assert not [value for value in supplied.values() if max(value.split(), key=len) in str(refused.value)]
 
 

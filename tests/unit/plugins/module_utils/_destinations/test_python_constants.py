@@ -88,7 +88,7 @@ def test_a_list_can_shrink_to_its_new_key():
 def test_what_is_no_literal_of_its_own_is_refused(text, words):
     with pytest.raises(RefusedValue) as refused:
         python_constants.rewritten(text, ["K"], "fresh")
-    assert words in refused.value.found
+    assert words in refused.value.fault
     assert "CAN" not in str(refused.value)
 
 
@@ -126,7 +126,7 @@ def test_a_constant_that_is_changed_later_is_refused(later, words):
     for act in (lambda: python_constants.read(text, ["K"]), lambda: python_constants.rewritten(text, ["K"], "n")):
         with pytest.raises(RefusedValue) as refused:
             act()
-        assert words in refused.value.found
+        assert words in refused.value.fault
 
 
 @pytest.mark.parametrize(("text", "line"), [('O = 1\nK = "CANARY\n', 2), ("K = 'CANARY'\0\n", None)])

@@ -140,7 +140,7 @@ def test_an_override_in_any_drop_in_is_seen(units: Callable[..., None], tmp_path
     first, second = put(tmp_path / "10.conf", "[Service]\nEnvironment=K=CANARY-1\n"), put(tmp_path / "20.conf", text)
     units("app.service", drop_ins=(first, second))
     error = refused("app")
-    assert (error.code, error.where["found"]) == ("E_UNIT_VARIABLE", f"is set in {first}, and overridden in {second}")
+    assert (error.code, error.where["fault"]) == ("E_UNIT_VARIABLE", f"is set in {first}, and overridden in {second}")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_variable_that_is_unset_is_refused(units: Callable[..., None], tmp_pat
     drop_in = put(tmp_path / "10.conf", f"[Service]\nUnsetEnvironment=\nUnsetEnvironment={words}\n")
     units("app.service", drop_in=drop_in, files=(file,))
     error = refused("app")
-    assert (error.code, error.where["found"]) == (
+    assert (error.code, error.where["fault"]) == (
         "E_UNIT_VARIABLE",
         f"is removed by UnsetEnvironment= in {drop_in}",
     )

@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import finding_facts
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+    ColumnEvidence,
+    SurveyEvidence,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding, Findings
 
@@ -35,19 +39,16 @@ class Part:
     def __init__(self, **found):
         self.alias = "default"
         self.found = found.get("found", [])
-        self.fixed = []
-        self.closed = self.ignored = []
         self.tables = {}
-        self.unopened = found.get("unopened", {})
-        self.hashes = found.get("hashes", [])
-        self.inside = found.get("inside", {})
-        self.besides = found.get("besides", {})
+        self.evidence = SurveyEvidence()
+        for column, facts in found.get("evidence", {}).items():
+            self.evidence[column] = ColumnEvidence(**facts)
         self.missing = {}
         self.every_column = lambda: self.tables
         self.findings = Findings()
         for column in found.get("fixed", ()):
             put_finding(self.findings, "fixed", column, scheme=found.get("scheme", "theirs"))
-        for column in self.unopened:
+        for column in (name for name, each in self.evidence.items() if each.samples):
             put_finding(self.findings, "unproved", column, tokens=1, field="", look=" as a whole", advice="")
 
     def rows(self, *asked, **more):

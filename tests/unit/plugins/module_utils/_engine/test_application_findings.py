@@ -55,7 +55,7 @@ HASHING = {"INDEX_KEY": [Use("core/search.py", 7, "index", "hashes with it")], "
 @pytest.mark.parametrize(("hashing", "named"), [(HASHING, ["users.mail_hash"]), ({"EU_KEY": []}, [])])
 def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(monkeypatch, hashing, named):
     monkeypatch.setattr(Application, "other_databases", [])
-    part = Part(hashes=["users.mail_hash", "profile.name_bidx"])
+    part = Part(evidence={name: {"is_hash": True} for name in ("users.mail_hash", "profile.name_bidx")})
     part.findings.put_kind("digest", "profile.name_bidx")
     accounting.put_hashes([part], lambda: hashing)
     found = part.findings.of("keyed_hash")

@@ -72,7 +72,8 @@ def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
     one, other = "fernet_of_EU_KEY", "fernet_of_OTHER_KEY"
     env = {"EU_KEY": OUTER, "OTHER_KEY": INNER}
     given = (tried, env, env, ["EU_KEY", "OTHER_KEY"])
-    made = planned(*given, found=[replace(target, scheme=one)], besides={"profile.name": {other}})
+    evidence = {"profile.name": {"other_schemes": {other}}}
+    made = planned(*given, found=[replace(target, scheme=one)], evidence=evidence)
     assert {each["key"]: each["targets"] for each in made["keys"]} == {key: ["profile.name"] for key in env}
     assert "proposed" not in made, "none of the listed keys is dropped"
 
@@ -80,9 +81,9 @@ def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
 def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):
     library = schemes.parse("auto")["django_encrypted_model_fields"]
     env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
-    inside = {"profile.name": [Fernet(INNER).encrypt(b"a note")]}
+    evidence = {"profile.name": {"inside": [Fernet(INNER).encrypt(b"a note")]}}
     made = planned(
-        {library.name: library}, {"FIELD_ENCRYPTION_KEY": OUTER}, env, ["FIELD_ENCRYPTION_KEY"], inside=inside
+        {library.name: library}, {"FIELD_ENCRYPTION_KEY": OUTER}, env, ["FIELD_ENCRYPTION_KEY"], evidence=evidence
     )
     names = ["FIELD_ENCRYPTION_KEY", "INNER_key"]
     assert made["proposed"] == {"key_rotation_keys": [{"name": name, "type": "fernet"} for name in names]}
@@ -97,8 +98,8 @@ def test_a_listed_key_is_not_called_unlisted_where_its_token_has_text_around_it(
     monkeypatch.setattr(scheme_proposal, "columns_of", lambda *given: [])
     env = {"KEY": OUTER, "COPY_OF_KEY": OUTER, "OTHER": INNER}
     token = Fernet(OUTER).encrypt(b"a note").decode()
-    unopened = {"profile.note": [written.format(token).encode(), token.encode()]}
-    made = planned(schemes.of_keys(listed), env, env, listed, unopened=unopened)
+    evidence = {"profile.note": {"samples": [written.format(token).encode(), token.encode()]}}
+    made = planned(schemes.of_keys(listed), env, env, listed, evidence=evidence)
     assert [notice["code"] for notice in made["notices"]] == [code]
 
 

@@ -17,7 +17,7 @@ SETTLED = settlements.parse({"users._name": {"mixed": "why"}, "users._email": {"
     ("value", "reason"),
     [
         ("users._name:99", "there is no such row"),
-        ("users._email:1", "its column is settled as unreadable in key_rotation_settlements: take it out there, and "),
+        ("users._email:1", "its column is settled as unreadable in key_rotation_settlements: remove it there, and "),
         ("users._phone:1", "its column is not among the encrypted columns that were found: list all encrypted columns"),
         ("users._emails:1", "there is no such column"),
         ("users._email", "there is no such column"),  # it has no key

@@ -97,7 +97,7 @@ def test_an_exception_that_was_never_raised_has_no_place():
 
 @pytest.mark.parametrize("code", error_catalog.CATALOG)
 def test_each_entry_is_two_texts_without_a_full_stop_too_many(code):
-    what, todo = error_catalog.CATALOG[code].problem, error_catalog.CATALOG[code].remedy
+    what, todo = error_catalog.CATALOG[code].whole_problem(), error_catalog.CATALOG[code].remedy
     assert code.startswith("E_")
     assert what
     assert not what.endswith(".")

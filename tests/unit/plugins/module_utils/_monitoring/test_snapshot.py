@@ -280,7 +280,7 @@ def test_a_backup_that_needs_a_version_holds_it(params):
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({}, "nobody has asked"),
+        ({}, "no run has listed the backups yet"),
         ({"msg": "E: no.", "error": {"what": "/b is not there"}}, "/b is not there"),
         ({"unreachable": True, "msg": "no route to host"}, "no route to host"),
     ],

@@ -31,8 +31,7 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(snapshot):
         "security.log: 7 Decryption failed since 2026-11-24T09:00:00Z",
         f"{'c' * 16}, generated on 2026-11-01, next rotation due on 2027-11-01",
         f"{'d' * 16} (previous): not yet, it is held until 2026-12-01",
-        "can be retired, nothing needs it (1 backup looked at):\n              ansible-playbook retire.yml -i "
-        "production",
+        "can be retired, nothing needs it (1 backup checked):\n              ansible-playbook retire.yml -i production",
         "WRONG       E_UNREADABLE: 1 value opens under no known key: customer_userprofile._address_encrypted:77",
     ):
         assert words in text, words
@@ -52,7 +51,7 @@ def test_in_the_middle_of_a_run_it_says_that_and_no_more(snapshot):
 
 def test_if_all_is_well_it_says_so(snapshot):
     snapshot["findings"] = []
-    assert next(snapshot_table.lines(snapshot, "app1")).endswith(": all is well")
+    assert next(snapshot_table.lines(snapshot, "app1")).endswith(": no findings")
 
 
 @pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first check that is not a dry run")])
@@ -65,7 +64,7 @@ def test_a_dry_run_does_not_say_that_it_remembers(snapshot, kept, begins):
 
 def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(snapshot):
     snapshot["logs"]["since"] = None
-    assert "security.log: 7 Decryption failed since the first look\n" in "\n".join(
+    assert "security.log: 7 Decryption failed since the first check\n" in "\n".join(
         snapshot_table.lines(snapshot, "app1")
     )
 
@@ -84,11 +83,11 @@ def test_several_hosts_are_one_table_and_each_says_what_is_wrong(snapshot):
         )
     )
     assert text[:5] == [
-        "  host  verdict        decryption  slowest         log errors",
-        "  app1  2 findings     99.999 %    3.0 x baseline  7",
-        "  app2  all is well    -           -               -",
-        "  app3  NOT REACHED    -           -               -",
-        "  app4  NOT LOOKED AT  -           -               -",
+        "  host  verdict      decryption  slowest         log errors",
+        "  app1  2 findings   99.999 %    3.0 x baseline  7",
+        "  app2  no findings  -           -               -",
+        "  app3  NOT REACHED  -           -               -",
+        "  app4  NOT CHECKED  -           -               -",
     ]
     assert text[-1] == "  WRONG on app3: E_MONITOR_HOST: app3 cannot be reached"
 

@@ -27,7 +27,7 @@ def test_an_event_has_the_members_of_its_kind():
     assert isinstance(event, CensusEvent)
     assert (event.is_done, event.host, event.targets, event.key_ids) == (True, "app1", targets, {"current": "a"})
     assert event.is_proof
-    assert event.meanwhile == {}
+    assert event.concurrent_rows == {}
 
 
 @pytest.mark.parametrize("name", sorted(events.KINDS))
@@ -56,18 +56,45 @@ def test_an_unknown_event_is_a_plain_one(line):
     assert (event.is_done, event.time) == (True, "2026-12-01T10:00:00Z")
 
 
-@pytest.mark.parametrize(("former", "present"), events.RENAMED.items())
+FORMER_EVENTS = [pair for names in events.FORMER.values() for pair in names.events.items()]
+FORMER_MEMBERS = [
+    (name, former, present) for names in events.FORMER.values() for (name, former), present in names.members.items()
+]
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_EVENTS)
 def test_an_event_of_a_former_name_has_the_present_one(former, present):
     event = decode({"event": former, "asked": {"state": "counted"}})
     assert (event.name, event.stored_as) == (present, f"{former} counted")
 
 
 def test_an_event_that_was_renamed_is_read_under_both_names(monkeypatch):
-    monkeypatch.setitem(events.RENAMED, "turn", "rotate")
+    monkeypatch.setitem(events.FORMER, 2, events.FormerNames(events={"turn": "rotate"}, members={}, states={}))
     for name in ("turn", "rotate"):
         event = decode({"event": name, "phase": "intent", "resumed": True})
         assert isinstance(event, RunEvent)
         assert (event.name, event.resumed, event.raw["event"]) == ("rotate", True, name)
+
+
+@pytest.mark.parametrize(("name", "former", "present"), FORMER_MEMBERS)
+def test_a_member_of_a_former_name_has_the_present_one(name, former, present):
+    plain = getattr(decode({"event": name}), present)
+    value = {bool: True, str: "words", dict: {"a": 1}, tuple: ["a"]}[type(plain)]
+    for member in (former, present):
+        assert getattr(decode({"event": name, member: value}), present) == value
+    later = dict.fromkeys([former, present], value) | {former: plain}
+    assert getattr(decode({"event": name, **later}), present) == value, "the present name takes precedence"
+
+
+def test_former_names_are_of_former_formats():
+    assert all(0 < number < events.FORMAT for number in events.FORMER)
+
+
+@pytest.mark.parametrize(("line", "number"), [({}, 1), ({"format": 2}, 2), ({"format": 9}, 9), ({"format": "2"}, 1)])
+def test_the_line_that_begins_a_run_may_have_any_format(line, number):
+    event = decode({"event": "rotate", "phase": "intent", "resumed": True, **line})
+    assert isinstance(event, RunEvent)
+    assert (event.format, event.resumed) == (number, True)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +125,6 @@ def test_a_former_state_is_read_as_the_present_one(name, former, present):
     for state in (former, present):
         event = decode({"event": name, "phase": "done", "asked": {"state": state}})
         assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
-
-
-@pytest.mark.parametrize("name", ["strategy", "course"])
-def test_the_strategy_of_a_rollback_is_read_under_both_names(name):
-    event = decode({"event": "rollback", "phase": "intent", name: "backwards"})
-    assert isinstance(event, RunEvent)
-    assert event.strategy == "backwards"
 
 
 def reads_event(tree: ast.Module) -> Iterator[int]:

@@ -20,6 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
     sshsig,
     verifier,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FORMAT
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import NAMESPACE, SIGNER, Record, node
 
@@ -250,6 +251,20 @@ def test_a_record_whose_lines_had_no_keys_yet_continues(kept):
     killed(kept)
     kept.write("r2", kept.lines("r2")[:-1])
     assert kept.kinds() == {"r2": ["cut"]}
+
+
+def test_a_record_of_a_later_format_is_verified_and_its_format_reported(kept):
+    record = Record(str(kept.folder), "r2")
+    for number, noted in ((FORMAT, False), (FORMAT + 1, True)):
+        record.append("rollback", "intent", format=number, of_a_later_version=3)
+        record.append("rollback", "done")
+        kept.anchor = str(record.sign(kept.key))
+        told = kept.told()["r2"]
+        assert (told.problems, told.signed) == ([], told.lines)
+        assert any(note.kind == "later" for note in told.notes) == noted
+    assert kept.audited() == 0
+    kept.write("r2", kept.lines("r2")[:-1])
+    assert kept.kinds()["r2"][0] == "cut"
 
 
 def test_openssh_alone_says_so_too(kept):

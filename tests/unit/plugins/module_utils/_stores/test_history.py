@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -287,11 +288,15 @@ def test_an_empty_member_of_a_list_is_nobody_s_value():
     assert history.destroy(history.stage("previous").key_id, compromised=False).values == {}
 
 
-def test_a_history_of_before_versions_could_be_destroyed_is_read(history):
+@pytest.mark.parametrize("member", ["destroyed", "listed"])
+def test_a_history_of_an_earlier_version_is_read_and_written(history, member):
+    """A store is compared with what it reads back."""
     document = history.as_document()
     for version in document["versions"]:
-        del version["destroyed"]
-    assert History.from_document("/store", document) == history
+        del version[member]
+    found = History.from_document("/store", document)
+    assert found == history
+    assert json.loads(json.dumps(found.as_document())) == found.as_document()
 
 
 def test_a_stage_that_nobody_has_is_refused_with_what_to_do(history):
@@ -371,7 +376,7 @@ def test_a_document_of_another_form_is_refused(history, change, found):
     with pytest.raises(RotationError) as refused:
         History.from_document("/store", document)
     assert refused.value.code == "E_STORE_FORMAT"
-    assert found in refused.value.where["found"]
+    assert found in refused.value.where["reason"]
     assert "CANARY" not in str(refused.value)
 
 

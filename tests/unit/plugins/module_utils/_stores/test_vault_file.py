@@ -79,7 +79,7 @@ def test_a_file_that_is_not_encrypted_is_refused(store_path, loader, text):
     Path(store_path).write_bytes(text)
     with pytest.raises(RotationError) as refused:
         opened(store_path, loader).load()
-    assert (refused.value.code, refused.value.where["found"]) == ("E_STORE_FORMAT", "not encrypted by Ansible Vault")
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_STORE_FORMAT", "not encrypted by Ansible Vault")
     assert "CANARY" not in str(refused.value)
 
 
@@ -96,7 +96,7 @@ def test_content_of_another_form_is_refused_without_showing_it(store_path, loade
     Path(store_path).write_bytes(encrypted(plaintext))
     with pytest.raises(RotationError) as refused:
         opened(store_path, loader).load()
-    assert (refused.value.code, refused.value.where["found"]) == ("E_STORE_FORMAT", found)
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_STORE_FORMAT", found)
     assert "CANARY" not in str(refused.value)
 
 

@@ -61,7 +61,7 @@ def test_options_that_do_not_fit_are_not_shown(run_tasks):
     task = {"name": "env_file", "module": "env_file", "check_mode": False, "diff": False}
     ended = run_tasks({**task, "options": {"path": "/x", "keys": [], "CANARY": "CANARY", "rotation_id": "r"}})
     failed = ended.result["outcomes"]["env_file"]
-    assert (failed["failed"], failed["error"]["code"]) == (True, "E_OPTION")
+    assert (failed["failed"], failed["error"]["code"]) == (True, "E_MODULE_OPTIONS")
     assert "CANARY" not in ended.output
 
 
@@ -76,7 +76,7 @@ def test_what_the_control_node_has_to_decide_ends_it(run_tasks, monkeypatch, tmp
 
 
 def test_one_takes_what_the_one_before_it_has_found(run_tasks, monkeypatch):
-    census = {"changed": False, "meanwhile": {"t": {"rows": 1}}, "written": {"t.c": ["1"]}, "targets": []}
+    census = {"changed": False, "concurrent_rows": {"t": {"rows": 1}}, "written": {"t.c": ["1"]}, "targets": []}
     given: dict[str, object] = {}
     works = {"take_census": lambda task: census, "compare_readings": lambda task: given.update(task.params) or {}}
     monkeypatch.setattr(registry.ModuleWork, "do", property(lambda work: works[work.name]))
@@ -89,7 +89,11 @@ def test_one_takes_what_the_one_before_it_has_found(run_tasks, monkeypatch):
         )
     )
     assert list(ended.result["outcomes"]) == ["django_census", "application_reading"], ended.result
-    assert (given["meanwhile"], given["written"], given["unwrapped"]) == (census["meanwhile"], census["written"], {})
+    assert (given["concurrent_rows"], given["written"], given["unwrapped"]) == (
+        census["concurrent_rows"],
+        census["written"],
+        {},
+    )
 
 
 def test_values_written_during_the_switch_are_sought_with_what_the_re_encryption_before_it_knows(

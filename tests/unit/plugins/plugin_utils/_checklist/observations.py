@@ -65,7 +65,7 @@ FACTS: dict[str, Any] = {
     "files": [],
 }
 CACHE = {"alias": "default", "kind": "DatabaseCache, table django_cache", "advice": "Clear it after the switch: ..."}
-FILES = {"column": "doc.file", "found": "its files are read by core.Safe", "stops": False}
+FILES = {"column": "doc.file", "finding": "its files are read by core.Safe", "stops": False}
 KEPT = [
     {
         "rotation_id": "r1",

@@ -84,7 +84,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "50 s are left",
     ),
     ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
-    ("window", option(window=None), "warn", "none is set; 180,000 values take about 38 s"),
+    ("window", option(window=None), "warn", "no window is set; 180,000 values take about 38 s"),
     (
         "window",
         option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:33:00Z"}),
@@ -205,7 +205,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "application",
         fact(
             reads={
-                "broken": [{"name": "people.Person.name", "found": "does not give back"}],
+                "broken": [{"name": "people.Person.name", "fault": "does not give back"}],
                 "refused": [],
                 "unknown": {},
             }

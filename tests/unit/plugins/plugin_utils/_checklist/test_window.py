@@ -6,9 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import window
-
 from .observations import FACTS, fact, item, option, result
 
 
@@ -41,42 +38,6 @@ def test_the_estimate_has_the_rests_of_the_throttle_and_what_stop_and_start_take
     assert "all of it takes 53 s to 98 s" in item("window", option(services=[])).seen
     half = option(down_for=4000.0)
     assert item("window", half).status == "stop"
-
-
-def service(phase: str, state: str, time: str) -> dict[str, Any]:
-    return {"event": "application_services", "phase": phase, "asked": {"state": state}, "time": time}
-
-
-def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_its_last_start():
-    events = [
-        service("intent", "stopped", "2026-12-01T22:00:00Z"),
-        service("done", "stopped", "2026-12-01T22:00:05Z"),
-        service("done", "started", "2026-12-01T22:01:00Z"),
-        service("done", "started", "2026-12-01T22:01:13Z"),
-    ]
-    assert window.down_for(decode_all(events)) is None, "it was not completed"
-    done = [*events, {"event": "rotate", "phase": "done"}]
-    assert window.down_for(decode_all(done)) == 73
-    back = [
-        {"event": "rollback", "phase": "intent", "time": "2026-12-03T22:00:00Z"},
-        service("intent", "stopped", "2026-12-03T22:00:10Z"),
-        service("done", "started", "2026-12-03T22:01:00Z"),
-    ]
-    assert window.down_for(decode_all([*done, *back])) == 73, "taken back days later"
-    assert window.down_for(decode_all([events[3], {"event": "rotate", "phase": "done"}])) is None
-
-
-def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_long_a_rotation_takes():
-    events = [
-        {"event": "rotate", "phase": "intent", "time": "2026-12-01T21:00:00Z"},
-        service("intent", "stopped", "2026-12-01T22:00:00Z"),
-        service("done", "stopped", "2026-12-01T22:00:20Z"),
-        {"event": "rotate", "phase": "intent", "time": "2026-12-02T08:00:00Z"},
-        service("intent", "stopped", "2026-12-02T08:00:10Z"),
-        service("done", "started", "2026-12-02T08:01:00Z"),
-        {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
-    ]
-    assert window.down_for(decode_all(events)) == 20 + 60
 
 
 def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is_started_again():

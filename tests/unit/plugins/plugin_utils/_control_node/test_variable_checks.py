@@ -21,7 +21,7 @@ def problems(**variables: Any) -> list[tuple[str, str, str]]:
     defaults = {name: option["default"] for name, option in SPEC.items() if "default" in option}
     every = {**defaults, "__key_rotation_units": [], "groups": {}, **variables}
     host = variable_checks.HostSettings(every, variables, Templar(loader=LOADER, variables=every).template)
-    return [(each.name, each.found, each.advice) for each in variable_checks.find_problems(SPEC, VARIABLES, host)]
+    return [(each.name, each.fault, each.advice) for each in variable_checks.find_problems(SPEC, VARIABLES, host)]
 
 
 def test_the_defaults_and_a_project_are_enough() -> None:
@@ -41,11 +41,17 @@ def test_without_a_project_there_is_one_error() -> None:
         ("key_rotation_servces", "Did you mean key_rotation_services?"),
         ("key_rotation_health_urls", "Did you mean key_rotation_health_url?"),
         ("key_rotation_store_secretid", "Did you mean key_rotation_store_secret_id?"),
+        ("key_rotation_maintenance_half", "It was renamed: use key_rotation_maintenance_interrupted."),
         ("key_rotation_my_helper", f"{variable_checks.OWN_NAME} {variable_checks.REFERENCE}"),
     ],
 )
 def test_an_unknown_name_is_refused(typed: str, meant: str) -> None:
     assert problems(**PROJECT, **{typed: "CANARY"}) == [(typed, "is not a variable of this collection", meant)]
+
+
+def test_what_was_renamed_has_a_variable_now() -> None:
+    assert {*variable_checks.RENAMED.values()} <= {*SPEC}
+    assert not {*variable_checks.RENAMED} & {*SPEC}
 
 
 @pytest.mark.parametrize("typed", ["key_rotaton_services", "keyrotation_services", "key_rotattion_services"])
@@ -140,7 +146,7 @@ def test_off_may_be_what_yaml_makes_of_it(value: Any) -> None:
 def test_one_problem_is_its_own_error_and_several_are_one() -> None:
     first, second = (variable_checks.SettingProblem(name, "is empty", "Set it.") for name in "ab")
     variable_checks.refuse([])
-    with pytest.raises(RotationError, match=r"^E_OPTION: a is empty\. Nothing was changed\. Set it\.$"):
+    with pytest.raises(RotationError, match=r"^E_VARIABLE: a is empty\. Nothing was changed\. Set it\.$"):
         variable_checks.refuse([first, first])
     with pytest.raises(RotationError) as refused:
         variable_checks.refuse([first, second, first])

@@ -23,7 +23,7 @@ ROLES = Path(error_parts.__file__).parents[3] / "roles"
 FENCED = DatabaseFenced(rotation_id="r", since="03:00", alias="default")
 ERRORS = [
     FENCED,
-    PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1, found="a.b (E_TABLE)"),
+    PlanNotReady(changed="Nothing was changed but the plan.", path="p. It is 1.", count=1, findings="a.b (E_TABLE)"),
 ]
 
 
@@ -34,6 +34,13 @@ def test_what_the_message_says_is_left_out_of_what_is_printed_and_kept_whole(err
     assert result.pop(error_parts.WHOLE) == error.as_result()["error"]
     assert str(result).count(error.todo) == 1
     assert result["error"]["code"] == error.code
+
+
+def test_a_message_that_begins_with_the_host_says_the_same():
+    result = {**FENCED.as_result(), "msg": f"web: {FENCED} ({address(FENCED.code)})"}
+    error_parts.fold(result)
+    assert result[error_parts.WHOLE] == FENCED.parts
+    assert "todo" not in result["error"]
 
 
 def test_the_database_and_the_sqlstate_are_printed_since_the_message_may_not_have_them():
@@ -119,4 +126,4 @@ def test_a_failure_that_ansible_prints_is_folded(run_action, monkeypatch, task, 
     monkeypatch.setattr(_action, "is_task_process", lambda: True)
     monkeypatch.setattr(_action.lines, "by_steps", by_steps)
     result = run_action("findings_summary", looks=[], playbook=3, store=None, other="no option")
-    assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_OPTION", not folded)
+    assert (result["failed"], result["error"]["code"], "what" in result["error"]) == (True, "E_ARGUMENT", not folded)

@@ -122,7 +122,7 @@ def test_a_password_file_that_cannot_be_made_is_reported(store_path, no_password
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
     assert refused.value.code == "E_VAULT_PASSWORD_FILE"
-    assert "cannot be made" in refused.value.what
+    assert "cannot be created" in refused.value.what
 
 
 @pytest.mark.parametrize(("vault_id", "expected"), [("prod", "prod"), (None, "dev")])
@@ -142,7 +142,7 @@ def test_a_vault_id_that_ansible_was_not_started_with_is_reported_with_those_it_
     with pytest.raises(RotationError) as refused, store.change() as history:
         history.adopt(old_keys)
     assert (refused.value.code, refused.value.where) == (
-        "E_STORE_VAULT_ID", {"vault_id": "staging", "known": "dev, prod"},
+        "E_STORE_VAULT_ID", {"vault_id": "staging", "vault_ids": "dev, prod"},
     )  # fmt: skip
     assert not os.path.exists(store_path)
 

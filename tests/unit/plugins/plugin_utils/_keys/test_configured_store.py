@@ -119,5 +119,5 @@ def test_an_option_of_the_wrong_type_is_named_and_not_shown(loader):
     ):
         error = refusal(configured_store.open_store, options, variables, loader)
         assert (error.code, "timeout of key_rotation_store" in error.what, "CANARY" in str(error)) == (
-            "E_OPTION", True, False,
+            "E_ARGUMENT", True, False,
         )  # fmt: skip

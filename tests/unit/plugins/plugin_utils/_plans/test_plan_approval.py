@@ -219,7 +219,7 @@ def test_the_approval_of_another_plan_is_refused(desk):
 def test_the_approval_for_another_environment_is_refused(desk):
     desk.approve(environment="staging")
     refused = desk.refused()
-    assert (refused.code, refused.where["found"]) == ("E_APPROVAL_ENVIRONMENT", "staging")
+    assert (refused.code, refused.where["approved"]) == ("E_APPROVAL_ENVIRONMENT", "staging")
 
 
 def test_a_plan_that_does_not_match_its_hash_is_refused(desk):

@@ -77,7 +77,7 @@ def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
         ({"values": Values({NEW: 9})}, False),
         ({"values": Values({OLD: 8}, {"nested": 1})}, False),
         ({"values": Values({OLD: 8}, {"unreadable": 1})}, False),
-        ({"values": Values({OLD: 9}, meanwhile=True)}, False),
+        ({"values": Values({OLD: 9}, others_wrote=True)}, False),
         ({"values": Values({OLD: 9}, unwrapped=2)}, False),
         ({"values": Values({OLD: 9}, more_plain={"t.c": 2})}, False),
         ({"values": Values({OLD: 9}, plain=2)}, True),
@@ -236,7 +236,7 @@ def test_after_a_difference_was_found_nothing_is_as_before(code: str) -> None:
 
 
 def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:
-    noticed = census("pending", meanwhile={"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}})
+    noticed = census("pending", concurrent_rows={"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}})
     back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
     ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
     text = said(*FORTH, noticed, *back, census("current"), ended)

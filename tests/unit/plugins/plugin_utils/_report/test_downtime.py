@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode, decode_all
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import phase_times
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.downtime import Downtime
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.phase_times import PhaseTimes
@@ -39,7 +39,7 @@ def stop_failed(begin: int, end: int, changed: str) -> list[dict[str, Any]]:
     return [services(begin, "stopped", phase="intent"), failed]
 
 
-BEGUN, OWN = line(0, "rotate", "intent"), {"takes_itself_back": True}
+BEGUN, OWN = line(0, "rotate", "intent"), {"rolls_itself_back": True}
 BOTH = [*stopped(5, 8), *stopped(6, 9, "app2")]
 FENCED = [line(10, "django_reencrypt", "intent"), line(15, "django_reencrypt", **FENCE)]
 
@@ -170,3 +170,39 @@ def test_the_steps_are_in_the_order_of_the_runbook_and_a_look_at_processes_is_of
 
 def test_every_step_has_its_place_in_the_order():
     assert set(phase_times.PHASES.values()) == set(phase_times.ORDER)
+
+
+def service(phase: str, state: str, time: str) -> dict[str, Any]:
+    return {"event": "application_services", "phase": phase, "asked": {"state": state}, "time": time}
+
+
+def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_its_last_start():
+    events = [
+        service("intent", "stopped", "2026-12-01T22:00:00Z"),
+        service("done", "stopped", "2026-12-01T22:00:05Z"),
+        service("done", "started", "2026-12-01T22:01:00Z"),
+        service("done", "started", "2026-12-01T22:01:13Z"),
+    ]
+    assert Downtime.of(decode_all(events)).of_completed is None, "it was not completed"
+    done = [*events, {"event": "rotate", "phase": "done"}]
+    assert Downtime.of(decode_all(done)).of_completed == 73
+    back = [
+        {"event": "rollback", "phase": "intent", "time": "2026-12-03T22:00:00Z"},
+        service("intent", "stopped", "2026-12-03T22:00:10Z"),
+        service("done", "started", "2026-12-03T22:01:00Z"),
+    ]
+    assert Downtime.of(decode_all([*done, *back])).of_completed == 73, "taken back days later"
+    assert Downtime.of(decode_all([events[3], {"event": "rotate", "phase": "done"}])).of_completed is None
+
+
+def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_long_a_rotation_takes():
+    events = [
+        {"event": "rotate", "phase": "intent", "time": "2026-12-01T21:00:00Z"},
+        service("intent", "stopped", "2026-12-01T22:00:00Z"),
+        service("done", "stopped", "2026-12-01T22:00:20Z"),
+        {"event": "rotate", "phase": "intent", "time": "2026-12-02T08:00:00Z"},
+        service("intent", "stopped", "2026-12-02T08:00:10Z"),
+        service("done", "started", "2026-12-02T08:01:00Z"),
+        {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
+    ]
+    assert Downtime.of(decode_all(events)).of_completed == 20 + 60

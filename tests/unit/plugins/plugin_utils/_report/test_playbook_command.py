@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
@@ -94,6 +97,24 @@ def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
     assert (
         playbook_command.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
     )
+
+
+def test_an_option_is_added_before_the_note_about_options_that_are_not_shown(typed):
+    typed(args=("rotate.yml",), extra_vars=("key_rotation_reason=leak", "a=b"))
+    command = playbook_command.build_command("rollback")
+    assert command == playbook_command.PlaybookCommand("ansible-playbook rollback.yml", 2)
+    assert command.with_options({"key_rotation_id": None}) == command
+    named = "ansible-playbook rollback.yml -e key_rotation_id='r 1' (and your other -e options)"
+    assert str(command.with_options({"key_rotation_id": "r 1", "key_rotation_restore_alias": None})) == named
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_recorded_command_is_read_as_it_was_and_as_an_earlier_version_recorded_it(others):
+    command = playbook_command.PlaybookCommand("ansible-playbook verify.yml -i a", others)
+    recorded = {"now": dataclasses.asdict(command), "then": str(command)}
+    read = playbook_command.decode_commands(json.loads(json.dumps(recorded)))
+    assert read["now"] == command
+    assert (str(read["then"]), bool(read["then"].others)) == (str(command), bool(others))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def rolled_itself_back(play: Play) -> None:
     play.begun(**SAID, approval=APPROVAL).prepared().stopped().switched().started()
     play.step("application_commands", "failed", error=error)
     said = {"strategy": "backwards", "found": "a check failed", "seen": {"since": {"same": True}}}
-    play.step("rollback", "intent", takes_itself_back=True, commands=COMMANDS, **said)
+    play.step("rollback", "intent", rolls_itself_back=True, commands=COMMANDS, **said)
     play.stopped().back().started()
     play.step("rollback", "done", failed_task="Run the application's commands", versions=[VERSION]).signed()
 
@@ -114,7 +114,7 @@ def repaired_with_values_that_no_key_opens(play: Play) -> None:
 
 def other_processes_wrote(play: Play) -> None:
     """On two hosts, one of which was lost; digests stay, values were encrypted twice, and a rollback was refused."""
-    meanwhile = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
+    concurrent_rows = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
     play.begun(**SAID).prepared()
     play.step(
         "key_version", asked={"state": "agreed"}, stages={"current": OLD, "pending": NEW}, key_id=OLD, host="app2"
@@ -123,7 +123,7 @@ def other_processes_wrote(play: Play) -> None:
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW, host="app2")
     play.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
-    play.proved(digest="other", meanwhile=meanwhile)
+    play.proved(digest="other", concurrent_rows=concurrent_rows)
     lost = {"code": "E_HOST_LOST", "what": "app2 can no longer be reached"}
     play.step("application_health", "failed", host="app2", error=lost)
     play.step("rotate", "done", versions=VERSIONS)

@@ -343,7 +343,7 @@ def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotatio
     approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
     play.begun(approval=approval).prepared().switched()
     play.step("application_commands", "failed", error={"code": "E_COMMAND"})
-    play.step("rollback", "intent", **({"takes_itself_back": True} if by_itself else {})).step("env_file", "failed")
+    play.step("rollback", "intent", **({"rolls_itself_back": True} if by_itself else {})).step("env_file", "failed")
     told = play.step("rollback", "failed", failed_task="Switch").told()
     assert (told.status, told.granted_by) == ("failed", "ada@example.org" if by_itself else "")
     assert ("signed by ada@example.org" in play.page()) is by_itself
@@ -434,7 +434,7 @@ def test_who_was_refused_is_on_the_page_over_all(tmp_path):
     refused_runs.note(str(tmp_path), None, playbook="rotate.yml", operator="bob", error=error, reason="")
     report_files.write_index(str(tmp_path))
     index = (tmp_path / "index.html").read_text()
-    for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There is none yet"):
+    for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There are no rotations yet"):
         assert words in index, words
     assert not is_rotation(Record(str(tmp_path), refused_runs.NAME))
 
@@ -475,8 +475,10 @@ def test_a_digest_that_differs_proves_nothing(play):
 
 def test_if_another_process_wrote_it_is_proved_row_by_row_and_reported(play):
     found = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
-    told = play.begun().prepared().switched().proved(digest="other", meanwhile=found).step("rotate", "done").told()
-    assert (told.proved, told.targets[0].meanwhile) == (True, 3)
+    told = (
+        play.begun().prepared().switched().proved(digest="other", concurrent_rows=found).step("rotate", "done").told()
+    )
+    assert (told.proved, told.targets[0].concurrent_rows) == (True, 3)
     (warning,) = told.warnings
     assert warning.startswith(
         "3 rows of shop_customer were written by another process in the meantime (2 changed, 1 deleted)."
@@ -488,7 +490,7 @@ def test_if_another_process_wrote_it_is_proved_row_by_row_and_reported(play):
 
 def test_what_another_process_wrote_elsewhere_proves_nothing_here(play):
     found = {"shop_order": {"changed": 2, "inserted": 0, "deleted": 0}}
-    assert play.begun().prepared().switched().proved(digest="other", meanwhile=found).told().proved is False
+    assert play.begun().prepared().switched().proved(digest="other", concurrent_rows=found).told().proved is False
 
 
 def test_a_census_before_the_work_proves_nothing(play):
@@ -532,9 +534,9 @@ def test_who_was_notified_is_no_bar_of_the_timeline(play):
     (run,) = play.told().runs
     assert {step.outcome for step in run.steps} == {"done"}
     assert "Notification" not in [step.name for step in run.steps]
-    assert play.page().count("<dt>Not told</dt>") == 2
+    assert play.page().count("<dt>Not notified</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
-    assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
+    assert "<dt>Notified</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
 
 
 @pytest.mark.parametrize(
@@ -792,10 +794,20 @@ def test_rotations_of_other_keys_supersede_nothing(tmp_path):
     assert not any("Superseded" in item for item in todo(play))
 
 
-def test_commands_to_type_name_what_they_are_of(tmp_path):
+OTHER = " (and your other -e options)"
+
+
+@pytest.mark.parametrize(
+    "rollback",
+    [
+        pytest.param(COMMANDS["rollback"] + OTHER, id="of an earlier version"),
+        {"typed": COMMANDS["rollback"], "others": 2},
+    ],
+)
+def test_commands_to_type_name_what_they_are_of(tmp_path, rollback):
     """Typed later, they would else act on another rotation."""
-    other = " (and your other -e options)"
-    commands = {**COMMANDS, "rollback": COMMANDS["rollback"] + other}
+    other = OTHER
+    commands = {**COMMANDS, "rollback": rollback}
     play = Play(tmp_path, "r1").begun(commands=commands).prepared()
     play.page()
     by_id = "<code>ansible-playbook {}.yml -e key_rotation_id=r1{}</code>"

@@ -13,8 +13,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.values
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback import rollback_strategy
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rollback.rollback_strategy import Situation
 
-PENDING = {"rotation_id": "r1", "destination": "current", "taken_back": "pending", "open": True}
-PROMOTED = {"rotation_id": "r1", "destination": "previous", "taken_back": "current", "open": True}
+PENDING = {"rotation_id": "r1", "destination": "current", "created_stage": "pending", "open": True}
+PROMOTED = {"rotation_id": "r1", "destination": "previous", "created_stage": "current", "open": True}
 COMPLETED = {**PROMOTED, "open": False}
 BEFORE, MIXED, AFTER = {"current": 9, "empty": 2}, {"current": 4, "pending": 5}, {"pending": 9}
 HERE, HALF = {"app1": "current", "app2": "current"}, {"app1": "pending", "app2": "current"}
@@ -101,12 +101,12 @@ def test_the_strategy_for_each_state_and_why(found, name, because):
 
 
 def test_the_databases_in_ruins_are_named_by_their_alias():
-    assert Situation(**PENDING, lost=LOST, damage="SQLSTATE XX001", damaged="third").ruined == [
+    assert Situation(**PENDING, lost=LOST, damage="SQLSTATE XX001", damaged="third").damaged_databases == [
         "default",
         "other",
         "third",
     ]
-    assert Situation(**PENDING).ruined == []
+    assert Situation(**PENDING).damaged_databases == []
 
 
 def test_every_strategy_says_what_it_does():
@@ -138,10 +138,10 @@ def test_a_rollback_that_died_before_its_record_was_closed_is_ended(history):
 
 def test_a_pending_version_is_rolled_back_to_the_current_one_and_the_current_one_to_the_previous(history):
     said = rollback_strategy.of_store(history, None, None)
-    assert (said["taken_back"], said["destination"], said["open"]) == ("pending", "current", True)
+    assert (said["created_stage"], said["destination"], said["open"]) == ("pending", "current", True)
     history.promote()
     said = rollback_strategy.of_store(history, None, None)
-    assert (said["taken_back"], said["destination"], said["open"]) == ("current", "previous", True)
+    assert (said["created_stage"], said["destination"], said["open"]) == ("current", "previous", True)
 
 
 def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_this_rotation_or_of_none_yet():
@@ -156,7 +156,7 @@ def _stopped(sqlstate: str, by: str = "") -> RotationError:
 
 
 @pytest.mark.parametrize(
-    ("error", "ruined"),
+    ("error", "is_damaged"),
     [
         (_stopped("XX001"), True),
         (_stopped("42P01"), True),
@@ -168,9 +168,9 @@ def _stopped(sqlstate: str, by: str = "") -> RotationError:
     ],
     ids=str,
 )
-def test_a_census_that_cannot_be_taken_is_ruin_only_if_the_database_says_so(error, ruined):
+def test_a_census_that_cannot_be_taken_is_damage_only_if_the_database_says_so(error, is_damaged):
     assert rollback_strategy.of_census(error.as_result(), "r1") == (
-        {"damage": error.what, "damaged": error.where.get("alias", "")} if ruined else {}
+        {"damage": error.what, "damaged": error.where.get("alias", "")} if is_damaged else {}
     )
 
 

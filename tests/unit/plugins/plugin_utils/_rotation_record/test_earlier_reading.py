@@ -39,3 +39,21 @@ def test_a_rotation_that_is_resumed_is_held_against_the_reading_from_before_unti
         asked = {"asked": {"state": words.get(about["asked"]["state"], about["asked"]["state"])}} if about else {}
         record.append(event, phase, **{**about, **asked})
     assert earlier_reading(record) == found
+
+
+@pytest.mark.parametrize(
+    ("stored", "outcome"),
+    [
+        ("well", "well"),
+        ("not tried", "not_tried"),
+        ("does not return the value that was written", "not_returned"),
+        ("encrypts under other keys than the current ones", "other_keys"),
+        ("other_keys", "other_keys"),
+    ],
+)
+def test_a_round_trip_that_an_earlier_version_recorded_has_its_present_outcome(tmp_path, stored, outcome):
+    record = Record(str(tmp_path), "spring")
+    reading = {"readings": [], "round_trips": [{"name": "a.B.c", "outcome": stored}]}
+    record.append("application_reading", "done", asked={"state": "recorded"}, reading=reading)
+    record.append("django_reencrypt", "done")
+    assert earlier_reading(record) == {"readings": [], "round_trips": [{"name": "a.B.c", "outcome": outcome}]}

@@ -80,7 +80,9 @@ def test_the_same_question_is_answered_without_another_walk_and_over_a_connectio
         (tally,) = second.census("current")
         assert tally.classes["current"] == 50
         (_, survey) = second.databases[0]
-        assert [survey.has_mark(column, b"") for column in survey.closed] == [False]  # asked of the open connection
+        assert [survey.has_mark(column, b"") for column in survey.evidence.closed] == [
+            False
+        ]  # asked of the open connection
     assert len(made) == 1
 
 
@@ -144,10 +146,10 @@ def test_what_one_task_leaves_out_or_notes_the_next_one_does_not_know(look: Look
             (_, survey) = application.databases[0]
             assert [target.name for target in survey.found] == ["secrets.a"]
             assert not survey.findings.of("sparse")
-            assert not survey.hashes
+            assert not survey.evidence.hashes
             survey.found = []
             survey.findings.put("secrets.b", SparseLook("x"))
-            survey.hashes.append("secrets.b")
+            survey.evidence["secrets.b"].is_hash = True
 
 
 def test_a_scheme_that_discovery_has_made_opens_values_of_the_next_task_too(

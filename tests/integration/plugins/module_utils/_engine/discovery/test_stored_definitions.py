@@ -222,7 +222,7 @@ def test_a_copy_of_a_key_stops_by_the_name_of_its_place_until_it_is_settled(
 def test_a_copy_of_a_key_that_is_made_of_settings_stops(database: Database, telling_keys: Keyring) -> None:
     made = next(key for _, key in telling_keys.raw_keys(SCHEME)).hex()
     (finding,) = found(database, telling_keys, IN_FUNCTION.format(f"decode('{made}', 'hex')"))
-    assert "the key made of ENCRYPTION_SALT, SECRET_KEY in hex" in finding.what
+    assert "the key derived from ENCRYPTION_SALT, SECRET_KEY in hex" in finding.what
 
 
 @pytest.mark.usefixtures("writer")

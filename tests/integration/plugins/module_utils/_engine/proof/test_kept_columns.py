@@ -57,8 +57,8 @@ def fill(database: Database, sql_type: str, values: Sequence[str]) -> None:
 
 def look(database: Database, keyring: Keyring, **options: object) -> list[tuple[str, dict[str, object]]]:
     survey = target_survey.find(database, "auto", (), keyring)
-    assert (survey.found, [held.name for held in survey.fixed]) == ([], ["secrets.a"])
-    found = kept_columns.findings(database, survey.fixed, keyring, **options)
+    assert (survey.found, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
+    found = kept_columns.findings(database, survey.evidence.fixed, keyring, **options)
     return [(each.kind.code, each.fields) for each in found]
 
 

@@ -219,7 +219,7 @@ def test_the_proof_shows_what_another_process_wrote_and_does_not_open_as_its_doi
         odd_ones(rotation)
     assert stopped.value.code == "E_VALUES_OVERWRITTEN"
     assert stopped.value.where["rows"] == "secrets.a:3, secrets.a:100"
-    assert stopped.value.where["found"] == "1 are not encrypted, 1 are under no known version"
+    assert stopped.value.where["outcome"] == "1 are not encrypted, 1 are under no known version"
     assert "under the current keys: secrets.a:3." in stopped.value.todo
     assert '"key_rotation_repair": ["secrets.a:100"]' in stopped.value.todo
     assert "Rows that are newer than the backup are not in it." in stopped.value.todo

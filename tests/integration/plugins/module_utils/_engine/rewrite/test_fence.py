@@ -528,7 +528,7 @@ def test_a_run_that_was_killed_leaves_its_fence_and_each_way_on_takes_it_down(si
             "-e",
             "key_rotation_maintenance=off",
             "-e",
-            "key_rotation_maintenance_half=accept",
+            "key_rotation_maintenance_interrupted=accept",
         ),
     }[way]
     outcome = site.play(*options)

@@ -362,7 +362,7 @@ def test_a_process_with_only_the_new_keys_proves_what_is_prepared(
     columns = counted(database, keyring)
 
     assert [(each.column, each.rows) for each in columns] == [("a", 50), ("b", 50)]
-    preparation.refuse_unproved(opened(database, alone), "pending", columns)
+    preparation.verify_prepared(opened(database, alone), "pending", columns)
 
 
 @pytest.mark.parametrize("wrong", ["another text", "the old keys", "another row", "no row", "no table"])
@@ -384,7 +384,7 @@ def test_what_does_not_have_the_plaintexts_of_its_values_is_refused(
         database.execute(f"{set_new} %s WHERE row_key = '{{7}}'", (token,))
 
     with pytest.raises(RotationError) as raised:
-        preparation.refuse_unproved(opened(database, alone), "pending", columns)
+        preparation.verify_prepared(opened(database, alone), "pending", columns)
 
     assert (raised.value.code, raised.value.where["column"]) == ("E_PREPARED", "a")
 
@@ -442,7 +442,7 @@ def prepared_and_changed(database: Database, keyring: Keyring, alone: Keyring) -
     fill(database, keyring, *KEYS[0])
     prepare(database, keyring)
     base = counted(database, keyring)
-    last = preparation.refuse_unproved(opened(database, alone), "pending", base)
+    last = preparation.verify_prepared(opened(database, alone), "pending", base)
     change(database, keyring)
     return counting(database, keyring).before(base), last
 

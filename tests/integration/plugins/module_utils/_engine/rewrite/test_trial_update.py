@@ -45,7 +45,7 @@ def findings(database: Database, keyring: Keyring, *tied: str) -> list[Finding]:
     columns = [{"table": "secrets", "column": name, "scheme": SCHEME} for name in ("a", "b")]
     survey = target_survey.find(database, [*columns, "auto"], (), keyring)
     for column in tied:
-        survey.findings.put(column, ColumnTied(column=column, found="", advice=""), kind="tied")
+        survey.findings.put(column, ColumnTied(column=column, obstacle="", advice=""), kind="tied")
     return list(trial_update.findings(database, survey, keyring))
 
 

@@ -130,7 +130,7 @@ class Process:
         return answer[0]
 
     def refusal(self, function, found):
-        return FunctionFailed(function=function, key_id="k", found=found)
+        return FunctionFailed(function=function, key_id="k", fault=found)
 
 
 def cipher(make, key, *others):

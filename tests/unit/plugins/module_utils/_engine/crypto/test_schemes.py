@@ -163,8 +163,8 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
         ({"profile": changed(PROFILE, iterations=None)}, "has no key.iterations"),
         ({"own": {**OWN, "prefix": "enc$"}}, "has prefix besides application"),
         ({"own": {**OWN, "prefix": "enc$", "key": {}}}, "has key, prefix besides application"),
-        ({"own": {**OWN, "json_members": "password"}}, "has json_members that are no list of names"),
-        ({"profile": {**PROFILE, "json_members": [""]}}, "has json_members that are no list of names"),
+        ({"own": {**OWN, "json_members": "password"}}, "has json_members that are not a list of names"),
+        ({"profile": {**PROFILE, "json_members": [""]}}, "has json_members that are not a list of names"),
         ({"own": {"application": "core.decrypt"}}, "has an application that is not a mapping"),
         ({"own": {"application": {"decrypt": "core.decrypt"}}}, "has no encrypt in application"),
         ({"own": {"application": {}}}, "has no decrypt and no encrypt in application"),
@@ -209,7 +209,7 @@ def test_a_wrong_description_is_refused_and_reported(described, found):
     with pytest.raises(RotationError, match="key_rotation_schemes") as refused:
         schemes.parse(described)
     assert refused.value.code == "E_SCHEME"
-    assert found in refused.value.where["found"]
+    assert found in refused.value.where["fault"]
 
 
 def test_without_a_value_for_a_setting_there_is_no_cipher():

@@ -16,6 +16,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+    SurveyEvidence,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 
@@ -42,5 +45,7 @@ def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> target_su
     made.findings = Findings()
     for kind, column, *facts in findings:
         put_finding(made.findings, kind, column, **(facts[0] if facts else {}))
-    made.__dict__.update({"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, **found})
+    made.__dict__.update(
+        {"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, "evidence": SurveyEvidence(), **found}
+    )
     return made

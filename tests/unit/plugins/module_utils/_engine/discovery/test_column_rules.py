@@ -7,6 +7,9 @@ from types import SimpleNamespace
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+    SurveyEvidence,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_rules import ColumnRules
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
 
@@ -19,6 +22,6 @@ def test_plaintexts_that_are_tokens_under_no_key_at_hand_are_kept_for_the_propos
     lost = Keyring(schemes.parse({"field": FIELD}), {"current": KeySet({"FIELD_KEY": "lost"})}, nothing_set)
     inner = lost.cipher("field", "current").seal(INSIDE)
     token = ring.cipher("field", "current").seal(INSIDE._replace(plaintext=inner))
-    rules = ColumnRules(SimpleNamespace(alias="default"), ring, Findings(), {}, row_key=None)
+    rules = ColumnRules(SimpleNamespace(alias="default"), ring, Findings(), SurveyEvidence(), row_key=None)
     assert rules.judge(PROFILE, TEXT, "field", [token, b"text"]).foreign
-    assert rules.inside == {"profile.name": [inner]}
+    assert rules.evidence["profile.name"].inside == [inner]

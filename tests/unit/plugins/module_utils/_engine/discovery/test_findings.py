@@ -8,10 +8,11 @@ import ast
 import string
 from collections import Counter
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import StayingPlain
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS, KindName
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.layer_classes import NESTED
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_classes import UNOPENED
@@ -36,6 +37,10 @@ def test_the_facts_of_a_warning_are_those_that_its_text_needs(kind):
     own = {field.name for field in fields(FACTS[kind])}
     assert own == needed(kind) or not KINDS[kind].what
     assert {*FACTS[kind].approved} <= own
+
+
+def test_each_kind_has_a_name_that_mypy_knows():
+    assert get_args(KindName) == tuple(KINDS)
 
 
 def test_every_warning_whose_text_needs_facts_has_a_class_for_them():
@@ -74,7 +79,7 @@ def test_an_error_of_several_kinds_comes_with_its_kind():
         if errors & SHARED:
             assert "kind" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)
     with pytest.raises(ValueError, match="too many values"):
-        Finding.of("a.b", ColumnTied(column="a.b", found="x", advice="y"))
+        Finding.of("a.b", ColumnTied(column="a.b", obstacle="x", advice="y"))
 
 
 def test_a_finding_that_stops_is_its_error():

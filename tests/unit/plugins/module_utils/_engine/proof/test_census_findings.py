@@ -56,7 +56,7 @@ def test_what_is_not_settled_is_reported_by_its_look_and_not_as_a_fact(target, t
     count(tally, [str(number) for number in range(len(PLAIN))], list(PLAIN), two_keys)
     (found,) = census_findings.findings([tally])
     assert found.what.startswith("6 values do not look encrypted: profile.name:0, ")
-    assert "(by their look: JSON 1, codes 1, numbers 2, words 2)" in found.what
+    assert "(by appearance: JSON 1, codes 1, numbers 2, words 2)" in found.what
     assert "values under a rotated key would be lost" in found.todo
     assert census_findings.staying_plain([tally], {}) == []
 

@@ -13,10 +13,10 @@ def test_a_process_that_nobody_listens_to_is_to_stop_and_stays_so(monkeypatch):
     theirs, ours = os.pipe()
     monkeypatch.setattr(worker_pool, "STANDARD_OUTPUT", ours)
     stop = worker_pool.Stop()
-    assert not stop.asked
+    assert not stop.is_requested
     stop.refuse_to_go_on()
     os.close(theirs)
-    assert stop.asked
+    assert stop.is_requested
     os.close(ours)
     with pytest.raises(RotationError, match="E_STOPPED"):
         stop.refuse_to_go_on()
@@ -25,4 +25,4 @@ def test_a_process_that_nobody_listens_to_is_to_stop_and_stays_so(monkeypatch):
 def test_a_file_or_a_terminal_is_never_gone(monkeypatch, tmp_path):
     with open(tmp_path / "log", "w") as handle:
         monkeypatch.setattr(worker_pool, "STANDARD_OUTPUT", handle.fileno())
-        assert not worker_pool.Stop().asked
+        assert not worker_pool.Stop().is_requested

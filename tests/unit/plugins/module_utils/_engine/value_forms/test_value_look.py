@@ -115,7 +115,7 @@ def test_what_is_known_or_reads_as_words_and_numbers_does_not_look_encrypted(val
 
 @pytest.mark.parametrize("value", ["data:,", "data:;base64,", "data:image/png;base64,", "data:image/png;base64,=="])
 def test_a_data_uri_without_data_is_known(value):
-    assert look_at(value) == Look(known="a data URI")
+    assert look_at(value) == Look(explanation="a data URI")
 
 
 def picture(data: bytes) -> bytes:
@@ -132,7 +132,7 @@ def picture(data: bytes) -> bytes:
 def test_a_picture_in_a_data_uri_is_known_and_ciphertext_is_not_also_if_the_value_was_cut_off(kept):
     data = random.Random(kept).randbytes(12_000)
     uris = ["data:image/png;base64," + base64.b64encode(content).decode()[:kept] for content in (picture(data), data)]
-    assert [look_at(uri) for uri in uris] == [Look(known="a data URI"), Look(encoding="a data URI")]
+    assert [look_at(uri) for uri in uris] == [Look(explanation="a data URI"), Look(encoding="a data URI")]
 
 
 def test_nothing_is_known_of_an_empty_value():

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .host_task import TaskParams
+from .proof import row_digests
+from .rewrite.concurrent_writers import ConcurrentWrites
 
 if TYPE_CHECKING:
-    from .._engine.proof.census_result import CensusResult
-    from .._engine.proof.census_tally import Tally
-    from .._engine.proof.row_digests import Comparison, TableComparison
-    from .._engine.rotation import Application
+    from .census_task import CensusTask
+    from .proof.census_tally import Tally
+    from .proof.row_digests import Comparison, TableComparison
+    from .rotation import Application
 
 
 class SecondLook:
@@ -50,14 +51,10 @@ class SecondLook:
 
 
 @contextmanager
-def second_look(
-    params: TaskParams, application: Application, whole: Sequence[CensusResult], baseline: Sequence[CensusResult]
-) -> Iterator[SecondLook | None]:
-    """The look at the tables of ``baseline``; None without row digests of the ``whole`` census before."""
-    from .._engine.proof import row_digests
-    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
-
-    writes = ConcurrentWrites.of([params["concurrent_writes"]] if params["concurrent_writes"] else [])
-    with row_digests.comparison(params["row_digests"], whole, writes, application.unauthenticated) as rows:
-        tables = {column.table for column in baseline}
-        yield None if rows is None else SecondLook(application, rows, params["digest_stage"], tables)
+def second_look(task: CensusTask) -> Iterator[SecondLook | None]:
+    """The look at the tables of the ``judged`` columns; None without row digests of the baseline."""
+    options, application = task.options, task.application
+    writes = ConcurrentWrites.of([options.concurrent_writes] if options.concurrent_writes else [])
+    with row_digests.comparison(options.row_digests, options.baseline, writes, application.unauthenticated) as rows:
+        tables = {column.table for column in task.judged}
+        yield None if rows is None else SecondLook(application, rows, options.digest_stage, tables)

@@ -1,16 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documents of monitoring: the snapshot of one check, and what a host remembers between checks."""
+"""The snapshot of one check by monitoring, as results and records have it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from .._engine.postgres.lease import Holder
-from .._engine.proof.census_result import ColumnCounts
-from .log_watch import ErrorCounts, LogMemory
-from .response_times import ComparedMeasure
+if TYPE_CHECKING:
+    from .._engine.postgres.lease import Holder
+    from .._engine.proof.census_result import ColumnCounts
+
+ErrorCounts = Mapping[str, Mapping[str, int]]  # by log and pattern
 
 
 class RetirableVersion(TypedDict):
@@ -70,6 +71,26 @@ class LogSnapshot(TypedDict, total=False):
     unreadable: int
 
 
+class Measure(TypedDict):
+    """A measurement: its seconds, and how many tries had no good answer."""
+
+    what: str
+    seconds: float | None
+    tries: int
+    errors: int
+    error: str
+
+
+class ComparedMeasure(Measure):
+    """A measurement with its baseline, the ratio to it, and the ``limit``, the seconds above which it is slow."""
+
+    baseline: float | None
+    baseline_taken: str | None
+    baseline_from: str | None
+    ratio: float | None
+    limit: float | None
+
+
 class RetireAnswer(RetirableVersion):
     """The answer to whether a version may be destroyed, with the reasons if it may not."""
 
@@ -98,16 +119,9 @@ class MonitoringSnapshot(TypedDict, total=False):
     retire: Sequence[RetireAnswer]
 
 
-class LastLook(TypedDict):
-    time: str
-    totals: ErrorCounts
+class MonitoredHost(TypedDict):
+    """The snapshot of a host, if it has one, whether it was ``reached``, and all its findings."""
 
-
-class SeenBefore(TypedDict, total=False):
-    """The content of ``seen.json``, the memory of earlier checks."""
-
-    logs: LogMemory
-    rotation: RotationFacts
-    census: CensusSnapshot
-    lookers: dict[str, LastLook]
-    told: dict[str, str]
+    snapshot: MonitoringSnapshot | None
+    reached: bool
+    findings: list[dict[str, str]]

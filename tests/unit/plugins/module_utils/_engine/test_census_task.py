@@ -5,16 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.census_task import CensusOptions, CensusTask
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._options import engine_request
-from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.take_census import CensusTask
 
 STAGES = {"previous": KeySet({"A": "1"}, "1" * 16), "current": KeySet({"A": "2"}, "2" * 16)}
 
 
 @pytest.mark.parametrize(("value", "key_id"), [("1", "1" * 16), ("2", "2" * 16), ("3", KeySet({"A": "3"}).key_id)])
-def test_keys_of_the_env_file_that_are_those_of_a_version_have_its_id_and_others_their_own(monkeypatch, value, key_id):
+def test_keys_of_the_env_file_that_are_those_of_a_version_have_its_id_and_others_their_own(value, key_id):
     """Computing it takes a tenth of a second, in the downtime too."""
-    monkeypatch.setattr(engine_request, "refuse_other_source", lambda *given: KeySet({"A": value}))
-    application = SimpleNamespace(started=None, keyring=SimpleNamespace(stages=STAGES))
-    assert CensusTask({}, application, [], []).keys.key_id == key_id
+    application = SimpleNamespace(keyring=SimpleNamespace(stages=STAGES))
+    task = CensusTask(CensusOptions("current"), application, [], lambda: KeySet({"A": value}))
+    assert task.keys.key_id == key_id
