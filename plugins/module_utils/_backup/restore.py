@@ -87,7 +87,7 @@ class RestoreOptions:
     """What to restore, and by which connections.
 
     Without a ``rotation_id``, the newest proved backup counts. ``admin`` are parameters of the role that creates and
-    renames databases. ``acknowledge`` are the accepted losses. ``key_ids`` are the versions at hand. ``direct`` has by
+    renames databases. ``acknowledge`` are the accepted losses. ``key_ids`` are the available versions. ``direct`` has by
     alias parameters of a connection that replace those of DATABASES. ``build_request`` returns the request that opens
     the application by other parameters.
     """
@@ -249,7 +249,7 @@ class Restoration:
 
     def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
-        with one.opened(described, self._options.identity) as archives:  # refused before anything is made
+        with one.opened(described, self._options.identity) as archives:  # refused before anything is created
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
                 tools = pg_client.find_tools(self._options.pg_bindir, server_info.read_server_major(copy))

@@ -54,7 +54,7 @@ class ApplicationActs(RotationError):
 ROUND_TRIP_PROBLEMS = {
     "not_returned": "does not return the value that was written",
     "other_keys": "encrypts under other keys than the current ones",
-    "not_tried": "does not go in anymore, as it did before",
+    "not_tried": "can no longer be written",
 }
 
 

@@ -134,7 +134,7 @@ def set_options(lookup: LookupBase, options: Options, variables: Variables, load
         name, definition = _refused(lookup._load_name, given)
         choices = ", ".join(definition.get("choices") or ())
         raise InvalidArgument(
-            argument=f"{argument} of key_rotation_store, or of the lookup,",
+            argument=f"{name} of key_rotation_store, or of the lookup,",
             fault=f"is not one of {choices}" if choices else f"does not have its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )

@@ -24,7 +24,7 @@ class StageChoice:
     def values(self, history: History, names: Sequence[str], *, dry: bool) -> dict[str, str]:
         """The values of these settings. Empty in a dry run before the version exists.
 
-        Raises E_OPTION, E_STAGE_OF_OTHER_ROTATION and E_STORE_*.
+        Raise E_OPTION, E_STAGE_OF_OTHER_ROTATION and E_STORE_*.
         """
         if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}

@@ -363,7 +363,7 @@ def format_ignored(names: Sequence[str]) -> str:
 def _pairs(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows) -> Iterator[ReadingPair]:
     """Each reading as it was and as it is, and what was written between them."""
     was = {_place(reading): reading for reading in _readings(before)}
-    # A column that had its first value in between is one more that an attribute is made from.
+    # The attribute may also be computed from a column that has had its first value since then.
     by_name = {reading["name"]: reading for reading in was.values() if "digest" in reading}
     anywhere = sum(concurrent_rows.get(ANYWHERE, {}).values())
     for new in after["readings"]:
