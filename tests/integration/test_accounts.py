@@ -814,7 +814,7 @@ def test_a_value_that_a_rotated_field_key_has_signed_is_not_explained_by_its_for
     assert {name: each.kind.code for name, each in stops.items()} == {"secrets.by_key": "E_SIGNED"}
     assert survey.findings.columns("sparse") == ["secrets.own_salt"]
     signed = stops["secrets.by_key"].fields
-    assert (signed["found"], signed["key"]) == ("signed by Django", "FIELD_ENCRYPTION_KEY")
+    assert (signed["signature"], signed["key"]) == ("signed by Django", "FIELD_ENCRYPTION_KEY")
 
 
 def test_what_ends_like_a_signature_and_is_of_another_form_is_not_called_signed(

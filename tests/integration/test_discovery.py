@@ -466,7 +466,7 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
         refuse(survey_findings.findings_of([found], keyring, "the test"))
     (stop,) = stops_of(found, keyring)
     assert stop.kind.code == "E_COLUMN_TIED"
-    assert words in stop.fields["found"]
+    assert words in stop.fields["obstacle"]
 
 
 KEYED = "DROP TABLE secrets; CREATE TABLE secrets (id int NOT NULL UNIQUE, a text)"
@@ -1113,7 +1113,7 @@ def test_an_id_that_is_computed_from_the_key_stops_until_it_is_settled(
     assert kid not in str(found.found)
     (finding,) = fingerprint_columns.find(database, found, keyring)
     assert (finding.column, finding.kind.code) == (column, "E_KEY_FINGERPRINT")
-    assert "the first 8 characters of the SHA256 of SECRET_KEY in hex" in finding.fields["found"]
+    assert "the first 8 characters of the SHA256 of SECRET_KEY in hex" in finding.fields["fingerprint"]
     assert kid not in str(finding.as_notice())
     settled = settlements.parse({column: {"unused_key_id": "it is for people"}})
     assert findings.unsettled([finding], settled) == []
@@ -1186,7 +1186,7 @@ def test_a_relation_by_a_token_stops_the_rotation(
         found = survey(database, keyring)
     finally:
         database.execute("DROP TABLE secrets_read")
-    tied = [(each.column, each.fields["found"]) for each in found.findings.of("tied")]
+    tied = [(each.column, each.fields["obstacle"]) for each in found.findings.of("tied")]
     by_models = "is bound to {} by a relation of the models, and their new values would differ"
     assert ("secrets.serial", by_models.format("secrets_read.device_id")) in tied
     assert ("secrets_read.device_id", by_models.format("secrets.serial")) in tied

@@ -82,7 +82,7 @@ def test_a_digest_of_the_stored_token_stops_until_it_is_settled(
     assert (finding.column, finding.kind.code) == ("secrets.mark", "E_TOKEN_DIGEST")
     tried = 3 if "under" in words else ROWS
     assert (finding.fields["count"], finding.fields["looked_at"]) == (tried, tried)
-    assert finding.fields["found"].startswith(words)
+    assert finding.fields["digest"].startswith(words)
     assert finding.fields["target"] == "secrets.a"
     for decision in ("by_command", "unreadable"):
         settled = settlements.parse({"secrets.mark": {decision: "a trigger computes it"}})
