@@ -27,7 +27,7 @@ options:
         this fence is then removed. Fails (E_STALE_WRITER) if a process that was not stopped still tries to write.
     type: bool
     default: false
-  half:
+  interrupted:
     description:
       - Whether the fence of a killed run may be removed while the application's values are under several versions. With
         V(refuse), it then stays.

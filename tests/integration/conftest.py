@@ -320,19 +320,39 @@ def database(django: Any) -> Iterator[Any]:
     opened.close()
 
 
-@pytest.fixture
-def anycase(database: Any) -> Iterator[str]:
-    """A collation that ignores case; PostgreSQL up to 17 matches no pattern under it."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+@pytest.fixture(scope="session")
+def debian_host() -> Iterator[str]:
+    """PostgreSQL as Debian packages it, with ICU and libxml, which the embedded server was built without."""
+    from ansible_collections.tetech.key_rotation.tests.debian_server import PROGRAMS, debian_server
 
-    try:
-        database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
-    except RotationError as exc:
-        if "SQLSTATE 0A000" not in str(exc):  # feature_not_supported
-            raise
-        pytest.skip("this PostgreSQL was built without ICU")
+    if os.geteuid() or not PROGRAMS:
+        pytest.skip("PostgreSQL of Debian is missing (apt-get install postgresql), or this is not root")
+    with debian_server("plpgsql") as host:
+        yield host
+
+
+@pytest.fixture
+def debian_database(django: Any, debian_host: str) -> Iterator[Any]:
+    """The same on that server, as the default database."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+    from django.db import connections
+
+    embedded = connections["default"]
+    connections["default"] = connections.create_connection("default")
+    connections["default"].settings_dict = {**embedded.settings_dict, "NAME": "postgres", "HOST": debian_host}
+    opened = Database("default", "test")
+    yield opened
+    opened.execute("DROP TABLE IF EXISTS secrets, key_rotation_journal")
+    opened.close()
+    connections["default"] = embedded
+
+
+@pytest.fixture
+def anycase(debian_database: Any) -> Iterator[str]:
+    """A collation that ignores case; PostgreSQL up to 17 matches no pattern under it."""
+    debian_database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
     yield "anycase"
-    database.execute("DROP TABLE IF EXISTS secrets; DROP COLLATION anycase")
+    debian_database.execute("DROP TABLE IF EXISTS secrets; DROP COLLATION anycase")
 
 
 def processes_of(site: Site) -> list[int]:

@@ -227,10 +227,12 @@ def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) ->
     assert searched(database) == before
 
 
-def test_a_search_column_may_have_a_collation_of_its_own(database: Database, keyring: Keyring, anycase: str) -> None:
-    fill(database, keyring, f"text COLLATE {anycase}", lambda value: mac("old-secret", value).hex())
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
-    assert searched(database) == [*(mac("new-secret", value).hex() for value in VALUES), None]
+def test_a_search_column_may_have_a_collation_of_its_own(
+    debian_database: Database, keyring: Keyring, anycase: str
+) -> None:
+    fill(debian_database, keyring, f"text COLLATE {anycase}", lambda value: mac("old-secret", value).hex())
+    rewrite(debian_database, survey(debian_database, keyring).found, keyring, "pending")
+    assert searched(debian_database) == [*(mac("new-secret", value).hex() for value in VALUES), None]
 
 
 def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Database, keyring: Keyring) -> None:

@@ -35,7 +35,11 @@ init_plugin_loader([_tree()])
 if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by other tests, without Ansible's finder
     sys.modules["ansible_collections.tetech.key_rotation"]._collection_meta = {}
 
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import key_ids  # noqa: E402
 from ansible_collections.tetech.key_rotation.tests.unit_fixtures import *  # noqa: E402, F403
+
+SLOW = key_ids.ITERATIONS
+key_ids.ITERATIONS = 1  # the keys that tests generate are never the same, and each ID would take a tenth of a second
 
 
 def pytest_collection_finish() -> None:
@@ -47,3 +51,10 @@ def pytest_collection_finish() -> None:
 def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """No machine loses its power here. What is made durable is seen by tests that replace this function themselves."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def slow_key_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users see them, and not remembered."""
+    monkeypatch.setattr(key_ids, "ITERATIONS", SLOW)
+    monkeypatch.setattr(key_ids, "of", key_ids._KeyIdCache().of)

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.monitor_zipapp import FOLDERS
 
 from . import plugin_sources
+from .conftest import CHECKOUT
 from .plugin_sources import PLUGINS, trees
 
 FILES = [path for path in plugin_sources.FILES if "doc_fragments" not in path.parts]
@@ -302,6 +303,14 @@ def test_no_two_files_or_types_have_one_name():
     assert modules & set(names) == set()
     types = Counter(name for path in sources for name in types_of(path))
     assert {name for name, count in types.items() if count > 1} == set()
+
+
+def test_a_test_of_a_plugin_has_the_name_of_its_file_and_is_in_the_folder_that_mirrors_it():
+    for path in (CHECKOUT / "tests").glob("*/plugins/**/test_*.py"):
+        _, *folder, name = path.relative_to(CHECKOUT / "tests").parts
+        tested = CHECKOUT.joinpath(*folder)
+        names = (name.removeprefix("test_"), name.removeprefix("test"))
+        assert any((tested / each).is_file() for each in names), path
 
 
 def test_all_other_packages_are_the_standard_library_or_known():

@@ -186,7 +186,7 @@ WRITE_FENCE: Spec = {
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["absent"]},
     "refuse_writers": {"type": "bool", "default": False},
-    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "interrupted": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 WRITE_FENCE_MODULE: Spec = {
     **WRITE_FENCE,

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key stores: a vault file, HashiCorp Vault or OpenBao, AWS Secrets Manager, and the history that each keeps.
 
-``store_interface`` has the class that each implements. CONTRIBUTING.md says how to add one. ``plugin_utils`` import it.
-It imports ``_engine``, ``_errors``, ``_options``, ``_record``, ``_result_types`` and ``_system``.
+``store_interface`` has the class that each implements. CONTRIBUTING.md says how to add one. ``plugin_utils``
+imports it. It imports ``_engine``, ``_errors``, ``_options``, ``_record``, ``_result_types`` and ``_system``.
 """

@@ -14,7 +14,7 @@ from .host_task import HostTask
 if TYPE_CHECKING:
     from .._destinations.destination_interface import DestinationChange
 
-UNMADE = "(made by a real run)"
+UNMADE = "(created by a real run)"
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ def _end_with_address(result: TaskResult) -> None:
 def fold(result: TaskResult) -> None:
     """Keep the error where Ansible does not print it, and remove from the printed one what the message says."""
     error: dict[str, object] = result.get("error") or {}
-    if error and build_message(cast(ErrorParts, error)) in str(
-        result.get("msg")
-    ):  # after the name of a host, before the address
+    message = build_message(cast(ErrorParts, error))
+    if error and message in str(result.get("msg")):  # after the name of a host, before the address
         result[WHOLE] = error
         result["error"] = {name: error[name] for name in KEPT if name in error}

@@ -12,7 +12,7 @@ from .._task_types import TaskArguments
 def reading_keys(history: History, rotation_id: str) -> TaskArguments:
     """Return the current keys, and the key of the digests, as options for the host.
 
-    The digests before and after a rotation have the same key, which is made of its new version. Raise
+    The digests before and after a rotation have the same key, which is derived from its new version. Raise
     E_VERSION_NOT_CREATED if the store has no version of this rotation.
     """
     version = history.made_by(rotation_id)

@@ -17,7 +17,7 @@ PLAN = "plan"  # the rotation ID while a plan is created
 
 
 def with_values(options: TaskArguments, history: History, *, dry: bool) -> TaskArguments:
-    """Return the options for the host, with the values of the stage and their key ID. Raises E_OPTION and E_STORE_*."""
+    """Return the options for the host, with the values of the stage and their key ID. Raise E_OPTION and E_STORE_*."""
     choice = StageChoice(options["stage"], options["rotation_id"])
     values = choice.values(history, [key["name"] for key in options["keys"]], dry=dry)
     asked = {name: options[name] for name in ("dialect", "path", "stage", "rotation_id")}

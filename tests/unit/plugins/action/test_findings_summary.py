@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How findings are named together; after a run that was killed: integration/test_fence.py."""
+"""How findings are named together; after a run that was killed: test_fence.py of the integration tests."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import KeyedHash
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
@@ -60,7 +61,7 @@ def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key
     found = part.findings.of("keyed_hash")
     assert [each.column for each in found] == named
     for each in found:
-        assert each.what.endswith("hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)")
+        assert each.facts == KeyedHash("INDEX_KEY", "core/search.py:7 index (hashes with it)")
         assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
     assert [
         each.column for each in application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {}))

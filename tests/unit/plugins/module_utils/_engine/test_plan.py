@@ -159,8 +159,8 @@ def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_t
     with pytest.raises(RotationError) as refused:
         application_findings.refuse_unproved(application)
     assert refused.value.code == "E_OTHER_KEYS"
-    assert "with OTHER_KEY, which" in refused.value.what
-    assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"
+    assert refused.value.where["settings"] == "OTHER_KEY"
+    assert refused.value.where["line"] == "key_rotation_keys: [{name: PARTNER_VARIABLE}]"
 
 
 def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
@@ -406,14 +406,17 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
         ("missed", "a.e"),
         found=[target],
     )
-    notices = [each.as_notice() for each in findings_of([looked], ring, "/.env")]
-    found = {notice["column"]: notice for notice in notices}
+    found = {each.column: each for each in findings_of([looked], ring, "/.env")}
+    assert {column: each.as_notice()["code"] for column, each in found.items()} == {
+        "a.e": "E_TARGET_MISSED",
+        "a.b": "E_UNPROVED",
+        "a.c": "E_FIELD_UNPROVED",
+        "a.d_encrypted": "E_COLUMN_PLAIN",
+    }
     assert list(found) == ["a.e", "a.b", "a.c", "a.d_encrypted"]
-    assert "key_rotation_targets" in found["a.e"]["notice"]
-    assert found["a.b"]["notice"].startswith("no known key or scheme decrypts any of the 3 sampled values")
-    assert "lib.EncryptedField" in found["a.c"]["notice"]
+    assert (found["a.b"].fields["tokens"], found["a.c"].fields["field"]) == (3, "lib.EncryptedField")
     for name in ("a.b", "a.c", "a.d_encrypted"):
-        assert 'key_rotation_settlements: {"table.column": {not_ours: "why"}}' in found[name]["todo"]
+        assert 'key_rotation_settlements: {"table.column": {not_ours: "why"}}' in found[name].as_notice()["todo"]
 
 
 @pytest.mark.parametrize(

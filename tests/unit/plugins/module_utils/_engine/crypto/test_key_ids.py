@@ -9,8 +9,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 
 
 @pytest.fixture
-def made(monkeypatch):
-    monkeypatch.setattr(key_ids, "ITERATIONS", 1)
+def made():
     return key_ids._KeyIdCache()
 
 

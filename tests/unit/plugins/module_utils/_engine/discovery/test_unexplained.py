@@ -95,6 +95,7 @@ def crockford(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").translate(signs)
 
 
+SHORT_WORDS = [word.lower() for word in WORDS if len(word) == 5]
 HEXES = [MADE.randbytes(20).hex() for _ in range(500)]
 PLAIN.update({
     "media": [f"media/{one[:2]}/{one[2:4]}/{one}.jpg" for one in HEXES],
@@ -123,8 +124,7 @@ PLAIN.update({
     "differences": [",".join(str(MADE.randrange(-40, 41)) for _ in range(24)) for _ in range(500)],
     "altitudes": [json.dumps([MADE.randrange(-30, 100) for _ in range(30)]) for _ in range(500)],
     "groups of numbers": ["-".join(f"{MADE.randrange(10**4):04}" for _ in range(8)) for _ in range(500)],
-    "groups of words": ["-".join(MADE.choices([word.lower() for word in WORDS if len(word) == 5], k=6))
-                        for _ in range(500)],
+    "groups of words": ["-".join(MADE.choices(SHORT_WORDS, k=6)) for _ in range(500)],
     "hashes": [f"sha256:{MADE.randbytes(32).hex()}" for _ in range(500)],
 })  # fmt: skip
 

@@ -19,9 +19,10 @@ def told(plaintext: bytes) -> Finding:
 
 
 def test_a_column_is_under_the_key_of_the_env_file_that_opens_it():
-    assert "all encrypted with OUTER_KEY" in told(b"a note").what
-    assert LINE in told(b"a note").todo
-    assert "{t.c: {not_ours:" in told(b"a note").todo
+    found = told(b"a note")
+    assert (found.kind.code, found.fields["settings"]) == ("E_OTHER_KEYS", "OUTER_KEY")
+    assert found.fields["line"].startswith(LINE)
+    assert "{t.c: {not_ours:" in found.todo
     assert not unlisted_keys.find_keys([Fernet(Fernet.generate_key()).encrypt(b"x")], ENV).keys
 
 

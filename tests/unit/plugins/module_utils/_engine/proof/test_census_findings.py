@@ -47,7 +47,7 @@ def test_plain_text_that_ciphertext_can_look_like_stops_until_the_reason_names_i
     }
     assert {look for look, each in found.items() if each.kind.stops} == stops
     assert {each.kind.code for each in found.values() if each.kind.stops} <= {"E_PLAIN_UNCLEAR"}
-    assert "profile.name:1, profile.name:2" in found["numbers"].what
+    assert found["numbers"].fields["rows"] == "profile.name:1, profile.name:2"
     assert found["codes"].listed.keys == ["4"], "all rows are in the file of the findings"
 
 

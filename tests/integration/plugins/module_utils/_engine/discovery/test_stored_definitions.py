@@ -22,9 +22,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from cryptography.fernet import Fernet
 
-from .conftest import Site
-from .test_discovery import survey, token
-from .test_engine import (
+from .....conftest import Site
+from .....test_discovery import survey, token
+from .....test_engine import (
     NEW,
     SCHEME,
     SCHEMES,

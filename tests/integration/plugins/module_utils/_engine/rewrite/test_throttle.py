@@ -15,8 +15,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
 from django.db import connections
 
-from .servers import Cluster, postgresql, replica_of
-from .test_engine import fill, keyring, run, targets, until  # noqa: F401  # a fixture
+from .....servers import Cluster, postgresql, replica_of
+from .....test_engine import fill, keyring, run, targets, until  # noqa: F401  # a fixture
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import sentences
 
-from .conftest import Seed, Site
-from .test_engine import fill, keyring  # noqa: F401  # a fixture
-from .test_fence import PLAIN, put_up, refused
+from .....conftest import Seed, Site
+from .....test_engine import fill, keyring  # noqa: F401  # a fixture
+from ..rewrite.test_fence import PLAIN, put_up, refused
 
 
 @contextlib.contextmanager

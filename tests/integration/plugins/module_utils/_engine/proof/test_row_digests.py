@@ -25,8 +25,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
-from .conftest import rewrite
-from .test_engine import SCHEME, fill, keyring, targets  # noqa: F401  # a fixture
+from .....conftest import rewrite
+from .....test_engine import SCHEME, fill, keyring, targets  # noqa: F401  # a fixture
 
 WRITE = "UPDATE secrets SET a = %s WHERE id = %s"
 

@@ -31,10 +31,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
-from .conftest import Seed, Site, kill_group, rewrite
-from .test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
-from .test_maintenance import events
-from .test_resume import stopped_half_way, wait_until_gone
+from .....conftest import Seed, Site, kill_group, rewrite
+from .....test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
+from .....test_maintenance import events
+from .....test_resume import stopped_half_way, wait_until_gone
 
 PLAIN = "id int PRIMARY KEY, note text DEFAULT 'as it was', digest text"
 

@@ -50,8 +50,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
-from .conftest import rewrite
-from .test_engine import (  # noqa: F401  # a fixture
+from .....conftest import rewrite
+from .....test_engine import (  # noqa: F401  # a fixture
     NEW,
     OLD,
     SCHEME,

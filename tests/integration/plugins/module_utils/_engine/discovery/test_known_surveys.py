@@ -20,8 +20,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_classes import UNOPENED
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
 
-from .test_discovery import token
-from .test_engine import NEW, OLD, fill, keyring  # noqa: F401  # a fixture
+from .....test_discovery import token
+from .....test_engine import NEW, OLD, fill, keyring  # noqa: F401  # a fixture
 
 REQUEST = Request("/srv/app", None, {"current": OLD.values, "pending": NEW.values}, label="census")
 Look = Callable[..., Any]

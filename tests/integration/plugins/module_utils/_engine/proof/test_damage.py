@@ -24,8 +24,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import InvalidToken
 
-from .conftest import rewrite
-from .test_reading import DIGEST, fernet, ring
+from .....conftest import rewrite
+from .....test_reading import DIGEST, fernet, ring
 
 ROWS = 12
 STRANGE = fernet("strange").encrypt(b"x").decode()

@@ -14,8 +14,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import trial_update
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import ColumnTied
 
-from .conftest import Site
-from .test_engine import SCHEME, fill, keyring  # noqa: F401  # a fixture
+from .....conftest import Site
+from .....test_engine import SCHEME, fill, keyring  # noqa: F401  # a fixture
 
 REFUSE = "BEGIN RAISE EXCEPTION 'append only: CANARY' USING DETAIL = 'CANARY'; END"
 KEEP = "BEGIN RETURN NEW; END"

@@ -20,9 +20,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding, unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
-from .conftest import Site
-from .test_discovery import survey, token
-from .test_engine import keyring  # noqa: F401  # a fixture
+from .....conftest import Site
+from .....test_discovery import survey, token
+from .....test_engine import keyring  # noqa: F401  # a fixture
 
 ROWS = 6
 
@@ -79,11 +79,11 @@ def test_a_digest_of_the_stored_token_stops_until_it_is_settled(
     database: Database, keyring: Keyring, sql_type: str, computed: Callable[[str], str], words: str
 ) -> None:
     (finding,) = found(database, keyring, sql_type, lambda plaintext, stored: computed(stored))
-    notice = finding.as_notice()
-    assert (notice["column"], notice["code"]) == ("secrets.mark", "E_TOKEN_DIGEST")
+    assert (finding.column, finding.kind.code) == ("secrets.mark", "E_TOKEN_DIGEST")
     tried = 3 if "under" in words else ROWS
-    assert f"{tried} of {tried} sampled values are {words}" in notice["notice"]
-    assert "of the stored token in secrets.a" in notice["notice"]
+    assert (finding.fields["count"], finding.fields["looked_at"]) == (tried, tried)
+    assert finding.fields["digest"].startswith(words)
+    assert finding.fields["target"] == "secrets.a"
     for decision in ("by_command", "unreadable"):
         settled = settlements.parse({"secrets.mark": {decision: "a trigger computes it"}})
         assert unsettled([finding], settled) == []

@@ -17,10 +17,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     cached_tokens,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import SessionEntries
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
-from .test_nested import TABLE, keyring, sealed  # noqa: F401  # a fixture
+from .....test_nested import TABLE, keyring, sealed  # noqa: F401  # a fixture
 
 CACHE = replace(TABLE, name="django_cache")
 HELD = 30  # entries of a megabyte
@@ -102,6 +103,6 @@ def test_sessions_that_hold_tokens_are_counted(
     assert found == cached_tokens.CachedTokens("django_session.session_data", 2, 5, sessions=True)
     assert stops == []
     found.put(survey.findings)
-    (told,) = [each.as_notice() for each in survey.findings.of("session_tokens")]
-    assert told["notice"].startswith("2 of 5 sessions hold tokens")
-    assert "manage.py shell" in told["todo"]
+    ((_, told),) = survey.findings.typed(SessionEntries)
+    assert (told.count, told.looked_at) == (2, 5)
+    assert "manage.py shell" in told.command

@@ -26,7 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
-from .conftest import rewrite
+from .....conftest import rewrite
 
 FIELD, LEGACY = "django_encrypted_model_fields", "sha256_of_secret_key"
 KEYS = {

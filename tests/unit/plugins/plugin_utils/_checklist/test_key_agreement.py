@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes and stores that do or do not have the same keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .observations import DIFFER, both, item, option, result
+
+
+def test_processes_that_hide_what_was_exported_to_them_are_counted():
+    found = item(
+        "processes", result("processes", {"processes": [{"pid": 8, "name": "worker", "hidden": True, "older": False}]})
+    )
+    assert (found.status, found.seen.count("could not be read")) == ("ok", 1)
+    assert found.seen == "1 have no key in their environment that would override the file; 1 could not be read"
+    named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
+    assert "no unit in key_rotation_services" in named.seen
+
+
+def test_that_nobody_looks_at_processes_is_well_only_if_no_service_is_stopped():
+    def nobody(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host.pop("processes")
+
+    commands = [{"name": "web", "stop": ["true"], "start": ["true"]}]
+    assert item("processes", both(nobody, option(services=commands))).status == "warn"
+    assert item("processes", both(nobody, option(services=[]))).status == "skip"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told", "todo"),
+    [
+        (DIFFER, "ok", "it was read", ""),
+        (
+            {"error": {"code": "E_ENV_MODE", "what": "open", "todo": "chmod"}},
+            "skip",
+            "not checked: see keys",
+            "",
+        ),
+        (
+            {"error": {"code": "E_STORE_AUTH", "what": "no", "todo": "Log in."}},
+            "skip",
+            "not checked: see keys",
+            "",
+        ),
+        ({"msg": "Unreachable"}, "skip", "not checked: see keys", ""),
+    ],
+)
+def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, told, todo):
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["keys"] = error
+
+    found = item("store", change)
+    assert (found.status, found.seen, found.todo) == (status, told, todo)
