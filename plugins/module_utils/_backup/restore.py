@@ -87,9 +87,9 @@ class RestoreOptions:
     """What to restore, and by which connections.
 
     Without a ``rotation_id``, the newest proved backup counts. ``admin`` are parameters of the role that creates and
-    renames databases. ``acknowledge`` are the accepted losses. ``key_ids`` are the available versions. ``direct`` has by
-    alias parameters of a connection that replace those of DATABASES. ``build_request`` returns the request that opens
-    the application by other parameters.
+    renames databases. ``acknowledge`` are the accepted losses. ``key_ids`` are the available versions. ``direct`` has
+    by alias parameters of a connection that replace those of DATABASES. ``build_request`` returns the request that
+    opens the application by other parameters.
     """
 
     alias: str

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class Authorization(TypedDict, total=False):
-    """Who allowed a run, by which ticket. An operator may add further members, or give a text instead of all members."""
+    """Who allowed a run, by which ticket. An operator may add further members, or give a text instead of members."""
 
     who: str
     ticket: str
