@@ -170,7 +170,7 @@ def _compare(task: CensusTask, compared: Compared, look: SecondLook | None) -> N
 
 
 def _name_written(task: CensusTask, compared: Compared, look: SecondLook | None) -> None:
-    """Return what another process wrote, for a census that was refused before its comparison with the baseline.
+    """Add to ``compared`` what another process wrote, if the census was refused before it was compared.
 
     This may be the reason for the refusal. It may also have changed values that can be decrypted.
     """
