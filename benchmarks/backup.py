@@ -94,7 +94,7 @@ def measure(folder: Path, megabytes: int) -> None:
             print(f"  {'on the disk':<52} {described.size / 1e6:9,.0f} MB", flush=True)
             started = time.perf_counter()
             source = restore_proof.RestoreSource(one, described, database, tools, identity)
-            made = restore_proof.prove(source, survey.found, application.keyring, "full")
+            made = restore_proof.prove(source, survey.targets, application.keyring, "full")
             tell(f"proof by {jobs}: restore, counts, hashes, every value opened", started)
         print(f"  {'rows compared, values opened':<52} {made.proof['rows']:9,} {made.proof['tokens']:9,}")
     memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -86,7 +86,7 @@ def built(database: Any, survey: Any) -> list[float]:
     found = []
     for _ in range(3 * PAIRS):
         started = time.perf_counter()
-        assert fence.put_up(database, survey.found, "benchmark") == []
+        assert fence.put_up(database, survey.targets, "benchmark") == []
         assert fence.take_down(database) == []
         found.append(time.perf_counter() - started)
     return found
@@ -104,7 +104,7 @@ def pairs(
         seconds: dict[bool, tuple[float, float]] = {}
         for fenced in (True, False) if number % 2 else (False, True):
             vacuum(connection)
-            assert fence.put_up(database, survey.found, "benchmark") == []
+            assert fence.put_up(database, survey.targets, "benchmark") == []
             if not fenced:  # the session has done the same before the clock starts
                 fence.take_down(database)
             started, used = time.perf_counter(), processor()

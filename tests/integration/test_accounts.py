@@ -93,7 +93,7 @@ def test_a_value_in_another_format_in_a_column_of_tokens_is_no_plain_text(databa
     values = [*older, *plain, token(keyring)]
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
     database.execute("INSERT INTO secrets SELECT n, v FROM unnest(%s::text[]) WITH ORDINALITY AS t(v, n)", (values,))
-    (target,) = target_survey.find(database, "auto", (), keyring).found
+    (target,) = target_survey.find(database, "auto", (), keyring).targets
     (tally,) = census.Census(database, [target], keyring, b"k").take()
     assert tally.classes == {"current": 1, "unreadable": 3, "plaintext": 2}
     listed = [f"secrets.a:{number}" for number in range(1, 6)]
@@ -464,7 +464,7 @@ def test_the_name_of_a_column_explains_nothing_that_opens(database: Database, ke
             "INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), token(keyring, f"{number}"))
         )
     survey = target_survey.find(database, "auto", (), keyring)
-    assert f"secrets.{column}" in {target.name for target in survey.found}
+    assert f"secrets.{column}" in {target.name for target in survey.targets}
 
 
 def test_hashes_and_uuids_stay_quiet(database: Database, keyring: Keyring) -> None:

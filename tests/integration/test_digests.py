@@ -130,14 +130,14 @@ def test_what_is_computed_under_a_rotated_key_follows_its_token_and_goes_back(
 ) -> None:
     fill(database, keyring, sql_type, lambda value: computed("old-secret", value))
     found = survey(database, keyring)
-    assert {derived.column for target in found.found for derived in target.derived} == {"searched"}
+    assert {derived.column for target in found.targets for derived in target.derived} == {"searched"}
     assert not found.findings.columns("digest")
 
-    rewrite(database, found.found, keyring, "pending")
+    rewrite(database, found.targets, keyring, "pending")
     assert searched(database) == [*(computed("new-secret", value) for value in VALUES), None]
     assert database.rows("SELECT other FROM secrets ORDER BY id LIMIT 1") == [("opaque 0" * 5,)]
 
-    rewrite(database, survey(database, keyring).found, keyring, "current")
+    rewrite(database, survey(database, keyring).targets, keyring, "current")
     assert searched(database) == [*(computed("old-secret", value) for value in VALUES), None]
 
 
@@ -166,7 +166,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
     assert [notice["column"] for notice in left_out(database, found)] == unknown
     refuse(survey_findings.findings_of([found], keyring, "the test"))
-    rewrite(database, found.found, keyring, "pending")
+    rewrite(database, found.targets, keyring, "pending")
     assert searched(database) == before
 
 
@@ -200,7 +200,7 @@ def test_rows_older_than_the_column_hide_no_recipe(database: Database, keyring: 
         value = f"value {number}"
         stored = first if number < 8 else mac("old-secret", value).hex()
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring, value), stored))
-    (target,) = survey(database, keyring).found
+    (target,) = survey(database, keyring).targets
     assert {each.column for each in target.derived} == {"searched"}
 
 
@@ -221,9 +221,9 @@ def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) ->
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     before = searched(database)
     found = target_survey.find(database, "auto", ["secrets.searched"], keyring)
-    assert not found.found[0].derived
+    assert not found.targets[0].derived
     assert found.findings.columns("ignored", "ignored_open") == ["secrets.searched"]
-    rewrite(database, found.found, keyring, "pending")
+    rewrite(database, found.targets, keyring, "pending")
     assert searched(database) == before
 
 
@@ -231,13 +231,13 @@ def test_a_search_column_may_have_a_collation_of_its_own(
     debian_database: Database, keyring: Keyring, anycase: str
 ) -> None:
     fill(debian_database, keyring, f"text COLLATE {anycase}", lambda value: mac("old-secret", value).hex())
-    rewrite(debian_database, survey(debian_database, keyring).found, keyring, "pending")
+    rewrite(debian_database, survey(debian_database, keyring).targets, keyring, "pending")
     assert searched(debian_database) == [*(mac("new-secret", value).hex() for value in VALUES), None]
 
 
 def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret" if value == VALUES[0] else "x", value).hex()[:8])
-    assert not any(target.derived for target in survey(database, keyring).found)
+    assert not any(target.derived for target in survey(database, keyring).targets)
 
 
 @pytest.mark.parametrize("called", ["research_topic", "hashtag"])
@@ -265,7 +265,7 @@ def test_what_is_among_digests_and_is_not_one_stays_and_hides_none(
         "text",
         lambda value: "n/a" if value == VALUES[0] else mac("old-secret", value).hex()[:length],
     )
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == ["n/a", *(mac("new-secret", value).hex()[:length] for value in VALUES[1:]), None]
 
 
@@ -360,7 +360,7 @@ def test_a_row_in_which_two_columns_hold_the_same_takes_no_index_from_the_other(
 ) -> None:
     names = [("same", "same"), *((f"name {number}", f"mail {number}") for number in range(6))]
     several(database, keyring, "text", [(a, b, mac("old-secret", b).hex()) for a, b in names])
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == [mac("new-secret", b).hex() for _, b in names]
 
 
@@ -371,7 +371,7 @@ def test_rows_that_no_known_recipe_explains_stay_and_are_counted(database: Datab
     several(database, keyring, "text", [(phone, "b", digest) for phone, digest in zip(phones, stored)])
     found = survey(database, keyring)
     assert found.findings.columns("digest") == ["secrets.searched"]
-    work = rewrite(database, found.found, keyring, "pending")
+    work = rewrite(database, found.targets, keyring, "pending")
     follow = [mac("new-secret", phone).hex() if dialed(phone) == phone else None for phone in phones]
     assert searched(database) == [after or before for after, before in zip(follow, stored)]
     assert work.stale == {"secrets.searched": len(phones) - 2}
@@ -416,7 +416,7 @@ def test_digests_that_would_be_left_stop_before_the_first_write_until_a_person_s
     assert left_stale(database, keyring, destination, a="unreadable") == [("secrets.searched", told)], "its token"
     for decision in ("unreadable", "not_ours"):
         assert left_stale(database, keyring, destination, searched=decision) == []
-    assert rewrite(database, survey(database, keyring).found, keyring, "pending").stale == {"secrets.searched": 30}
+    assert rewrite(database, survey(database, keyring).targets, keyring, "pending").stale == {"secrets.searched": 30}
 
 
 def test_an_own_command_computes_digests_in_its_own_way(database: Database, keyring: Keyring) -> None:
@@ -431,7 +431,7 @@ def test_an_index_of_digits_alone_stops_nothing_and_is_made_again(
 ) -> None:
     """Also in a rotation that is resumed, while rows are under both keys, and on the way back."""
     phones = write_phones(database, keyring, lambda phone: "".join(filter(str.isdigit, phone)))
-    found = survey(database, keyring).found
+    found = survey(database, keyring).targets
     if half_way:
         write, batches = update_statement.compare_and_set, iter(range(2))
 
@@ -460,7 +460,7 @@ def test_rows_without_a_digest_or_a_token_are_not_left_stale(database: Database,
     stored = [None, "", "n/a", *(mac("old-secret", name).hex() for name in names[3:])]
     several(database, keyring, "text", [(name, "b", text) for name, text in zip(names, stored)])
     database.execute("INSERT INTO secrets VALUES (90, NULL, NULL, %s)", (mac("old-secret", "gone").hex(),))
-    assert survey(database, keyring).found[0].derived
+    assert survey(database, keyring).targets[0].derived
     assert left_stale(database, keyring, "pending") == []
 
 
@@ -494,7 +494,7 @@ def test_an_index_of_normalized_values_follows_its_token(
     database: Database, keyring: Keyring, values: Sequence[str], normalized: Callable[[str], str]
 ) -> None:
     several(database, keyring, "text", [(each, "b", mac("old-secret", normalized(each)).hex()) for each in values])
-    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    work = rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == [mac("new-secret", normalized(each)).hex() for each in values]
     assert not work.stale
 
@@ -508,7 +508,7 @@ def test_a_name_without_digits_explains_no_empty_row(database: Database, keyring
         [("Ann", f"{number}", mac("old-secret", f"{number}").hex()) for number in range(4)],
     )
     database.execute("UPDATE secrets SET b = NULL, searched = %s WHERE id < 2", (mac("old-secret", "").hex(),))
-    found = survey(database, keyring).found
+    found = survey(database, keyring).targets
     assert {target.column for target in found if target.derived} == {"b"}
 
 
@@ -519,7 +519,7 @@ def test_which_rows_are_met_decides_nothing(
     monkeypatch.setattr(search_columns, "SAMPLE", 2)
     names = ["ann", "bo", "Cy"]
     several(database, keyring, "text", [(name, "b", mac("old-secret", name.lower()).hex()) for name in names])
-    found = survey(database, keyring).found
+    found = survey(database, keyring).targets
     (described,) = {str(derived) for target in found for derived in target.derived}
     assert described == "searched as hmac_sha256 under SECRET_KEY, hex"
     work = rewrite(database, found, keyring, "pending")
@@ -537,7 +537,7 @@ def test_a_prefix_that_differs_from_row_to_row_is_known_or_named(
     several(database, keyring, "text", [(f"value {number}", "b", stored("old-secret", number)) for number in range(8)])
     found = survey(database, keyring)
     assert found.findings.columns("digest") == ["secrets.searched"] * (prefixes == 8)
-    rewrite(database, found.found, keyring, "pending")
+    rewrite(database, found.targets, keyring, "pending")
     secret = "old-secret" if prefixes == 8 else "new-secret"
     assert searched(database) == [stored(secret, number) for number in range(8)]
 
@@ -560,7 +560,7 @@ def test_an_application_that_changed_its_way_with_the_years_has_all_its_indexes_
     """Also where its last rows alone are of the second, and where that is met here and there."""
     rows = [(f"Value {number}", number % 12 == 7 if mixed else number >= 100) for number in range(105)]
     several(database, keyring, "text", [(value, "b", stored("old-secret", value, late)) for value, late in rows])
-    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    work = rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == [stored("new-secret", value, late) for value, late in rows]
     assert not work.stale
 
@@ -572,7 +572,7 @@ def test_a_digest_of_another_look_than_those_that_are_explained_is_counted(
     stored = [elsewhere if number == 3 else mac("old-secret", f"value {number}").hex() for number in range(8)]
     several(database, keyring, "text", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
     foretold = left_stale(database, keyring, "pending")
-    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    work = rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database)[3] == elsewhere
     assert work.stale == {"secrets.searched": 1}
     assert foretold == [("secrets.searched", {"count": 1, "looked_at": 8, "rows": "secrets.searched:3"})]
@@ -591,7 +591,7 @@ def test_an_index_of_which_the_alphabet_does_not_show_is_right_or_counted(databa
         value for value in map(str, range(99)) if not {"-", "_"} & {*stored("old-secret", value)} and value not in plain
     )
     several(database, keyring, "text", [(value, "b", stored("old-secret", value)) for value in (*plain, alike)])
-    found = survey(database, keyring).found
+    found = survey(database, keyring).targets
     described = {str(each) for target in found for each in target.derived}
     assert described == {"searched as hmac_sha256 under SECRET_KEY, base64"}
     assert [facts["count"] for _, facts in left_stale(database, keyring, "pending")] == [1]
@@ -612,7 +612,7 @@ def test_an_index_that_few_rows_have_follows_them(database: Database, keyring: K
     )
     database.execute("ALTER TABLE secrets ADD note text, ADD code text")
     database.execute("UPDATE secrets SET note = 'a note of some words' WHERE id BETWEEN 30 AND 250")
-    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    work = rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == [stored("new-secret", number) for number in range(300)]
     assert not work.stale
 
@@ -621,14 +621,14 @@ def test_an_index_of_documents_that_are_large_follows_them(database: Database, k
     documents = [f"{number}" * LARGEST for number in range(9)]
     rows = [(document, document, mac("old-secret", document).hex()) for document in documents]
     several(database, keyring, "text", rows)
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    rewrite(database, survey(database, keyring).targets, keyring, "pending")
     assert searched(database) == [mac("new-secret", document).hex() for document in documents]
 
 
 def test_a_word_in_half_of_the_rows_hides_no_index_that_is_cut(database: Database, keyring: Keyring) -> None:
     stored = [mac("old-secret", f"value {number}").hex()[:12] if number % 2 else "unknown" for number in range(8)]
     several(database, keyring, "char(200)", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    rewrite(database, survey(database, keyring).targets, keyring, "pending")
     fresh = [mac("new-secret", f"value {number}").hex()[:12] if number % 2 else "unknown" for number in range(8)]
     assert searched(database) == fresh
 
@@ -695,7 +695,7 @@ def test_an_index_next_to_a_token_under_older_keys_that_cannot_have_made_it_stay
         sealed = ring.cipher(SCHEME, "previous").seal(Opened(b"value 2", 1_700_000_000)).decode()
         database.execute(f"UPDATE secrets SET {column} = %s WHERE id = 2", (sealed,))
     assert [facts["rows"] for _, facts in left_stale(database, ring, "pending")] == ["secrets.searched:2"]
-    work = rewrite(database, survey(database, ring).found, ring, "pending")
+    work = rewrite(database, survey(database, ring).targets, ring, "pending")
     assert searched(database) == [stored(("ab" if n == 2 else "cd") * 32, f"value {n}") for n in range(4)]
     assert work.stale == {"secrets.searched": 1}
 
@@ -728,7 +728,9 @@ def test_a_key_of_which_it_is_not_known_how_it_is_made_stops_the_rotation_before
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
     found = survey(database, ring)
     application = opened(database, found, ring)
-    told = [each.what for each in plan.catalog_findings(database, found.found, ring) if each.kind.name == "next_value"]
+    told = [
+        each.what for each in plan.catalog_findings(database, found.targets, ring) if each.kind.name == "next_value"
+    ]
     assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
     if refused:
         with pytest.raises(RotationError, match=refused):
@@ -741,7 +743,7 @@ def test_a_key_of_which_it_is_not_known_how_it_is_made_stops_the_rotation_before
     assert under_new_keys.keyless_digests(replace(application, trial=stages["pending"])) == []
     under_new_keys.refuse_keyless_digests(application, "pending")
     for stage in ("pending", "current"):
-        rewrite(database, survey(database, ring).found, ring, stage)
+        rewrite(database, survey(database, ring).targets, ring, stage)
         assert searched(database) == [stored(stage, value) for value in VALUES]
 
 
@@ -756,7 +758,7 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
         value = f"value {number}"
         held = (token(keyring, value), mac("old-secret", value).hex()) if number < 70 else (None, None)
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", (f"{number:02}", number, *held))
-    (target,) = survey(database, keyring).found
+    (target,) = survey(database, keyring).targets
     assert {each.column for each in target.derived} == {"%s"}
     rewrite(database, [target], keyring, "pending")
     found = database.rows('SELECT "%s" FROM secrets WHERE "%" = 69')
@@ -843,7 +845,7 @@ def test_an_index_of_large_tokens_alone_is_known_or_named(database: Database, ke
     several(database, keyring, "text", [(value, value, mac("old-secret", value).hex()) for value in large])
     found = survey(database, keyring)
     assert found.findings.columns("digest") == ["secrets.searched"] * (size == 300_000)
-    assert bool(found.found[0].derived) is (size == 30_000)
+    assert bool(found.targets[0].derived) is (size == 30_000)
 
 
 @pytest.mark.parametrize("setting", ["INDEX_KEY", NOTHING])
@@ -860,7 +862,7 @@ def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_une
     assert left_stale(database, keyring, "pending") == []
     described = plan.Plan([found], [], keyring, []).as_document()["targets"]
     assert [each.get("recomputed") for each in described] == [["searched as hmac_sha256 under SECRET_KEY, hex"], None]
-    work = rewrite(database, found.found, keyring, "pending")
+    work = rewrite(database, found.targets, keyring, "pending")
     fresh = [mac("new-secret", value).hex() if value < "value 5" else text for value, text in zip(values, stored)]
     assert searched(database) == fresh
     assert not work.stale

@@ -74,7 +74,7 @@ def survey(database: Database, ring: Keyring) -> target_survey.Survey:
 
 
 def names(found: target_survey.Survey) -> set[str]:
-    return {target.name for target in found.found}
+    return {target.name for target in found.targets}
 
 
 def unproved(found: target_survey.Survey) -> list[tuple[str, int]]:
@@ -96,7 +96,7 @@ def left_out(database: Database, found: target_survey.Survey) -> list[dict[str, 
 
 
 def kinds_of_catalog(database: Database, found: target_survey.Survey, ring: Keyring) -> set[str]:
-    return {each.kind.name for each in plan.catalog_findings(database, found.found, ring)}
+    return {each.kind.name for each in plan.catalog_findings(database, found.targets, ring)}
 
 
 def one(database: Database, sql_type: str, *values: Any) -> None:
@@ -170,7 +170,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
     value = shape.format(token(keyring), token(keyring, "b"))
     one(database, "text", value, token(keyring))
     found = survey(database, keyring)
-    targets = found.found
+    targets = found.targets
     if targets:  # by the other row
         with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
             census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
@@ -196,10 +196,10 @@ def test_a_leaf_that_looks_like_a_token_and_is_not_one_is_found_out(
     database: Database, keyring: Keyring, sql_type: str, value: str
 ) -> None:
     one(database, sql_type, value.format(token(keyring)))
-    (tally,) = census.Census(database, survey(database, keyring).found, keyring, b"k").take()
+    (tally,) = census.Census(database, survey(database, keyring).targets, keyring, b"k").take()
     assert tally.classes["token_in_text"] == 1
     with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
-        rewrite(database, survey(database, keyring).found, keyring, "pending")
+        rewrite(database, survey(database, keyring).targets, keyring, "pending")
 
 
 @pytest.mark.parametrize("sql_type", ["jsonb", "text"])
@@ -214,12 +214,12 @@ def test_tokens_in_named_members_of_documents_are_rewritten_and_nothing_else_is_
     documents = [{"user": "bob", "password": each, "note": sealed[0]} for each in sealed]
     one(database, sql_type, *map(json.dumps, documents), json.dumps({"user": "eve", "password": ""}))
     found = survey(database, ring)
-    assert [(target.name, target.members) for target in found.found] == [("secrets.a", ("password",))]
-    (tally,) = census.Census(database, found.found, ring, b"k").take()
+    assert [(target.name, target.members) for target in found.targets] == [("secrets.a", ("password",))]
+    (tally,) = census.Census(database, found.targets, ring, b"k").take()
     assert tally.classes["current"] == 3
     assert not tally.classes["unreadable"] + tally.classes["plaintext"]
 
-    rewrite(database, found.found, ring, "pending")
+    rewrite(database, found.targets, ring, "pending")
 
     now = [json.loads(text) for (text,) in database.rows("SELECT a::text FROM secrets ORDER BY id")]
     assert [{**each, "password": ""} for each in now] == [
@@ -257,7 +257,7 @@ def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database
     """Or a person who is told that the column is nobody's lists it in key_rotation_ignore, and loses them."""
     strangers = [Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(30)]
     one(database, "text", *strangers, *(token(keyring, text) for text in "abc"))
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     (tally,) = census.Census(database, targets, keyring, b"k").take()
     assert tally.classes == {"current": 3, "unreadable": 30}
 
@@ -276,7 +276,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_anyway(database: Da
     }
     settled = settlements.parse(described)
     assert survey_findings.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
-    assert not found.found
+    assert not found.targets
 
 
 def test_of_a_column_that_nothing_opens_each_value_counts_once(database: Database, keyring: Keyring) -> None:
@@ -289,7 +289,7 @@ def test_a_domain_over_a_domain_is_what_that_one_is_based_on(database: Database,
     database.execute("DROP DOMAIN IF EXISTS outer_one, inner_one")
     database.execute(f"CREATE DOMAIN inner_one AS {base}; CREATE DOMAIN outer_one AS inner_one")
     one(database, "outer_one", token(keyring) if base != "bytea" else token(keyring).encode())
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     assert [(target.type, target.limit) for target in targets] == [
         (base.split("(")[0].replace("varchar", "character varying"), 200 if "200" in base else None)
     ]
@@ -301,7 +301,7 @@ def test_a_domain_is_what_it_is_based_on(database: Database, keyring: Keyring) -
     database.execute("DROP DOMAIN IF EXISTS sealed CASCADE")
     database.execute("CREATE DOMAIN sealed AS text CHECK (length(value) > 10)")
     one(database, "sealed", token(keyring))
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     assert [target.name for target in targets] == ["secrets.a"]
     assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1}
     database.execute("DROP DOMAIN sealed CASCADE")
@@ -310,7 +310,7 @@ def test_a_domain_is_what_it_is_based_on(database: Database, keyring: Keyring) -
 @pytest.mark.parametrize("sql_type", ["jsonb", "json", "text"])
 def test_tokens_that_are_names_of_members_are_rotated(database: Database, keyring: Keyring, sql_type: str) -> None:
     one(database, sql_type, json.dumps({token(keyring, "a name"): {"note": "x"}, "b": token(keyring)}))
-    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    rewrite(database, survey(database, keyring).targets, keyring, "pending")
     ((text,),) = database.rows("SELECT a::text FROM secrets")
     inside = [keyring.stage_of("encryption_manager", name.encode()) for name in json.loads(text) if name != "b"]
     assert [(stage, opened.plaintext) for stage, opened in inside] == [("pending", b"a name")]
@@ -323,7 +323,7 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
 ) -> None:
     held = {token(keyring, f"name {number}"): token(keyring, f"value {number}") for number in range(9)}
     one(database, sql_type, json.dumps(held))
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     before, after = [], []
     stored = []
     for tallies in (before, after):
@@ -346,7 +346,7 @@ def test_names_that_are_tokens_of_a_described_scheme_are_rotated_too(database: D
     name, value, other = (ring.cipher("gcm", "current").seal(Opened(text)).decode() for text in (b"n", b"v", b"o"))
     document = {name: 1, other: 2} if alone else {name: value, "plain": name, other: {"sealed:by": "x"}}
     one(database, "jsonb", json.dumps(document))
-    targets = survey(database, ring).found
+    targets = survey(database, ring).targets
     (before,) = census.Census(database, targets, ring, b"key").take()
     rewrite(database, targets, ring, "pending")
     (after,) = census.Census(database, targets, ring, b"key").take()
@@ -398,7 +398,7 @@ def test_a_token_in_a_range_or_a_text_to_search_is_listed(
 def test_a_generated_column_follows_by_itself(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (a) STORED)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     assert [target.name for target in targets] == ["secrets.a"]
     rewrite(database, targets, keyring, "pending")
     assert database.rows("SELECT a = b FROM secrets") == [(True,)]
@@ -417,7 +417,7 @@ def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring
     one(database, "text", token(keyring))
     database.execute("CREATE TABLE heirs (PRIMARY KEY (id)) INHERITS (secrets)")
     database.execute("INSERT INTO heirs VALUES (0, %s)", (token(keyring),))
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     assert {target.name for target in targets} == {"secrets.a", "heirs.a"}
     assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1, "heirs.a": 1}
     assert [tally.rows for tally in census.Census(database, targets, keyring, b"k").take()] == [1, 1]
@@ -437,7 +437,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
         database.execute("RESET ROLE")
         database.execute("DROP TABLE secrets")
         database.execute("DROP ROLE plain")
-    assert (found.found, found.findings.columns("guarded")) == ([], ["secrets"])
+    assert (found.targets, found.findings.columns("guarded")) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
         refuse(survey_findings.findings_of([found], keyring, "the test"))
 
@@ -520,9 +520,9 @@ def told_where_the_server_refuses(database: Database, keyring: Keyring, stops: b
         with pytest.raises(RotationError, match=told):
             refuse(survey_findings.findings_of([found], keyring, "the test"))
         with pytest.raises(RotationError, match=sqlstate):
-            rewrite(database, found.found, keyring, "pending")
+            rewrite(database, found.targets, keyring, "pending")
     else:
-        assert rewrite(database, found.found, keyring, "pending").values == {"secrets.a": 1}
+        assert rewrite(database, found.targets, keyring, "pending").values == {"secrets.a": 1}
 
 
 @pytest.mark.parametrize(("table", "sql", "stops"), PUBLISHED.values(), ids=PUBLISHED)
@@ -586,7 +586,7 @@ def test_a_trigger_that_keeps_old_tokens_is_named(database: Database, keyring: K
         CREATE TRIGGER "it keeps" BEFORE UPDATE ON secrets FOR EACH ROW WHEN (OLD.id = 1) EXECUTE FUNCTION kept();
         CREATE TRIGGER harmless AFTER UPDATE ON secrets FOR EACH STATEMENT EXECUTE FUNCTION kept();
     """)
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     try:
         with pytest.raises(
             RotationError, match=r"E_DB_KEPT: secrets: 1 row is .*: harmless, it keeps\..*DISABLE TRIGGER"
@@ -609,7 +609,7 @@ def test_old_tokens_that_a_trigger_copies_elsewhere_are_rotated_too(database: Da
         INSERT INTO audited (old) SELECT to_jsonb(s) FROM secrets s WHERE id = 0
     """)
     try:
-        targets = survey(database, keyring).found
+        targets = survey(database, keyring).targets
         assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 2, "audited.old": 3}
         tallies = census.Census(database, targets, keyring, b"k").take()
         assert {tally.target.name: tally.classes for tally in tallies} == {
@@ -633,12 +633,12 @@ def test_tokens_in_documents_in_a_text_are_rotated_and_no_other_byte_is(
     sealed = (token(keyring), token(keyring, "b"))
     values = [document.format(*sealed) for document in DOCUMENTS] + [sealed[0], None]
     one(database, sql_type, *values)
-    (target,) = survey(database, keyring).found
+    (target,) = survey(database, keyring).targets
     assert target.type.startswith("json in ")
     (before,) = census.Census(database, [target], keyring, b"k").take()
     assert before.classes == {"current": 5, "empty": 3}
     listed = [{"table": "secrets", "column": "a", "scheme": SCHEME}]
-    assert target_survey.find(database, listed, (), keyring).found == [target]
+    assert target_survey.find(database, listed, (), keyring).targets == [target]
 
     assert rewrite(database, [target], keyring, "pending").values == {"secrets.a": 5}
 
@@ -655,7 +655,7 @@ def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
 ) -> None:
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     one(database, "text", json.dumps({"note": "x" * 90, "api_key": stranger}), json.dumps({"api_key": token(keyring)}))
-    (target,) = survey(database, keyring).found
+    (target,) = survey(database, keyring).targets
     with pytest.raises(RotationError, match="E_UNREADABLE"):
         census_findings.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
     database.execute("DELETE FROM secrets WHERE id = 1")
@@ -682,15 +682,15 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         database.execute('INSERT INTO "secrets.b" VALUES (1, %s, %s)', (sealed, sealed))
         database.execute("INSERT INTO secrets.b VALUES (1, %s)", (sealed,))
         found = survey(database, keyring)
-        assert sorted(target.name for target in found.found) == sorted(places)
+        assert sorted(target.name for target in found.targets) == sorted(places)
         ignored = target_survey.find(database, "auto", places[:2], keyring)
         assert names(ignored) == {*places[2:]}
         listed = [{"table": '"secrets.b"', "column": "c"}, {"table": "secrets.b", "column": "c"}]
         named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
-        tallies = census.Census(database, found.found, keyring, b"k").take()
+        tallies = census.Census(database, found.targets, keyring, b"k").take()
         census_comparison.refuse_difference(*[[tally.result for tally in each] for each in (tallies, tallies[::-1])])
-        assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
+        assert rewrite(database, found.targets, keyring, "pending").values == dict.fromkeys(places, 1)
     finally:
         database.execute('DROP SCHEMA secrets CASCADE; DROP TABLE "secrets.b"')
 
@@ -708,7 +708,7 @@ def test_old_tokens_that_a_trigger_copies_into_the_same_table_are_rotated_or_it_
             'BEGIN INSERT INTO secrets (current, a) VALUES (false, OLD.a); RETURN NULL; END';
         CREATE TRIGGER "keep history" AFTER UPDATE ON secrets FOR EACH ROW {condition}EXECUTE FUNCTION history()
     """)
-    targets = survey(database, keyring).found
+    targets = survey(database, keyring).targets
     try:
         if condition:
             assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 4}
@@ -761,7 +761,7 @@ def test_a_partition_may_have_triggers_of_its_own(database: Database, keyring: K
         " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
     )
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
-    found = survey(database, keyring).found
+    found = survey(database, keyring).targets
     assert "update_trigger" in {each.kind.name for each in plan.catalog_findings(database, found, keyring)}
     assert catalog.update_triggers(database, found[0].table) == ["own"]
 
@@ -774,7 +774,7 @@ def test_what_stands_before_one_token_alone_is_no_prefix_unless_it_says_so(
     assert (names(found), found.findings.columns("format", "unproved")) == (set(), ["secrets.a"])
     assert "hunter2" not in str(list(keyring.schemes))
     database.execute("UPDATE secrets SET a = 'ENC:' || substr(a, 9)")
-    assert [target.scheme for target in survey(database, keyring).found] == [f"{SCHEME} after ENC:"]
+    assert [target.scheme for target in survey(database, keyring).targets] == [f"{SCHEME} after ENC:"]
 
 
 def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring: Keyring, swapping: Any) -> None:
@@ -782,7 +782,7 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
     database.execute("INSERT INTO swapping_customer VALUES (1, %s, NULL)", (token(keyring),))
     try:
         found = survey(database, keyring)
-        assert {target.name: target.model for target in found.found} == {
+        assert {target.name: target.model for target in found.targets} == {
             "swapping_customer.secret": "swapping.Customer"
         }
         assert found.findings.columns("empty") == ["swapping_customer.later"]
@@ -791,7 +791,7 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
         database.execute("ALTER TABLE swapping_owner ADD PRIMARY KEY (id)")
         found = survey(database, keyring)
         assert names(found) == {"swapping_customer.secret", "swapping_owner.secret"}
-        told = [(each.column, each.kind.name) for each in plan.catalog_findings(database, found.found, keyring)]
+        told = [(each.column, each.kind.name) for each in plan.catalog_findings(database, found.targets, keyring)]
         assert told == [("swapping_owner.secret", "no_model")]
     finally:
         database.execute("DROP TABLE swapping_customer; DROP TABLE IF EXISTS swapping_owner")
@@ -925,7 +925,7 @@ def test_a_column_too_short_for_a_new_token_stops_a_plan(
     real = keyring.cipher(SCHEME, "current")
     longer = SimpleNamespace(open_all=real.open_all, seal=lambda inside: real.seal(inside) + b"12345")
     monkeypatch.setattr(keyring, "_ciphers", {SCHEME: {"current": longer, "pending": longer}})
-    told = {each.kind.code: each.fields for each in plan.catalog_findings(database, found.found, keyring)}
+    told = {each.kind.code: each.fields for each in plan.catalog_findings(database, found.targets, keyring)}
     assert told["E_TOKEN_TOO_LONG"] == {"table": "secrets", "limit": len(sealed) + 4, "needed": len(sealed) + 5}
 
 
@@ -1004,7 +1004,7 @@ def test_a_library_is_found_next_to_a_scheme_that_a_person_described(database: D
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (made["own"].decode(), made["django_cryptography"]))
     found = survey(database, ring)
     expected = {"secrets.a": "own", "secrets.b": "django_cryptography"}
-    assert {target.name: target.scheme for target in found.found} == expected
+    assert {target.name: target.scheme for target in found.targets} == expected
     listed = target_survey.find(database, [{"table": "secrets", "column": "a"}], (), ring)
     with pytest.raises(RotationError, match=r"E_TARGET_MISSED: secrets\.b"):
         refuse(survey_findings.findings_of([listed], ring, "the test"))
@@ -1020,7 +1020,7 @@ def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Databas
     gcm, fernet = (ring.cipher(name, "current").seal(Opened(b"x", 5)).decode() for name in ("gcm", "fernet"))
     database.execute("INSERT INTO secrets VALUES (1, %s, %s, 'in clear')", (gcm, fernet))
     found = survey(database, ring)
-    assert {target.name: target.scheme for target in found.found} == {"secrets.a": "gcm", "secrets.b": "fernet"}
+    assert {target.name: target.scheme for target in found.targets} == {"secrets.a": "gcm", "secrets.b": "fernet"}
 
 
 def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Database) -> None:
@@ -1040,7 +1040,7 @@ def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Da
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {columns})")
     stored = [row["stored"] for row in rows[:5]] + [base64.b64decode(lists["stored_bytea_b64"])]
     database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s, %s, %s)", stored)
-    targets = survey(database, ring).found
+    targets = survey(database, ring).targets
     assert [target.column for target in targets] == ["doubled", "bare", "enc", "colons", "vault", "listed"]
     rewrite(database, targets, ring, "pending")
     ((_, *values),) = database.rows("SELECT * FROM secrets")
@@ -1110,7 +1110,7 @@ def test_an_id_that_is_computed_from_the_key_stops_until_it_is_settled(
     column = "secrets.key_id" if where == "next to it" else "secrets.a"
     found = survey(database, keyring)
     assert names(found) == {"secrets.a"}
-    assert kid not in str(found.found)
+    assert kid not in str(found.targets)
     (finding,) = fingerprint_columns.find(database, found, keyring)
     assert (finding.column, finding.kind.code) == (column, "E_KEY_FINGERPRINT")
     assert "the first 8 characters of the SHA256 of SECRET_KEY in hex" in finding.fields["fingerprint"]
@@ -1149,10 +1149,10 @@ def test_what_functions_of_the_application_write_may_have_an_id_of_the_key(
     kid = hashlib.sha256(b"old-secret").hexdigest()[:8]
     one(database, "text", f"{kid}:{token(keyring)}", f"{kid}:{token(keyring, 'another value')}")
     found = survey(database, keyring)
-    (target,) = found.found
+    (target,) = found.targets
     own = Scheme("own", {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}})
     ring = SimpleNamespace(schemes={"own": own}, stages=keyring.stages, raw_keys=lambda name: ())
-    found.found = [replace(target, scheme="own")]
+    found.targets = [replace(target, scheme="own")]
     assert fingerprint_columns.find(database, found, ring) == []
 
 
@@ -1232,4 +1232,4 @@ def test_a_column_whose_tokens_all_are_wrapped_in_lines_is_a_target(database: Da
         document = json.dumps({"note": lines})
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, lines, document))
     found = target_survey.find(database, "auto", (), keyring)
-    assert {target.name for target in found.found} == {"secrets.note", "secrets.data"}
+    assert {target.name for target in found.targets} == {"secrets.note", "secrets.data"}

@@ -229,7 +229,7 @@ def test_two_layers_that_a_person_settled_as_one_become_one_token(
     fill(database, "text", [sealed(keyring, "plain", stages), sealed(keyring, "plain", ("current",))])
     assert take(database, target(database, "plain"), keyring).classes["two_layers"] == 1
     settled = settlements.parse({"secrets.a": {"one_layer": "an import encrypted them twice"}})
-    (held,) = target_survey.find(database, "auto", (), keyring, settled).found
+    (held,) = target_survey.find(database, "auto", (), keyring, settled).targets
     rewrite(database, [held], keyring, "pending")
     assert inside(database, held, keyring, "pending") == {VALUE}
 
@@ -239,14 +239,14 @@ def test_two_layers_that_a_person_settled_as_two_are_one_scheme_wherever_the_fir
 ) -> None:
     single = [sealed(keyring, "plain", ("current",), b"%d" % number) for number in range(1200)]
     fill(database, "text", [*single, layered(keyring, "current")])
-    (held,) = target_survey.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).targets
     assert held.scheme == "plain", "nothing among the first rows shows two layers"
     tally = take(database, held, keyring)
     assert tally.classes == {"current": 1200, "two_layers": 1}
     assert tally.examples["two_layers"] == ["1200"]
     settled = settlements.parse({"secrets.a": {"two_layers": "version 2 of the model"}})
     for destination in ("pending", "pending", "current"):
-        (held,) = target_survey.find(database, "auto", (), keyring, settled).found
+        (held,) = target_survey.find(database, "auto", (), keyring, settled).targets
         assert held.scheme == "plain over inner"
         rewrite(database, [held], keyring, destination)
         (text,) = inside(database, target(database, "plain"), keyring, destination) - {
@@ -261,7 +261,7 @@ def test_the_rule_of_a_column_does_not_depend_on_the_order_of_its_rows_in_the_he
     tokens = [layered(keyring, "current"), *(sealed(keyring, "plain", ("current",)) for _ in range(60))]
     fill(database, "text", tokens)
     for destination in ("pending", "current", "pending"):  # the row of two layers becomes the last one in the heap
-        (held,) = target_survey.find(database, "auto", (), keyring).found
+        (held,) = target_survey.find(database, "auto", (), keyring).targets
         assert held.scheme == "plain over inner"
         rewrite(database, [held], keyring, destination)
         database.execute("UPDATE secrets SET a = a WHERE id = 0")
@@ -567,7 +567,7 @@ def test_a_token_under_a_rotated_key_stops_by_row_in_a_column_whose_own_key_is_n
     texts.append(FIXED_OUTER[between](sealed(keyring, "inner", ("older-7",))))
     fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
     survey = target_survey.find(database, "auto", (), keyring)
-    assert (survey.found, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
+    assert (survey.targets, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
     (found,) = kept_columns.findings(database, survey.evidence.fixed, keyring)
     assert (found.kind.code, found.fields) == ("E_TOKEN_INSIDE", {"count": 1, "rows": "secrets.a:1200"})
     for accepted in ("secrets.a", "secrets.a:1200"):
@@ -645,7 +645,7 @@ def test_tokens_in_another_writing_are_not_unwrapped_if_they_are_accepted(databa
     texts = [WRITINGS[writing](sealed(keyring, "plain", ("current",))) for _ in range(2)]
     tokens = [sealed(keyring, "plain", ("current",), text) for text in (*texts, VALUE)]
     fill(database, "text", tokens)
-    (held,) = target_survey.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).targets
     tally = take(database, held, keyring)
     assert tally.classes == {"current": 1, "token_inside": 2}
     rewrite(database, [held], keyring, "pending", leave_alone=[held.name])
@@ -671,7 +671,7 @@ def test_tokens_in_another_writing_that_stay_stay_in_each_pass_and_in_a_rollback
     others = [f"value {number}".encode() for number in range(4 * (2 - doubled))]
     fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in (*texts, *others)])
     for destination in ("pending", "pending", "current", "older-7"):
-        (held,) = target_survey.find(database, "auto", (), keyring, settled).found  # by each process anew
+        (held,) = target_survey.find(database, "auto", (), keyring, settled).targets  # by each process anew
         rewrite(database, [held], keyring, destination, leave_alone=[listed])
         assert inside(database, held, keyring, destination) == {*texts, *others}
 
@@ -771,7 +771,7 @@ def test_no_more_rows_of_tokens_with_blanks_are_kept_than_are_shown(database: Da
 
 def test_a_column_in_which_each_token_has_a_line_break_is_found(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [sealed(keyring, "plain", ("current",)) + b"\n" for _ in range(3)])
-    assert [held.name for held in target_survey.find(database, "auto", (), keyring).found] == ["secrets.a"]
+    assert [held.name for held in target_survey.find(database, "auto", (), keyring).targets] == ["secrets.a"]
 
 
 class Process:
@@ -832,7 +832,7 @@ def test_tokens_of_another_system_stop_by_row_however_many_there_are_until_a_per
     keyring = keyring_of("current", "pending")
     texts = [*(sealed(keyring_of("older-7"), "plain", ("older-7",), b"%d" % number) for number in range(13)), VALUE]
     fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
-    (held,) = target_survey.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).targets
     assert take(database, held, keyring).classes == {"current": 1, "nested_unreadable": 13}
     assert take(database, held, keyring, leave_alone=[held.name]).classes == {"current": 14}
     rewrite(database, [held], keyring, "pending", leave_alone=[held.name])
@@ -916,7 +916,7 @@ def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database
 
 def test_discovery_finds_two_layers_in_a_column_and_unwraps_none_of_them(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [layered(keyring, "current") for _ in range(5)])
-    (held,) = target_survey.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).targets
     assert held.scheme == "plain over inner"
     assert take(database, held, keyring).classes == {"current": 5}
 

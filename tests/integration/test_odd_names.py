@@ -94,7 +94,7 @@ def digest(secret: str, value: bytes) -> str:
 
 
 def survey(database: Database, ring: Keyring) -> Target:
-    (target,) = target_survey.find(database, "auto", (), ring).found
+    (target,) = target_survey.find(database, "auto", (), ring).targets
     assert (target.table.schema, target.table.name, target.column) == (SCHEMA, TABLE, VALUE)
     assert {each.column for each in target.derived} == {SEARCHED}
     return target

@@ -327,17 +327,17 @@ def ring(*stages: str) -> Keyring:
 def reading(app: Any, wanted: Callable[[str], bool] = bool, before: dict[str, Any] | None = None) -> dict[str, Any]:
     stage = "current" if app.key.secret == "old-secret" else "pending"
     keyring = ring(stage)
-    targets = target_survey.find(app.database, "auto", (), keyring).found
+    targets = target_survey.find(app.database, "auto", (), keyring).targets
     scope = model_reading.ReadingScope(DIGEST, wanted=wanted, before=before or {})
     return model_reading.of_application(targets, keyring, scope).as_result()
 
 
 def found_in(app: Any) -> list[Target]:
-    return target_survey.find(app.database, "auto", (), app.keyring).found
+    return target_survey.find(app.database, "auto", (), app.keyring).targets
 
 
 def rotate(app: Any) -> None:
-    found = target_survey.find(app.database, "auto", (), app.keyring).found
+    found = target_survey.find(app.database, "auto", (), app.keyring).targets
     assert {target.column for target in found} == {"first", "last", "note"}
     rewrite(app.database, found, app.keyring, "pending")
     app.key.secret = "new-secret"
@@ -800,7 +800,7 @@ def test_what_depends_on_the_date_is_known_beforehand_and_only_counted(
     for number, date in dates.items():
         app.database.execute("DELETE FROM secrets WHERE id = %s", (number,))
         Born(number, date, "last", "nick").save(force_insert=True)
-    targets = target_survey.find(app.database, "auto", (), app.keyring).found
+    targets = target_survey.find(app.database, "auto", (), app.keyring).targets
     dated = [f"reading.Born.{name}" for name in ("age", "days_left", "seconds_left", "hours_left")]
     assert model_reading.beforehand(targets, ring("current"), ())["dated"] == dated
     noted = {each.column: each.kind.name for each in model_reading.planned(targets, ring("current"), ())}
@@ -919,7 +919,7 @@ def test_what_another_process_made_of_values_is_reported_as_the_application_read
     made = {1: strange, 2: seal(Opened(strange.encode())).decode(), 3: None, 4: "", 5: seal(Opened(b"good")).decode()}
     for row, token in made.items():
         app.database.execute("UPDATE secrets SET note = %s, first = %s WHERE id = %s", (token, token, row))
-    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).targets
     written = {f"secrets.{column}": [str(row) for row in made] for column in ("note", "first")}
 
     found = dict(damage.find_damaged(written, targets, ring("pending")))
@@ -950,7 +950,7 @@ def test_the_text_for_a_failed_decryption_is_known_from_the_application(app: Any
     seal = app.keyring.cipher("own", "pending").seal
     app.database.execute("UPDATE secrets SET worded = %s", (seal(Opened(b"a good value")).decode(),))
     app.database.execute("UPDATE secrets SET worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")).decode(),))
-    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).targets
     found = damage.find_damaged({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
     assert found == [("secrets.worded:7", damage_words.TEXT)]
 
@@ -971,7 +971,7 @@ def test_such_a_text_is_known_in_a_column_of_bytes_too(app: Any) -> None:
     seal = app.keyring.cipher("own", "pending").seal
     app.database.execute("UPDATE secrets SET bytes_worded = %s", (seal(Opened(b"a good value")),))
     app.database.execute("UPDATE secrets SET bytes_worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")),))
-    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).targets
     found = damage.find_damaged({"secrets.bytes_worded": ["6", "7"]}, targets, ring("pending"))
     assert found == [("secrets.bytes_worded:7", damage_words.TEXT)]
     with pytest.raises(RotationError, match="E_VALUES_DAMAGED") as refused:
@@ -995,7 +995,7 @@ def test_what_is_made_of_a_column_under_a_key_that_stays_is_read_before_and_afte
     scope = model_reading.ReadingScope(DIGEST, wanted=lambda name: name.endswith("nickname"))
 
     def read() -> dict[str, Any]:
-        return model_reading.of_application([*survey.found, *survey.evidence.fixed], keyring, scope).as_result()
+        return model_reading.of_application([*survey.targets, *survey.evidence.fixed], keyring, scope).as_result()
 
     before = read()
     assert [(one["name"], one["read"], one["failed"]) for one in before["readings"]] == [
@@ -1161,7 +1161,7 @@ def test_a_table_that_a_model_calls_by_its_schema_is_that_models(app: Any, monke
 
     for known in ([Placed], [app.Person, Placed], [Placed, app.Person]):
         monkeypatch.setattr(apps, "get_models", lambda known=known, **about: known)
-        found = target_survey.find(app.database, "auto", (), app.keyring).found
+        found = target_survey.find(app.database, "auto", (), app.keyring).targets
         (target,) = (each for each in found if each.column == "first")
         assert (target.name, target.model != target.table.label) == ("secrets.first", True)
         (first,) = (each for each in reading(app)["readings"] if each["name"].endswith("Placed.first"))
@@ -1189,17 +1189,17 @@ def test_a_model_is_read_in_every_schema_that_has_its_table(app: Any, schemas: l
     }
     assert before["unread"] == []
     assert {trip["outcome"] for trip in before["round_trips"] if trip["name"].endswith("first")} == {"well"}
-    assert model_reading.beforehand(surveyed.found, ring("current"), ["reading.Shop.hidden"])["unknown"] == {}
+    assert model_reading.beforehand(surveyed.targets, ring("current"), ["reading.Shop.hidden"])["unknown"] == {}
 
-    rewrite(app.database, surveyed.found, app.keyring, "pending")
+    rewrite(app.database, surveyed.targets, app.keyring, "pending")
     app.key.secret = "new-secret"
     after = reading(app, lambda name: not name.endswith(("hidden", "worded")))
     model_reading.refuse_worse(before, after)
     assert model_reading.changed(before, after) == []
 
-    written = {target.name: ["7"] for target in surveyed.found}
+    written = {target.name: ["7"] for target in surveyed.targets}
     app.database.execute("UPDATE tenant_1.secrets SET first = 'no token' WHERE id = 7")
-    assert damage.find_damaged(written, surveyed.found, ring("pending")) == [
+    assert damage.find_damaged(written, surveyed.targets, ring("pending")) == [
         ("tenant_1.secrets.first:7", damage_words.RAISES)
     ]
     with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*tenant_1\.reading\.Person\.first \(39") as refused:

@@ -171,7 +171,7 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     database = Database("default", "vector")
     survey = target_survey.find(database, "auto", (), keyring)
     refuse(survey_findings.findings_of([survey], keyring, "the vector"))
-    targets = survey.found
+    targets = survey.targets
     census_findings.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
     work = Work()
     Journal(database, keyring, targets).prepare()

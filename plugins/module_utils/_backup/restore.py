@@ -278,7 +278,7 @@ class Restoration:
             with self._opened(pair) as application:
                 (database, survey) = application.databases[0]
                 under = _under(application.census(application.keyring.base))
-                lost = list(backup_difference.differences(used, database, survey.found, application.keyring))
+                lost = list(backup_difference.differences(used, database, survey.targets, application.keyring))
                 key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
             self._refuse_unacknowledged(pair, described, lost)
             if used:

@@ -50,7 +50,7 @@ def _split_unproved(application: Application, recorded: Collection[str]) -> tupl
     found = survey_findings.findings_of(application.surveys, application.keyring, *asked)
     if any(each.kind.name == "no_targets" for each in found):
         found += find_unaccounted(application)
-    may_pass = recorded and any(survey.found for survey in application.surveys)
+    may_pass = recorded and any(survey.targets for survey in application.surveys)
     parts = application.databases if may_pass else ()
     tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)

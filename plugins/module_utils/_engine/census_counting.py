@@ -71,7 +71,7 @@ def _leave_out_proved(task: CensusTask) -> None:
     """Leave out the columns of which every value was opened before the start."""
     columns = task.options.reopened_columns
     for survey in task.application.surveys:
-        survey.found = [target for target in survey.found if target.name in columns]
+        survey.targets = [target for target in survey.targets if target.name in columns]
 
 
 def proved_before(options: CensusOptions) -> list[CensusResult]:

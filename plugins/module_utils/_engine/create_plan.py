@@ -155,7 +155,7 @@ def _notices(application: Application, findings: Sequence[Finding]) -> list[Noti
 
 def _of_databases(application: Application) -> Iterator[Finding]:
     for database, survey in application.databases:
-        yield from plan.catalog_findings(database, survey.found, application.keyring)
+        yield from plan.catalog_findings(database, survey.targets, application.keyring)
         plan.put_left_out(database, survey)
         for entries in cached_tokens.find(database, survey, application.keyring):
             entries.put(survey.findings)

@@ -120,7 +120,7 @@ class Plan:
 
     def _targets(self) -> list[PlannedTarget]:
         counts = {tally.target.name: tally for tally in self.tallies}
-        targets = sorted((target for survey in self.surveys for target in survey.found), key=_by_name)
+        targets = sorted((target for survey in self.surveys for target in survey.targets), key=_by_name)
         return [_target(target, counts.get(target.name), self.keyring) for target in targets]
 
     def _typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
@@ -142,7 +142,7 @@ class Plan:
     def _schemes(self) -> Mapping[str, object]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
-        used = {target.scheme for survey in self.surveys for target in survey.found}
+        used = {target.scheme for survey in self.surveys for target in survey.targets}
         used |= {each.scheme for _, each in self._typed(FixedColumn)}
         return {
             name: _describe_scheme({**schemes[name].described, **_shown_prefix(schemes[name])}) for name in sorted(used)
@@ -254,9 +254,9 @@ def caches() -> Iterator[Finding]:
 def put_secret_names(survey: Survey) -> None:
     """Put down columns named like a secret in which no key decrypts anything."""
     known = {
-        *(target.name for target in survey.found),
+        *(target.name for target in survey.targets),
         *survey.findings.columns(),
-        *(target.table.label_of(each.column) for target in survey.found for each in target.derived),
+        *(target.table.label_of(each.column) for target in survey.targets for each in target.derived),
     }
     for table, columns in survey.tables.items():
         for column in columns:

@@ -76,7 +76,7 @@ class Preparing:
 
         for database, survey in application.databases:
             rewriting = Rewriting(
-                survey.found,
+                survey.targets,
                 keyring,
                 self.destination,
                 application.accepted,
@@ -116,7 +116,7 @@ def verify_prepared(application: Application, destination: str, before: Sequence
 
 def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
     for database, survey in application.databases:
-        for group in by_table(survey.found):
+        for group in by_table(survey.targets):
             yield database, group
 
 

@@ -172,7 +172,7 @@ class PreparedCounting:
 
 
 def _groups(application: Application) -> Iterable[tuple[Database, TargetGroup]]:
-    return ((database, group) for database, survey in application.databases for group in by_table(survey.found))
+    return ((database, group) for database, survey in application.databases for group in by_table(survey.targets))
 
 
 def _count(rows: PreparedRows) -> int:

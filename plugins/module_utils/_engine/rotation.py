@@ -75,7 +75,7 @@ class Application:
     @property
     def targets(self) -> list[Target]:
         """Return the targets of all databases."""
-        return [target for survey in self.surveys for target in survey.found]
+        return [target for survey in self.surveys for target in survey.targets]
 
     @property
     def read(self) -> list[Target]:
@@ -117,7 +117,7 @@ class Application:
         return [
             tally
             for database, survey in self.databases
-            for tally in self.census_of(database, survey.found, digest_stage, searched=searched).take(
+            for tally in self.census_of(database, survey.targets, digest_stage, searched=searched).take(
                 throttle, each_row
             )
         ]
@@ -167,7 +167,7 @@ class Application:
             return [
                 reason
                 for database, survey in self.databases
-                for reason in fence.put_up(database, survey.found, rotation_id, wait)
+                for reason in fence.put_up(database, survey.targets, rotation_id, wait)
             ]
 
     def reencrypt(
@@ -195,9 +195,9 @@ class Application:
             workers = 1  # functions have one process per key set
         for database, survey in self.databases:
             with locks.gate(database):  # several hosts may be about to create it
-                Journal(database, self.keyring, survey.found).prepare()
+                Journal(database, self.keyring, survey.targets).prepare()
             rewriting = Rewriting(
-                survey.found, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.is_requested
+                survey.targets, self.keyring, destination, self.accepted, policy, stopped=lambda: stop.is_requested
             )
             by_sets = Crew(workers, prepared.SetRewrite(rewriting).batches, database.another, stop)
             sets = prepared.apply(database, rewriting, by_sets, work) if policy.prepared else None

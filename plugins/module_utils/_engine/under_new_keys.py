@@ -66,7 +66,7 @@ def rehearse(application: Application, destination: str, *, stop_at_unreadable: 
     from .rewrite.rewriter import RewritePolicy, Rewriting
 
     for database, survey in application.databases:
-        targets = [target for target in survey.found if application.keyring.schemes[target.scheme].functions]
+        targets = [target for target in survey.targets if application.keyring.schemes[target.scheme].functions]
         policy = RewritePolicy(stop_at_unreadable=stop_at_unreadable)
         try:
             Rewriting(targets, keyring, destination, application.accepted, policy).rehearse(database)

@@ -110,7 +110,7 @@ def of_opening(application: Application) -> Measure:
     samples = [
         (target, [name for name, _ in page], [values[place] for _, values in page])
         for database, survey in application.databases
-        for group in by_table(survey.found)
+        for group in by_table(survey.targets)
         for page in islice(pages(database, PageRequest(group)), SAMPLE_PAGES)
         for place, target in enumerate(group.members)
     ]

@@ -86,7 +86,7 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
         with one.proving(described, written=written):
-            described = restore_proof.prove(source, survey.found, application.keyring, kind, application.accepted)
+            described = restore_proof.prove(source, survey.targets, application.keyring, kind, application.accepted)
     return {"changed": True, **one.as_result(described)}
 
 

@@ -43,7 +43,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             **django,
             "speed": {**host_facts.speed(databases[0], application.keyring, schemes), "read": read},
             "unfenced": [
-                why for database, survey in application.databases for why in fence.obstacles(database, survey.found)
+                why for database, survey in application.databases for why in fence.obstacles(database, survey.targets)
             ],
             **_preparation(application, request, wanted=params["mode"] == "prepared"),
             **held,

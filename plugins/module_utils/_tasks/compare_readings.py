@@ -70,7 +70,7 @@ def _read(params: TaskParams, application: Application) -> TakenReading:
         ).as_result()
 
     ignored = {*params["application_ignore"], *application.recreated()}
-    parts = [(database, survey.found) for database, survey in application.databases]
+    parts = [(database, survey.targets) for database, survey in application.databases]
     serving = params["serving"] or "counters" in params["baseline"]
     counters = write_counters.read(parts) if serving and params["state"] == "recorded" else {}
     reading = read(lambda name: not is_ignored(name, ignored))

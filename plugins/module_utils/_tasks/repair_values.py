@@ -42,13 +42,13 @@ def repair_values(task: HostTask) -> ModuleResult:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.databases:
             if task.check_mode:
-                if work.needed(database, survey.found, scope):
+                if work.needed(database, survey.targets, scope):
                     one, described = _backup(params, database.alias)
                     one.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
-                done = work.repair(database, copied, survey.found, scope, kept.keep)
+                done = work.repair(database, copied, survey.targets, scope, kept.keep)
             repaired.update(done.values)
             found |= done.named
             left += done.unrepaired

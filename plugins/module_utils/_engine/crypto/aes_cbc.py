@@ -49,13 +49,13 @@ class HashlibHmac:
 
     def digests(self, messages: Sequence[bytes]) -> list[bytes]:
         """The 32 bytes of each message."""
-        made, new_inner, new_outer = [], self._inner, self._outer
+        digests, new_inner, new_outer = [], self._inner, self._outer
         for message in messages:
             inner, outer = new_inner(), new_outer()
             inner.update(message)
             outer.update(inner.digest())
-            made.append(outer.digest())
-        return made
+            digests.append(outer.digest())
+        return digests
 
 
 class LibraryHmac:
@@ -69,12 +69,12 @@ class LibraryHmac:
 
     def digests(self, messages: Sequence[bytes]) -> list[bytes]:
         """The 32 bytes of each message."""
-        made, new = [], self._new
+        digests, new = [], self._new
         for message in messages:
             mac = new()
             mac.update(message)
-            made.append(mac.finalize())
-        return made
+            digests.append(mac.finalize())
+        return digests
 
 
 Hmac = HashlibHmac | LibraryHmac
@@ -92,8 +92,8 @@ def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[byte
     decryptor = Cipher(algorithm, modes.CBC(bytes(BLOCK))).decryptor()  # whose IV only meets a block that is dropped
     stream = decryptor.update(b"".join(sealed))
     texts, end = [], 0
-    for one in sealed:
-        begin, end = end + BLOCK, end + len(one)
+    for ciphertext in sealed:
+        begin, end = end + BLOCK, end + len(ciphertext)
         texts.append(unpad(stream[begin:end]))
     return texts
 

@@ -50,12 +50,12 @@ def values(source: KeySource, settings: Settings) -> list[bytes]:
         return [str(source["text"]).encode()]
     if "setting" in source:
         return members(settings(source["setting"])) or [str(source["default"]).encode()]
-    found = [values(member, settings) for member in _parts(source)]
+    value_lists = [values(member, settings) for member in _parts(source)]
     if "first" in source:
-        return next((member for member in found if member), [])
+        return next((member for member in value_lists if member), [])
     if "join" in source:
-        return [b"".join(member[0] for member in found)] if all(found) else []
-    return [value for member in found for value in member]
+        return [b"".join(member[0] for member in value_lists)] if all(value_lists) else []
+    return [value for member in value_lists for value in member]
 
 
 def _entries(mapping: object, active: object) -> list[bytes]:
@@ -63,7 +63,7 @@ def _entries(mapping: object, active: object) -> list[bytes]:
     if not isinstance(mapping, Mapping) or active not in mapping:
         return []
     names = sorted(mapping, key=lambda name: name != active)
-    return [f"{name}:".encode() + found for name in names for found in members(mapping[name])[:1]]
+    return [f"{name}:".encode() + value for name in names for value in members(mapping[name])[:1]]
 
 
 def members(value: object) -> list[bytes]:
@@ -72,8 +72,8 @@ def members(value: object) -> list[bytes]:
     A key in ASCII armor may have been read from its file with or without the end of its last line.
     """
     several = value if isinstance(value, (list, tuple)) else [value]
-    found = [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
-    return [member.strip() if member.startswith(ARMOR) else member for member in found]
+    encoded = [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
+    return [member.strip() if member.startswith(ARMOR) else member for member in encoded]
 
 
 def names(source: KeySource, settings: Settings | None = None) -> set[str]:
@@ -178,11 +178,11 @@ def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: 
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt or None, info=info).derive(secret)
 
 
-def _split_lists(derive: str, found: list[bytes]) -> list[bytes]:
+def _split_lists(derive: str, key_values: list[bytes]) -> list[bytes]:
     """A comma list of keys that are in base64 or hex: the application takes it apart itself."""
     if derive not in ("direct", "hex"):
-        return found
-    return [part.strip() for value in found for part in value.split(b",") if part.strip()]
+        return key_values
+    return [part.strip() for value in key_values for part in value.split(b",") if part.strip()]
 
 
 # name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
@@ -214,7 +214,7 @@ def keys(described: KeyDescription, settings: Settings) -> list[bytes]:
 
 def several(described: KeyDescription, settings: Settings) -> bool:
     """Return whether ``keys`` would make more than one. Nothing is derived for it."""
-    return any(len(found) > 1 for found in _read_sources(described, settings).values())
+    return any(len(source_values) > 1 for source_values in _read_sources(described, settings).values())
 
 
 def _read_sources(described: KeyDescription, settings: Settings) -> dict[str, list[bytes]]:

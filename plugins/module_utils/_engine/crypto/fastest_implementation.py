@@ -22,4 +22,4 @@ def choose_fastest(implementations: Sequence[T], work: Callable[[T], Any]) -> T:
         work(implementation)
         return time.thread_time() - started
 
-    return min(implementations, key=lambda one: min(turn(one) for _ in range(TURNS)))
+    return min(implementations, key=lambda implementation: min(turn(implementation) for _ in range(TURNS)))

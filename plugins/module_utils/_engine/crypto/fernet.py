@@ -45,16 +45,16 @@ class AesCbcHmac(BatchCipher):
         self._mac = fastest_hmac()(signing_key)
 
     def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
-        found: list[Opened | None] = [None] * len(tokens)
+        opened: list[Opened | None] = [None] * len(tokens)
         framed = [(place, token) for place, token in enumerate(tokens) if is_fernet_frame(token)]
         macs = self._mac.digests([token[:-MAC] for _, token in framed])
         # What is not ours is left out before anything is decrypted: it has no part in the stream.
-        ours = [one for one, mac in zip(framed, macs) if hmac.compare_digest(mac, one[1][-MAC:])]
+        ours = [candidate for candidate, mac in zip(framed, macs) if hmac.compare_digest(mac, candidate[1][-MAC:])]
         texts = cbc_decrypt(self._algorithm, [token[HEADER:-MAC] for _, token in ours])
         for (place, token), text in zip(ours, texts):
             if text is not None:
-                found[place] = Opened(text, *TIME.unpack_from(token, len(VERSION)))
-        return found
+                opened[place] = Opened(text, *TIME.unpack_from(token, len(VERSION)))
+        return opened
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
         texts = cbc_encrypt(self._algorithm, [inside.plaintext for inside in insides])

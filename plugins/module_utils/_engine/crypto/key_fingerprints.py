@@ -65,17 +65,19 @@ class KeyFingerprints:
             title = f"the key derived from {names}"
             self._add(chain(_of(title, key), _of(title, base64.urlsafe_b64encode(key))))
 
-    def _add(self, made: Iterator[Fingerprint]) -> None:
-        for each in made:
-            for end in {each.text[:LEAST], each.text[-LEAST:]}:
-                self._ends.setdefault(end, []).append(each)
+    def _add(self, fingerprints: Iterator[Fingerprint]) -> None:
+        for fingerprint in fingerprints:
+            for end in {fingerprint.text[:LEAST], fingerprint.text[-LEAST:]}:
+                self._ends.setdefault(end, []).append(fingerprint)
 
     def of_word(self, word: str) -> str:
         """Return a description of how a word is computed from a key. Empty if it is not computed from one."""
         for end in {word[:LEAST], word[-LEAST:]}:
-            for each in self._ends.get(end, ()):
-                if len(word) >= each.least and (each.text.startswith(word) or each.text.endswith(word)):
-                    return each.describe(word)
+            for fingerprint in self._ends.get(end, ()):
+                if len(word) >= fingerprint.least and (
+                    fingerprint.text.startswith(word) or fingerprint.text.endswith(word)
+                ):
+                    return fingerprint.describe(word)
         return ""
 
     def of_text(self, text: str) -> Iterator[tuple[str, str]]:

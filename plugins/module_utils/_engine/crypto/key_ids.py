@@ -38,10 +38,10 @@ class _KeyIdCache:
                 break
             if hmac.compare_digest(entry, self._entry(canonical, entry[self.MAC :])):
                 return entry[self.MAC :].hex()
-        found = hashlib.pbkdf2_hmac("sha256", canonical, LABEL, ITERATIONS, 8)
+        key_id = hashlib.pbkdf2_hmac("sha256", canonical, LABEL, ITERATIONS, 8)
         if empty is not None:
-            self._shared[empty : empty + self.SIZE] = self._entry(canonical, found)
-        return found.hex()
+            self._shared[empty : empty + self.SIZE] = self._entry(canonical, key_id)
+        return key_id.hex()
 
     def _entry(self, canonical: bytes, key_id: bytes) -> bytes:
         return hmac.digest(self._key, canonical + key_id, "sha256") + key_id

@@ -157,8 +157,8 @@ class Keyring:
         """A setting that is a mapping, with the values of these keys in it: in its .env it may be a JSON document."""
         if name in keys.values:
             with contextlib.suppress(ValueError):
-                found = json.loads(keys.values[name])
-                return found if isinstance(found, Mapping) else own
+                mapping = json.loads(keys.values[name])
+                return mapping if isinstance(mapping, Mapping) else own
             return own
         sources = self._feeds.get(name) or [""] * len(own)
         return {entry: keys.values.get(source, own[entry]) for entry, source in zip(own, sources)}
@@ -192,10 +192,10 @@ class Keyring:
         """
         described = [self.schemes[name] for name in set(schemes)]
         by_functions = [self.function_keys.get(each.name, self.names) for each in described if each.functions]
-        found = set(settings).union(
+        names = set(settings).union(
             *by_functions, *(self.settings_of(each) for each in described if not each.functions)
         )
-        return self.names & found.union(*(self._feeds.get(name, ()) for name in found))
+        return self.names & names.union(*(self._feeds.get(name, ()) for name in names))
 
     def settings_fed_by(self, key: str) -> set[str]:
         """Settings with another name whose values are those of a key."""
@@ -284,7 +284,7 @@ class Keyring:
         ``key_ids`` has the key ID of a token, only that key set counts. ``frames`` describe the row of each token, for
         functions of the application that need it.
         """
-        found: list[tuple[str, Opened] | None] = [None] * len(tokens)
+        openings: list[tuple[str, Opened] | None] = [None] * len(tokens)
         later: dict[int, tuple[str, OpenedByLaterKey]] = {}
         left = list(range(len(tokens)))
         for stage in self._tried_first.get(scheme, tuple(self.stages)):
@@ -302,15 +302,15 @@ class Keyring:
                     if place not in later or inside.number < later[place][1].number:
                         later[place] = (stage, inside)
                 elif inside is not None:
-                    found[place] = (stage, inside)
-            left = [place for place in left if found[place] is None]
+                    openings[place] = (stage, inside)
+            left = [place for place in left if openings[place] is None]
             if not left:
                 break
         for place in left:
-            found[place] = later.get(place)
-        if tokens and scheme in self._opens_under_one and (last := found[-1]) is not None:
+            openings[place] = later.get(place)
+        if tokens and scheme in self._opens_under_one and (last := openings[-1]) is not None:
             self._tried_first[scheme] = (last[0], *(stage for stage in self.stages if stage != last[0]))
-        return found
+        return openings
 
     def stage_of(self, scheme: str, token: bytes, key_id: str | None = None) -> tuple[str, Opened] | None:
         """``stages_of`` for one token."""

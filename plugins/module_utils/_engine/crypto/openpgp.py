@@ -48,10 +48,10 @@ class OpenPgp(SingleTokenCipher):
         self._passphrase = passphrase
 
     def open(self, token: bytes) -> Opened | None:
-        found = list(packets(token))
-        if [tag for tag, _ in found] != [SESSION_KEY, DATA]:
+        parts = list(packets(token))
+        if [tag for tag, _ in parts] != [SESSION_KEY, DATA]:
             return None
-        key_packet, data = found[0][1], found[1][1]
+        key_packet, data = parts[0][1], parts[1][1]
         salted = len(key_packet) > 4 and key_packet[2] != SIMPLE
         frame, salt = key_packet[:4], b""
         if salted:
@@ -78,11 +78,11 @@ class OpenPgp(SingleTokenCipher):
         if frame[2] == ITERATED:
             count = max((16 + (frame[4] & 15)) << ((frame[4] >> 4) + 6), len(secret))
             secret = (secret * (count // len(secret) + 1))[:count]
-        length, made, zeros = KEY_BYTES[frame[1]], b"", b""
-        while len(made) < length:
-            made += hashlib.new(DIGESTS[frame[3]], zeros + secret, usedforsecurity=False).digest()
+        length, key_material, zeros = KEY_BYTES[frame[1]], b"", b""
+        while len(key_material) < length:
+            key_material += hashlib.new(DIGESTS[frame[3]], zeros + secret, usedforsecurity=False).digest()
             zeros += b"\0"
-        return made[:length]
+        return key_material[:length]
 
 
 def open_data(key: bytes, body: bytes) -> bytes | None:

@@ -41,10 +41,10 @@ class EncryptionSubkey:
 
 def half_of(armored: bytes) -> EncryptionSubkey:
     """The subkey that encrypts in a key in ASCII armor. Raise ValueError if pgcrypto could not use the key."""
-    found = list(packets(unarmored(armored) or b""))
-    subkeys = [(tag, body) for tag, body in found if tag in (PRIVATE_SUBKEY, PUBLIC_SUBKEY) and body[:1] == b"\4"]
+    parts = list(packets(unarmored(armored) or b""))
+    subkeys = [(tag, body) for tag, body in parts if tag in (PRIVATE_SUBKEY, PUBLIC_SUBKEY) and body[:1] == b"\4"]
     bodies = [(tag, body) for tag, body in subkeys if len(body) > 5 and body[5] in NUMBERS]
-    if len(bodies) != 1 or 0 in dict(found):
+    if len(bodies) != 1 or 0 in dict(parts):
         raise ValueError("it has not exactly one subkey that encrypts, by RSA or ElGamal")
     tag, body = bodies[0]
     counts = NUMBERS[body[5]]
@@ -173,11 +173,11 @@ def _as_number(number: int) -> bytes:
 
 def _numbers(body: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
     """Return so many numbers from a position on, and the next position. Raise ValueError if the body is shorter."""
-    found = []
+    numbers = []
     for _ in range(count):
         begin = at + 2
         at = begin + (int.from_bytes(body[at:begin], "big") + 7) // 8
         if len(body) < at:
             raise ValueError("it is cut short")
-        found.append(int.from_bytes(body[begin:at], "big"))
-    return tuple(found), at
+        numbers.append(int.from_bytes(body[begin:at], "big"))
+    return tuple(numbers), at

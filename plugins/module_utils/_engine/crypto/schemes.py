@@ -135,17 +135,17 @@ class Scheme:
         Derives the keys: call once per key set, never per row. Raise E_SCHEME on a setting that makes no key.
         """
         try:
-            made = [derivation.keys(self.described[role], settings) for role in self.format.keys]
-            if not all(made):
+            role_keys = [derivation.keys(self.described[role], settings) for role in self.format.keys]
+            if not all(role_keys):
                 return None
-            keys, others = made[0], [rest[0] for rest in made[1:]]
+            keys, others = role_keys[0], [rest[0] for rest in role_keys[1:]]
             ciphers = [self.format.make(key, *others) for key in keys]
         except (ValueError, TypeError):
             if self.trial:
                 return None
             settings_named = ", ".join(sorted(self.settings))
-            found = f"cannot make a key from {settings_named}"
-            raise InvalidScheme(scheme=self.name, fault=found) from None
+            fault = f"cannot make a key from {settings_named}"
+            raise InvalidScheme(scheme=self.name, fault=fault) from None
         outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
         if self.inside is None:
             return outer
@@ -237,30 +237,30 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
     Keys of known libraries are left out. A setting that is not such a key has no scheme, and is not an error.
     """
     known = list(KNOWN_SCHEMES.values())
-    made: dict[str, Scheme] = {}
+    schemes: dict[str, Scheme] = {}
     for name, derive in product(sorted(names), ("direct", "sha256")):
         described: SchemeDescription = {"format": "fernet", "key": {"derive": derive, "secret": name}}
         if described not in known:
             title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
-            made[title] = Scheme(title, described, trial=True)
+            schemes[title] = Scheme(title, described, trial=True)
     for name in sorted(names):
         defectdojo = KNOWN_SCHEMES["defectdojo"]
         title = f"aes_2_of_{name}"
         key: KeyDescription = {**defectdojo["key"], "secret": name}
-        made[title] = Scheme(title, {**defectdojo, "key": key}, trial=True)
-    return made
+        schemes[title] = Scheme(title, {**defectdojo, "key": key}, trial=True)
+    return schemes
 
 
 def _check(name: str, members: object) -> None:
-    def refuse(found: str) -> RotationError:
-        return InvalidScheme(scheme=name, fault=found)
+    def refuse(fault: str) -> RotationError:
+        return InvalidScheme(scheme=name, fault=fault)
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")
     names = members.get(IN_DOCUMENTS, [])
-    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+    if not isinstance(names, list) or not all(isinstance(member_name, str) and member_name for member_name in names):
         raise refuse(f"has {IN_DOCUMENTS} that are not a list of names")
-    if any(one.startswith(TO_FILL_IN) for one in names):
+    if any(member_name.startswith(TO_FILL_IN) for member_name in names):
         raise refuse(f"has {IN_DOCUMENTS} that are not filled in")
     if "application" in members:
         _check_functions(members, refuse)

@@ -50,9 +50,9 @@ class OpenedByLaterKey(Opened):
 
     @classmethod
     def of(cls, inside: Opened, number: int) -> OpenedByLaterKey:
-        made = cls(*inside)
-        made.number = number
-        return made
+        opened = cls(*inside)
+        opened.number = number
+        return opened
 
     def _replace(self, **fields: Any) -> OpenedByLaterKey:
         return self.of(super()._replace(**fields), self.number)

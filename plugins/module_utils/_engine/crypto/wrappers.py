@@ -25,12 +25,12 @@ class AnyOf(BatchCipher):
     ciphers: Sequence[Cipher] = field(repr=False)
 
     def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
-        found: list[Opened | None] = [None] * len(tokens)
+        opened: list[Opened | None] = [None] * len(tokens)
         for number, cipher in enumerate(self.ciphers, 1):
-            left = [place for place, inside in enumerate(found) if inside is None]
+            left = [place for place, inside in enumerate(opened) if inside is None]
             for place, inside in zip(left, cipher.open_all([tokens[place] for place in left])):
-                found[place] = inside and numbered(inside, number)
-        return found
+                opened[place] = inside and numbered(inside, number)
+        return opened
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
         return self.ciphers[0].seal_all(insides)
@@ -107,14 +107,14 @@ _ARMORED = re.compile(
 
 def unarmored(text: bytes) -> bytes | None:
     """The bytes in ASCII armor; None if it is not whole."""
-    found = _ARMORED.fullmatch(text)
-    if found is None:
+    match = _ARMORED.fullmatch(text)
+    if match is None:
         return None
     try:
-        raw = base64.b64decode(found["body"])
+        raw = base64.b64decode(match["body"])
     except binascii.Error:
         return None
-    return raw if _crc24(raw) == base64.b64decode(found["check"]) else None
+    return raw if _crc24(raw) == base64.b64decode(match["check"]) else None
 
 
 def _crc24_of_byte(byte: int) -> int:
@@ -153,10 +153,10 @@ class Nested(SingleTokenCipher):
             return None
         numbers = [key_number(inside)]
 
-        def bare(found: re.Match[bytes]) -> bytes:
-            quoted = self.inner.open(found[0])
+        def bare(match: re.Match[bytes]) -> bytes:
+            quoted = self.inner.open(match[0])
             if quoted is None:
-                return found[0]
+                return match[0]
             numbers.append(key_number(quoted))
             return b"\0" + quoted.plaintext + b"\0"
 
@@ -164,7 +164,7 @@ class Nested(SingleTokenCipher):
         return numbered(inside._replace(plaintext=text), max(numbers))
 
     def seal(self, inside: Opened) -> bytes:
-        text = self._BARED.sub(lambda found: self.inner.seal(Opened(found[1])), inside.plaintext)
+        text = self._BARED.sub(lambda match: self.inner.seal(Opened(match[1])), inside.plaintext)
         return self.inner.seal(inside._replace(plaintext=text))
 
 
@@ -179,23 +179,23 @@ class Layered(BatchCipher):
     inner: Cipher = field(repr=False)
 
     def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
-        found = self.outer.open_all(tokens)
-        places = [place for place, one in enumerate(found) if one is not None]
-        insides = self.inner.open_all([one.plaintext for one in found if one is not None])
+        opened = self.outer.open_all(tokens)
+        places = [place for place, outer in enumerate(opened) if outer is not None]
+        insides = self.inner.open_all([outer.plaintext for outer in opened if outer is not None])
         for place, inside in zip(places, insides):
-            outer = found[place]
+            outer = opened[place]
             if inside is not None and outer is not None:
                 both = outer._replace(plaintext=inside.plaintext, within=inside._replace(plaintext=b""))
-                found[place] = numbered(both, max(key_number(outer), key_number(inside)))
-        return found
+                opened[place] = numbered(both, max(key_number(outer), key_number(inside)))
+        return opened
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
         texts = [inside.plaintext for inside in insides]
         places = [place for place, inside in enumerate(insides) if inside.within is not None]
-        kept = [one.within._replace(plaintext=one.plaintext) for one in insides if one.within is not None]
+        kept = [inside.within._replace(plaintext=inside.plaintext) for inside in insides if inside.within is not None]
         for place, token in zip(places, self.inner.seal_all(kept)):
             texts[place] = token
-        return self.outer.seal_all([one._replace(plaintext=text) for one, text in zip(insides, texts)])
+        return self.outer.seal_all([inside._replace(plaintext=text) for inside, text in zip(insides, texts)])
 
 
 @dataclass(frozen=True)

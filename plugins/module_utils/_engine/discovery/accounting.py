@@ -61,9 +61,9 @@ KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
     """Return findings about the columns that the survey left open: encoded by their field, or unexplained."""
-    targets = {target.name: target for target in survey.found if not target.kind.whole}
+    targets = {target.name: target for target in survey.targets if not target.kind.whole}
     ignored = {*survey.findings.columns("ignored")}
-    decided = {name for name, one in settled.items() if one.decision in DECISIONS}
+    decided = {name for name, settlement in settled.items() if settlement.decision in DECISIONS}
     known = _accounted(survey).difference(targets, ignored)
     fields = _fields(database, survey, known.union(targets, decided))
     judge = _Judge(survey, targets, ignored, decided, {*survey.findings.columns("digest")}, fields)
@@ -163,25 +163,27 @@ def _open_columns(
     ]
 
 
-def _put_signed(found: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
+def _put_signed(findings: Findings, name: str, signed: signed_values.Signed, looked_at: int) -> None:
     error = SignedValues(column=name, count=signed.number, looked_at=looked_at, signature=signed.by, key=signed.key)
-    found.put(name, error)
+    findings.put(name, error)
 
 
-def _put_encoded(found: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]) -> None:
+def _put_encoded(
+    findings: Findings, fields: Mapping[str, model_evidence.ModelEvidence], ignored: Collection[str]
+) -> None:
     """Put down the columns whose values their field encodes."""
-    for name, each in fields.items():
+    for name, evidence in fields.items():
         if name in ignored:
-            found.put(name, IgnoredTokens(column=name))
+            findings.put(name, IgnoredTokens(column=name))
         else:
-            found.put(name, EncodedField(column=name, field=each.field, finding=each.evidence))
+            findings.put(name, EncodedField(column=name, field=evidence.field, finding=evidence.evidence))
 
 
 def _accounted(survey: Survey) -> set[str]:
     """Return the columns that the survey accounts for: targets, what follows them, and those with a finding."""
-    derived = {target.table.label_of(each.column) for target in survey.found for each in target.derived}
-    told = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
-    return {*(target.name for target in survey.found), *derived, *told}
+    derived = {target.table.label_of(each.column) for target in survey.targets for each in target.derived}
+    reported = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
+    return {*(target.name for target in survey.targets), *derived, *reported}
 
 
 def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[str, model_evidence.ModelEvidence]:
@@ -192,8 +194,8 @@ def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[
         for column in columns
         if table.label_of(column.name) not in known and not table.copy
     ]
-    found = model_evidence.of_fields(survey.model_tables, places)
-    return {table.label_of(column): each for (table, column), each in found.items()}
+    evidence = model_evidence.of_fields(survey.model_tables, places)
+    return {table.label_of(column): each for (table, column), each in evidence.items()}
 
 
 def _format_verdict(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
@@ -264,11 +266,13 @@ def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Seq
     unnamed = [
         (survey, sorted(survey.evidence.hashes.difference(survey.findings.columns("digest")))) for survey in surveys
     ]
-    made = {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
-    places = _format_uses([use for uses in made.values() for use in uses])
-    for survey, columns in unnamed if made else ():
+    uses_by_key = (
+        {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
+    )
+    places = _format_uses([use for uses in uses_by_key.values() for use in uses])
+    for survey, columns in unnamed if uses_by_key else ():
         for column in columns:
-            survey.findings.put(column, KeyedHash(", ".join(made), places))
+            survey.findings.put(column, KeyedHash(", ".join(uses_by_key), places))
 
 
 def keys(
@@ -281,8 +285,8 @@ def keys(
 
     ``described`` are the entries of the option ``keys``. ``uses`` returns who reads each in code, and takes a while.
     """
-    found = Findings()
-    if not any(survey.found for survey in surveys):  # which is an error of its own
+    findings = Findings()
+    if not any(survey.targets for survey in surveys):  # which is an error of its own
         return []
     used = used_keys(surveys, keyring)
     left = sorted(keyring.names - used - signing(described))
@@ -290,10 +294,10 @@ def keys(
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
         used_by, hashes = _format_uses(readers.get(name, ())), _hashes(surveys)
-        found.put(name, KeyWithoutValue(column=name, line=f"{{{line}}}", uses=used_by, hashes=hashes))
+        findings.put(name, KeyWithoutValue(column=name, line=f"{{{line}}}", uses=used_by, hashes=hashes))
     for entry in described:
-        _put_unfit_type(found, entry, surveys, keyring)
-    return found.with_text(stops=True)
+        _put_unfit_type(findings, entry, surveys, keyring)
+    return findings.with_text(stops=True)
 
 
 def signing(described: KeyEntries) -> set[str]:
@@ -301,12 +305,12 @@ def signing(described: KeyEntries) -> set[str]:
     return {entry["name"] for entry in described if proposal.signs_only(entry)}
 
 
-def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey], keyring: Keyring) -> None:
+def _put_unfit_type(findings: Findings, entry: KeyEntry, surveys: Sequence[Survey], keyring: Keyring) -> None:
     """Put down a key whose type makes new values that are not a key for one of its targets."""
     name, value = entry["name"], sample_value(entry)
     if value is None or name not in keyring.names:
         return
-    targets = {target.scheme: target.name for survey in surveys for target in survey.found}
+    targets = {target.scheme: target.name for survey in surveys for target in survey.targets}
     for scheme, target in targets.items():  # each makes its keys once, which may take a slow derivation
         if name in keyring.keys_of([scheme]) and not keyring.can_use(scheme, {name: value}):
             own = next(iter(keyring.stages.values())).values.get(name, "")
@@ -315,7 +319,7 @@ def _put_unfit_type(found: Findings, entry: KeyEntry, surveys: Sequence[Survey],
             is_usable = keyring.can_use(scheme, {name: sample_value(fitting) or ""})
             advice = f"Write {{{line}}} in O(keys)." if is_usable else KEEP_OR_FIT
             key_type = entry.get("type") or "token_urlsafe"
-            found.put(name, KeyTypeUnfit(column=name, type=key_type, scheme=scheme, target=target, advice=advice))
+            findings.put(name, KeyTypeUnfit(column=name, type=key_type, scheme=scheme, target=target, advice=advice))
             return
 
 
@@ -334,7 +338,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
             ),
         )
         for survey in surveys
-        for target in survey.found
+        for target in survey.targets
     }
 
 

@@ -63,7 +63,7 @@ class _Store(NamedTuple):
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[CachedTokens]:
     """Yield the caches and sessions of one database that hold such tokens. Raise E_DB if it cannot be read."""
-    names = {target.scheme for target in survey.found}
+    names = {target.scheme for target in survey.targets}
     for table in survey.tables:
         sessions = survey.is_sessions(table)
         if not (sessions or survey.is_cache(table)):
@@ -71,8 +71,8 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[Cache
         store = _Store(table, *(lasting_caches.SESSION_COLUMNS if sessions else lasting_caches.COLUMNS))
         count = looked_at = 0
         for keys in _batches(database, store):
-            held, seen = _count(keyring, names, _entries(database, store, keys))
-            count, looked_at = count + held, looked_at + seen
+            held, total = _count(keyring, names, _entries(database, store, keys))
+            count, looked_at = count + held, looked_at + total
         if count:
             yield CachedTokens(table.label_of(store.value), count, looked_at, sessions)
 
@@ -80,8 +80,8 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> Iterator[Cache
 def _count(keyring: Keyring, names: Collection[str], entries: Sequence[bytes]) -> tuple[int, int]:
     """Return how many of the entries hold such tokens, and how many there are."""
     texts = [(place, text) for place, entry in enumerate(entries) for text in unpacked(entry)]
-    found = holding(keyring, names, [text for _, text in texts])
-    return len({texts[place][0] for place in found}), len(entries)
+    stages_by_place = holding(keyring, names, [text for _, text in texts])
+    return len({texts[place][0] for place in stages_by_place}), len(entries)
 
 
 def _batches(database: Database, store: _Store) -> Iterator[list[str]]:

@@ -42,12 +42,12 @@ class ColumnRules:
         """
         if decision == ONE_LAYER:
             return PlaintextRule(scheme)
-        found = PlaintextRule(scheme)
+        plaintext_rule = PlaintextRule(scheme)
         for some in self._in_order(table, column, scheme, pieces):
-            found = self.judge(table, column, scheme, some, settled=decision == TWO_LAYERS)
-            if decision != TWO_LAYERS or found.scheme != scheme:
+            plaintext_rule = self.judge(table, column, scheme, some, settled=decision == TWO_LAYERS)
+            if decision != TWO_LAYERS or plaintext_rule.scheme != scheme:
                 break
-        return found
+        return plaintext_rule
 
     def _in_order(
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]
@@ -60,15 +60,15 @@ class ColumnRules:
             return
         (group,) = by_table([target])
         marker = next(each.marker for each in self.keyring.tried if each.name == scheme)
-        found: list[bytes] = []
+        tokens: list[bytes] = []
         rows = 0
         for page in pages(self.database, PageRequest(group)):
             rows += len(page)
-            found += [token for _, _, token in target.kind.find([values[0] for _, values in page], marker)]
-            if len(found) >= SAMPLE or rows >= PAGE_ROWS:
-                yield found
-                found, rows = [], 0
-        yield found
+            tokens += [token for _, _, token in target.kind.find([values[0] for _, values in page], marker)]
+            if len(tokens) >= SAMPLE or rows >= PAGE_ROWS:
+                yield tokens
+                tokens, rows = [], 0
+        yield tokens
 
     def judge(
         self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes], *, settled: bool = False
@@ -79,10 +79,10 @@ class ColumnRules:
         def reads(tokens: set[str]) -> bool:
             return not settled and reads_inner(table, column.name, tokens, SAMPLE)
 
-        found = rule(self.keyring, scheme, pieces, reads)
-        if found.foreign and not settled:
+        plaintext_rule = rule(self.keyring, scheme, pieces, reads)
+        if plaintext_rule.foreign and not settled:
             name = table.label_of(column.name)
             self.findings.put_kind("foreign", name)
             opened = self.keyring.stages_of(scheme, pieces)
-            self.evidence[name].inside = [bare(one[1].plaintext) for one in opened if one is not None]
-        return found
+            self.evidence[name].inside = [bare(opening[1].plaintext) for opening in opened if opening is not None]
+        return plaintext_rule

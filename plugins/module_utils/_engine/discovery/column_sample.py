@@ -99,10 +99,10 @@ def as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers:
     Tokens may also begin with one of ``markers``. If members of documents are ``named``, any document counts.
     """
     documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
-    seen = replace(column, type=IN_TEXT.get(column.type, column.type))
-    leaves = [leaf for document in documents for leaf in pieces_of(seen, document)]
+    document_column = replace(column, type=IN_TEXT.get(column.type, column.type))
+    leaves = [leaf for document in documents for leaf in pieces_of(document_column, document)]
     begins = any(leaf.startswith(tuple(markers)) for leaf in leaves)
-    return seen if (named and documents) or begins or any(map(looks_like_a_token, leaves)) else column
+    return document_column if (named and documents) or begins or any(map(looks_like_a_token, leaves)) else column
 
 
 def read_values(

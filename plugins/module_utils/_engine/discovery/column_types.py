@@ -126,15 +126,15 @@ class JsonCodec(ColumnCodec):
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         begin = marker.decode("utf-8")
         if self.names:
-            return [_plain(found["text"]).encode("utf-8") for found in self._strings(value, begin) if found["text"]]
-        texts = (found["text"] for found in self._strings(value, begin))
+            return [_plain(match["text"]).encode("utf-8") for match in self._strings(value, begin) if match["text"]]
+        texts = (match["text"] for match in self._strings(value, begin))
         return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(_plain(text))]
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
         """Return the tokens. Those of a jsonb with tokens as names share one place: renaming reorders members."""
-        found = super().find(values, marker)
-        moving = {row for row in {row for row, _, _ in found} if self.moves(values[row], marker)}
-        return [(row, 0 if row in moving else place, token) for row, place, token in found]
+        tokens = super().find(values, marker)
+        moving = {row for row in {row for row, _, _ in tokens} if self.moves(values[row], marker)}
+        return [(row, 0 if row in moving else place, token) for row, place, token in tokens]
 
     def moves(self, value: str, marker: bytes) -> bool:
         """Return whether names of members may be tokens."""
@@ -143,19 +143,19 @@ class JsonCodec(ColumnCodec):
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
         parts, end = [], 0
-        for found in self._strings(value, None):
-            after = fresh.get(_plain(found["text"]) if self.names else found["text"])
+        for match in self._strings(value, None):
+            after = fresh.get(_plain(match["text"]) if self.names else match["text"])
             if after is not None:
                 written = json.dumps(after, ensure_ascii=False)[1:-1] if self.names else after
-                parts += [value[end : found.start("text")], written]
-                end = found.end("text")
+                parts += [value[end : match.start("text")], written]
+                end = match.end("text")
         return "".join([*parts, value[end:]])
 
     def owners(self, value: Any) -> list[str]:
-        return [name for name, found in self._members(value, None) if found["text"]] if self.names else [""]
+        return [name for name, match in self._members(value, None) if match["text"]] if self.names else [""]
 
     def _strings(self, value: str, begin: str | None) -> Iterator[re.Match[str]]:
-        return (found for _, found in self._members(value, begin))
+        return (match for _, match in self._members(value, begin))
 
     def _members(self, value: str, begin: str | None) -> Iterator[tuple[str, re.Match[str]]]:
         """Yield the strings that are not names of members, each after the name of its member.
@@ -164,17 +164,17 @@ class JsonCodec(ColumnCodec):
         yield only the strings of these members, including those in arrays.
         """
         name, end = "", 0
-        for found in _STRING.finditer(value):
-            if self.names and "}" in value[end : found.start()]:
+        for match in _STRING.finditer(value):
+            if self.names and "}" in value[end : match.start()]:
                 name = ""
-            if found["name"]:
-                name = _plain(found["text"])
+            if match["name"]:
+                name = _plain(match["text"])
                 begins = begin is None or (begin and _begins(name, begin))
                 if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(FERNETS))):
-                    yield name, found
+                    yield name, match
             elif not self.names or name in self.names:
-                yield name, found
-            end = found.end()
+                yield name, match
+            end = match.end()
 
 
 class JsonTextCodec(JsonCodec):
@@ -216,22 +216,22 @@ class ArrayCodec(ColumnCodec):
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         parts, end = [], 0
-        for member, found in _members_of(value):
+        for member, match in _members_of(value):
             after = self.member.put(member, old, new)
             if after != member:
-                parts += [value[end : found.start()], _as_member(after)]
-                end = found.end()
+                parts += [value[end : match.start()], _as_member(after)]
+                end = match.end()
         return "".join([*parts, value[end:]])
 
 
 def _members_of(array: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Yield the members of an array's text, at any depth, without NULL. Before its first brace are its bounds."""
-    for found in _MEMBER.finditer(array, array.index("{")):
-        bare = found["bare"]
+    for match in _MEMBER.finditer(array, array.index("{")):
+        bare = match["bare"]
         if bare is None:
-            yield re.sub(r"(?s)\\(.)", r"\1", found["quoted"]), found
+            yield re.sub(r"(?s)\\(.)", r"\1", match["quoted"]), match
         elif bare.upper() != "NULL":
-            yield bare, found
+            yield bare, match
 
 
 def members(array: str) -> list[str]:

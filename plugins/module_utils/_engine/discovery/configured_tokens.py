@@ -69,19 +69,19 @@ def find(
     others = sorted(env.keys() - keyring.names)
     variables = _holding(holders, [Configured(VARIABLE + name, env[name].encode()) for name in others])
     settings = [
-        each
-        for each in _holding(holders, _of_settings(keyring.names))
-        if not any(each.text in variable.text for variable in variables)  # it is read from there
+        setting
+        for setting in _holding(holders, _of_settings(keyring.names))
+        if not any(setting.text in variable.text for variable in variables)  # it is read from there
     ]
-    found = {each.name: _finding(each.name, "in the .env file, it ") for each in variables}
-    found.update((each.name, _finding(each.name, "it ")) for each in settings)
+    findings = {variable.name: _finding(variable.name, "in the .env file, it ") for variable in variables}
+    findings.update((setting.name, _finding(setting.name, "it ")) for setting in settings)
     files = ProjectFiles(project_dir, env_file)
     literals = [each.text for each in settings]
     for path, text in files.texts():
         lines = _lines(holders, text, literals if path.endswith(".py") else ())
         if lines is not None:
-            found[FILE + path] = _finding(FILE + path, _place(lines))
-    return [*_ids(keyring, schemes, {name: env[name] for name in others}), *found.values(), *files.cut_off()]
+            findings[FILE + path] = _finding(FILE + path, _place(lines))
+    return [*_ids(keyring, schemes, {name: env[name] for name in others}), *findings.values(), *files.cut_off()]
 
 
 def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> Iterator[Finding]:
@@ -207,9 +207,9 @@ def _lines(holders: Holders, text: bytes, known: Collection[bytes]) -> list[int]
     if not holders([text]):
         return None
     lines = text.splitlines()
-    found = sorted(holders(lines))
-    left = [place + 1 for place in found if not any(each in lines[place] for each in known)]
-    return left if left or not found else None
+    places = sorted(holders(lines))
+    left = [place + 1 for place in places if not any(each in lines[place] for each in known)]
+    return left if left or not places else None
 
 
 def _place(lines: Sequence[int]) -> str:

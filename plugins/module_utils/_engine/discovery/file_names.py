@@ -10,7 +10,7 @@ from . import model_evidence
 from .findings import Finding, Findings
 from .target_survey import Survey
 
-FOUND = (
+OBSTACLE = (
     "contains file names that are the stored tokens: a rotation and a rollback write other names, and no file has those"
 )
 ADVICE = (
@@ -28,15 +28,15 @@ def find(survey: Survey) -> list[Finding]:
     files = local_files.fields(survey.model_tables)
     places = [
         (target.table, target.column)
-        for target in survey.found
+        for target in survey.targets
         if any((name, target.column) in files for name in target.table.names)
     ]
     decoded = model_evidence.of_fields(survey.model_tables, places) if places else {}
-    found = Findings()
+    findings = Findings()
     for table, column in places:
         if (table, column) not in decoded:
             name = table.label_of(column)
-            found.put(
-                name, ColumnTied(column=name, obstacle=FOUND, advice=ADVICE.format(column=name)), kind="file_name"
+            findings.put(
+                name, ColumnTied(column=name, obstacle=OBSTACLE, advice=ADVICE.format(column=name)), kind="file_name"
             )
-    return found.with_text(stops=True)
+    return findings.with_text(stops=True)

@@ -104,12 +104,12 @@ class Findings:
     """The findings of one walk over a database."""
 
     def __init__(self) -> None:
-        self._found: list[Finding] = []
+        self._findings: list[Finding] = []
 
     def copied(self) -> Findings:
         """Return a copy of the findings, to which others can be added."""
         other = Findings()
-        other._found = [*self._found]
+        other._findings = [*self._findings]
         return other
 
     def put(self, column: str, facts: FindingFacts, *, kind: KindName | None = None) -> None:
@@ -121,40 +121,40 @@ class Findings:
         self.add(Finding(KINDS[kind], column))
 
     def add(self, finding: Finding) -> None:
-        self._found.append(finding)
+        self._findings.append(finding)
 
     def typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
         """The columns with facts of this class, each with its facts."""
-        return [(each.column, each.facts) for each in self._found if isinstance(each.facts, facts)]
+        return [(each.column, each.facts) for each in self._findings if isinstance(each.facts, facts)]
 
     def drop(self, kind: KindName, columns: Collection[str]) -> None:
         """Remove findings of a kind about columns that something else explains."""
-        self._found = [each for each in self._found if each.kind.name != kind or each.column not in columns]
+        self._findings = [each for each in self._findings if each.kind.name != kind or each.column not in columns]
 
     def of(self, *kinds: KindName) -> list[Finding]:
-        return [each for each in self._found if each.kind.name in kinds]
+        return [each for each in self._findings if each.kind.name in kinds]
 
     def columns(self, *kinds: KindName) -> list[str]:
         """The columns that findings of these kinds are about; without a kind, of all of them."""
-        return [each.column for each in (self.of(*kinds) if kinds else self._found)]
+        return [each.column for each in (self.of(*kinds) if kinds else self._findings)]
 
     def with_text(self, *, stops: bool) -> list[Finding]:
         """The findings with a text that stop, or that do not, in the order of the table."""
-        return sort_findings(each for each in self._found if each.kind.stops is stops and each.kind.what)
+        return sort_findings(each for each in self._findings if each.kind.stops is stops and each.kind.what)
 
 
-def unsettled(found: Iterable[Finding], settled: Settlements) -> list[Finding]:
+def unsettled(findings: Iterable[Finding], settled: Settlements) -> list[Finding]:
     """The findings that no person has settled by a decision that counts for their kind."""
     return [
-        each
-        for each in found
-        if each.column not in settled or settled[each.column].decision not in each.kind.settled_by
+        finding
+        for finding in findings
+        if finding.column not in settled or settled[finding.column].decision not in finding.kind.settled_by
     ]
 
 
-def sort_findings(found: Iterable[Finding]) -> list[Finding]:
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     """The findings in the order of the table of kinds."""
-    return sorted(found, key=lambda each: _ORDER[each.kind.name])
+    return sorted(findings, key=lambda each: _ORDER[each.kind.name])
 
 
 SHOWN = 12  # findings in one error; the plan and the result have all of them
@@ -163,8 +163,8 @@ SHOWN = 12  # findings in one error; the plan and the result have all of them
 class FindingsError(RotationError):
     """All findings that stop, as one error: that of the catalog if they have one code, otherwise E_FINDINGS."""
 
-    def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
-        self.findings = list(found)
+    def __init__(self, findings: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
+        self.findings = list(findings)
         errors = [each.as_error() for each in self.findings[:SHOWN]]
         super().__init__(changed=changed)
         self.code, self.where = errors[0].code, errors[0].where
@@ -184,12 +184,12 @@ class FindingsError(RotationError):
 
     def as_result(self) -> dict[str, object]:
         listed = as_results(each.listed for each in self.findings)
-        found = {"findings": [each.as_result() for each in self.findings]}
-        return {**super().as_result(), **found, **({"listed": listed} if listed else {})}
+        findings = {"findings": [each.as_result() for each in self.findings]}
+        return {**super().as_result(), **findings, **({"listed": listed} if listed else {})}
 
 
-def refuse(found: Iterable[Finding]) -> None:
+def refuse(findings: Iterable[Finding]) -> None:
     """Raise FindingsError with all findings that stop, in the order of the table."""
-    stops = sort_findings(each for each in found if each.kind.stops)
+    stops = sort_findings(each for each in findings if each.kind.stops)
     if stops:
         raise FindingsError(stops)

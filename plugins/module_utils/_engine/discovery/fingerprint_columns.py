@@ -26,12 +26,12 @@ SMALL = 8  # pages of a table without tokens that is read, because it may list t
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Return the columns with such an ID, next to tokens or in a table that may list the application's keys."""
-    found = Findings()
+    findings = Findings()
     tables = _tables(database, survey)
     if not tables:
         return []
-    fingerprints = KeyFingerprints(keyring, {target.scheme for target in survey.found})
-    by_functions = {target.name for target in survey.found if keyring.schemes[target.scheme].functions}
+    fingerprints = KeyFingerprints(keyring, {target.scheme for target in survey.targets})
+    by_functions = {target.name for target in survey.targets if keyring.schemes[target.scheme].functions}
     for table, filled in tables.items():
         columns = [
             column
@@ -42,8 +42,8 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         for place, column in enumerate(columns):
             if what := id_in([row[place] for row in rows if row[place]], fingerprints):
                 name = table.label_of(column.name)
-                found.put(name, KeyFingerprintStored(column=name, fingerprint=what))
-    return found.with_text(stops=True)
+                findings.put(name, KeyFingerprintStored(column=name, fingerprint=what))
+    return findings.with_text(stops=True)
 
 
 def id_in(texts: Sequence[str], fingerprints: KeyFingerprints) -> str:
@@ -65,7 +65,7 @@ def _tables(database: Database, survey: Survey) -> Mapping[Table, Collection[str
     """
     tokens: dict[Table, list[str]] = {}
     for table, column in [
-        *((target.table, target.column) for target in survey.found),
+        *((target.table, target.column) for target in survey.targets),
         *((each.table, each.column.name) for each in survey.evidence.closed),
     ]:
         tokens.setdefault(table, []).append(column)

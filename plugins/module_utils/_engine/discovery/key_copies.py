@@ -66,5 +66,5 @@ def _in_sql(text: str) -> set[str]:
     A text no longer than many names counts only as a whole literal.
     """
     doubled = text.replace("'", "''")
-    found = {text, doubled, doubled.replace("\\", "\\\\")}
-    return found if len(text) >= RANDOM else {f"'{each}'" for each in found}
+    forms = {text, doubled, doubled.replace("\\", "\\\\")}
+    return forms if len(text) >= RANDOM else {f"'{each}'" for each in forms}

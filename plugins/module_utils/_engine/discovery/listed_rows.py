@@ -42,7 +42,7 @@ class ListedRows:
         }
 
 
-def as_results(found: Iterable[ListedRows | None]) -> list[ListedRowsResult]:
+def as_results(listed: Iterable[ListedRows | None]) -> list[ListedRowsResult]:
     """Return all of them for a result. Empty if the messages name every row."""
-    rows = [each for each in found if each is not None]
+    rows = [each for each in listed if each is not None]
     return [each.as_result() for each in rows] if any(each.count > EXAMPLES for each in rows) else []

@@ -96,7 +96,7 @@ def of_fields(
     }
     if not own:
         return {}
-    found = {}
+    evidence_by_place = {}
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
@@ -105,9 +105,9 @@ def of_fields(
             with use_schema(connections[alias], schema), connections[alias].cursor() as cursor:
                 evidence = next(_of_field(field, alias, cursor), None)
             if evidence is not None:
-                found[place] = evidence
+                evidence_by_place[place] = evidence
     connections[alias].close()
-    return found
+    return evidence_by_place
 
 
 def _is_own(field: Any) -> bool:
@@ -222,10 +222,10 @@ def _is_explained(stored: Any, read: Any) -> bool:
     """Return whether a stored value that is read differently is a plain encoding, or plain text of a value object."""
     if not isinstance(stored, (str, bytes, memoryview)):
         return not isinstance(read, _SIMPLE)
-    found = unexplained.classify([stored], "")
+    explanation = unexplained.classify([stored], "")
     if not isinstance(read, _SIMPLE):
-        return found.verdict in (unexplained.EXPLAINED, unexplained.PLAIN)
-    if found.verdict != unexplained.EXPLAINED:
+        return explanation.verdict in (unexplained.EXPLAINED, unexplained.PLAIN)
+    if explanation.verdict != unexplained.EXPLAINED:
         return False
     # The form of a text, such as a path or a token, does not explain that the field reads another one.
-    return not isinstance(stored, str) or found.what in _WRITINGS or _even(stored) in _even(_text(read))
+    return not isinstance(stored, str) or explanation.what in _WRITINGS or _even(stored) in _even(_text(read))

@@ -99,21 +99,21 @@ def unwrapped(
     places = _suspects(keyring, scheme, opened, label)
     if not places:
         return {}
-    outers = {place: one for place in places if (one := opened[place]) is not None}
+    outers = {place: opening for place in places if (opening := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
     _peel(keyring, scheme, peeled, label, decided)
-    _hold(keyring, scheme, [one for one in peeled.values() if not one.kept and not one.problem], label)
+    _hold(keyring, scheme, [value for value in peeled.values() if not value.kept and not value.problem], label)
     unread = swallows_errors(name)  # with a library that raises, no process saves a token as a text
     begins = [begin for begin in (label, _own_marker(scheme)) if begin]
-    found = {}
+    nested_values = {}
     for place, value in peeled.items():
         problem = value.problem or (TOKEN_INSIDE if value.held else "")
         if not problem and unread and not value.kept and _is_shaped(value.text, begins):
             problem = NESTED_UNREADABLE
         if len(value.stages) > 1 or problem or value.unsearched:
             inside = scheme.with_text(value.outer, value.text) if len(value.stages) > 1 else value.outer
-            found[place] = Inner(value.stages, inside, problem, tuple(sorted(value.held)), value.unsearched)
-    return found
+            nested_values[place] = Inner(value.stages, inside, problem, tuple(sorted(value.held)), value.unsearched)
+    return nested_values
 
 
 def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], label: bytes) -> list[int]:
@@ -126,8 +126,10 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
     unmarked = _is_unmarked(scheme)
     frames = all(map(_is_frame, markers)) and not unmarked
     least = 0 if scheme.functions else SHORTEST_FRAME if frames else SHORTEST
-    places = [place for place, one in enumerate(opened) if one is not None and len(one[1].plaintext) >= least]
-    texts = [(place, one[1].plaintext) for place in places if (one := opened[place]) is not None]
+    places = [
+        place for place, opening in enumerate(opened) if opening is not None and len(opening[1].plaintext) >= least
+    ]
+    texts = [(place, opening[1].plaintext) for place in places if (opening := opened[place]) is not None]
     some = has(b"\n".join([text for _, text in texts]), asked)
     return [
         place
@@ -141,9 +143,13 @@ def held_inside(
 ) -> dict[int, tuple[str, ...]]:
     """Return the stages of tokens under rotated keys in the plaintexts of a scheme that stays unchanged, by place."""
     suspects = [(place, opened[place]) for place in _suspects(keyring, scheme, opened, b"")]
-    peeled = {place: _Peeled(one[1], scheme.text_of(one[1]), one[:1]) for place, one in suspects if one is not None}
+    peeled = {
+        place: _Peeled(opening[1], scheme.text_of(opening[1]), opening[:1])
+        for place, opening in suspects
+        if opening is not None
+    }
     _hold(keyring, scheme, list(peeled.values()), b"")
-    return {place: tuple(sorted(one.held)) for place, one in peeled.items() if one.held}
+    return {place: tuple(sorted(value.held)) for place, value in peeled.items() if value.held}
 
 
 def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) -> dict[int, set[str]]:
@@ -156,7 +162,7 @@ def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) ->
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
     for own in unmarked or inner_schemes(keyring)[:1]:
         _hold(keyring, own, left, b"", raw=True)
-    return {place: one.held for place, one in enumerate(left) if one.held}
+    return {place: value.held for place, value in enumerate(left) if value.held}
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:
@@ -183,8 +189,8 @@ def _markers(schemes: Iterable[Scheme]) -> tuple[bytes, ...]:
 
 def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
     """Return the common beginning of tokens that functions of the application made. Empty for any other scheme."""
-    found = _LABEL.match(tokens[0]) if scheme.functions and tokens else None
-    return found[0] if found and all(token.startswith(found[0]) for token in tokens) else b""
+    match = _LABEL.match(tokens[0]) if scheme.functions and tokens else None
+    return match[0] if match and all(token.startswith(match[0]) for token in tokens) else b""
 
 
 def _own_marker(scheme: Scheme) -> bytes:
@@ -232,24 +238,24 @@ def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: b
         again: dict[int, _Peeled] = {}
         forms = [
             (place, form)
-            for place, one in left.items()
-            for form in (_plain(one.text) if place in decided.wrapped else writings(one.text))
+            for place, value in left.items()
+            for form in (_plain(value.text) if place in decided.wrapped else writings(value.text))
         ]
         for scheme in _candidates(keyring, own):
             rest = [(place, form) for place, form in forms if place not in again]
             for place, form, inside in _fitting(keyring, scheme, own, rest, label):
-                one = left[place]
-                if place in again or one.kept or one.problem:
+                value = left[place]
+                if place in again or value.kept or value.problem:
                     continue
                 if scheme.name in keyring.fixed:
-                    one.kept = True
-                elif decided.one_layer or _is_damage(own, scheme, one.stages[-1], inside[0]):
-                    one.stages += (inside[0], *_within(scheme, inside))
-                    one.text = scheme.text_of(inside[1])
-                    again[place] = one
-                elif form in _plain(one.text):  # in another writing it is a token inside a text
-                    one.problem = TWO_LAYERS
-                    one.held.add(inside[0])
+                    value.kept = True
+                elif decided.one_layer or _is_damage(own, scheme, value.stages[-1], inside[0]):
+                    value.stages += (inside[0], *_within(scheme, inside))
+                    value.text = scheme.text_of(inside[1])
+                    again[place] = value
+                elif form in _plain(value.text):  # in another writing it is a token inside a text
+                    value.problem = TWO_LAYERS
+                    value.held.add(inside[0])
         left = again
 
 
@@ -276,12 +282,12 @@ def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes, 
 
 def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: bool) -> Iterator[tuple[int, bytes]]:
     """Yield what may be a token in the texts, each with its text's place. The work for each text is bounded."""
-    for place, one in enumerate(left):
+    for place, value in enumerate(left):
         size = 0
-        for word in chain(long_words(one.text) if unmarked else (), tokens_in(one.text, markers)):
+        for word in chain(long_words(value.text) if unmarked else (), tokens_in(value.text, markers)):
             size += len(word)
             if size > MOST_TRIED:
-                one.unsearched = True
+                value.unsearched = True
                 break
             yield place, word
             if is_fernet_frame(word):
@@ -306,8 +312,8 @@ def _fitting(
 ) -> Iterator[tuple[int, bytes, tuple[str, Opened]]]:
     """Yield the texts that are tokens of a scheme, each with its place."""
     chosen = [(place, text) for place, text in texts if _fits(scheme, own, text, label)]
-    found = keyring.stages_of(scheme.name, [text for _, text in chosen]) if chosen else []
-    return ((place, text, inside) for (place, text), inside in zip(chosen, found) if inside is not None)
+    openings = keyring.stages_of(scheme.name, [text for _, text in chosen]) if chosen else []
+    return ((place, text, inside) for (place, text), inside in zip(chosen, openings) if inside is not None)
 
 
 def _within(scheme: Scheme, opened: tuple[str, Opened]) -> tuple[str, ...]:

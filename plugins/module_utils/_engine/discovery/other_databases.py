@@ -69,16 +69,16 @@ def look(keyring: Keyring) -> list[OtherDatabase]:
 def _look_at(alias: str, vendor: str, keyring: Keyring) -> OtherDatabase:
     tables = django_project.columns_of(alias)
     fields = dict(_encrypting_in(alias, tables))
-    found = {}
+    problems = {}
     for (table, column), field in fields.items():
         if django_project.may_have_values(alias, table, column):
             name = _name(alias, table, column)
-            found[name] = (
+            problems[name] = (
                 BY_FIELD.format(field=field, vendor=vendor),
                 BY_APPLICATION + SETTLE.format(column=name) + ".",
             )
     if tables is None:
-        return OtherDatabase(alias, vendor, found, frozenset(found), is_reached=False)
+        return OtherDatabase(alias, vendor, problems, frozenset(problems), is_reached=False)
     known = {(table.lower(), column.lower()) for table, column in fields}
     others = [
         (table, column)
@@ -92,9 +92,9 @@ def _look_at(alias: str, vendor: str, keyring: Keyring) -> OtherDatabase:
         if values is None:
             unread.append(name)
         elif any_is_under_key(values, keyring):
-            found[name] = (OPENED.format(vendor=vendor), BY_APPLICATION + ACCEPT.format(column=name))
+            problems[name] = (OPENED.format(vendor=vendor), BY_APPLICATION + ACCEPT.format(column=name))
     every = {_name(alias, table, column) for table, columns in tables.items() for column in columns}
-    return OtherDatabase(alias, vendor, found, frozenset({*every, *found}), unread)
+    return OtherDatabase(alias, vendor, problems, frozenset({*every, *problems}), unread)
 
 
 def _encrypting_in(alias: str, there: Mapping[str, Sequence[str]] | None) -> Iterator[tuple[tuple[str, str], str]]:

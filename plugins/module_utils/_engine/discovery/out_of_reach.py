@@ -59,8 +59,11 @@ def _not_readable(database: Database) -> Iterator[Finding]:
 
 
 def _of_others(database: Database) -> dict[Table, list[Column]]:
-    found = catalog.columns(database, catalog.FOREIGN)
-    return {table: [each for each in columns if sql_type_readers.is_judged(each)] for table, columns in found.items()}
+    columns_by_table = catalog.columns(database, catalog.FOREIGN)
+    return {
+        table: [each for each in columns if sql_type_readers.is_judged(each)]
+        for table, columns in columns_by_table.items()
+    }
 
 
 def _foreign(database: Database, survey: Survey) -> Iterator[Finding]:
@@ -88,10 +91,10 @@ def _what_is_in(database: Database, survey: Survey, table: Table, column: Column
     try:
         with database.transaction("READ ONLY"):
             database.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
-            found = [value for (value,) in database.rows(query, table=table.label)]
+            texts = [value for (value,) in database.rows(query, table=table.label)]
     except RotationError:
         return "and cannot be read now"
-    values = sql_type_readers.values(column, found)
+    values = sql_type_readers.values(column, texts)
     pieces = [as_bytes(value) for value in values]
     if any(map(looks_like_a_token, pieces)) or survey.holding(values):
         return "with what looks like tokens"

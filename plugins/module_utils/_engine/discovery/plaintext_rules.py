@@ -33,7 +33,7 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
     scheme = {each.name: each for each in keyring.tried}[name]
     if scheme.functions or scheme.inside or not scheme.format.authenticated:
         return PlaintextRule(name)
-    opened = [(one[0], one[1].plaintext) for one in keyring.stages_of(name, pieces) if one is not None]
+    opened = [(opening[0], opening[1].plaintext) for opening in keyring.stages_of(name, pieces) if opening is not None]
     looks = looks_nested(keyring, [text for _, text in opened])
     suspects = [each for each, is_token in zip(opened, looks) if is_token]
     if not suspects:
@@ -53,15 +53,15 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
 
 def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:
     """Return the texts that are tokens of the inner scheme, under the outer token's version if that is rotated."""
-    found = keyring.stages_of(inner.name, [text for _, text in texts])
+    openings = keyring.stages_of(inner.name, [text for _, text in texts])
     return [
         text
-        for (stage, text), one in zip(texts, found)
-        if one is not None and (one[0] == stage or {outer.name, inner.name} & {*keyring.fixed})
+        for (stage, text), opening in zip(texts, openings)
+        if opening is not None and (opening[0] == stage or {outer.name, inner.name} & {*keyring.fixed})
     ]
 
 
 def _find_openable(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> set[bytes]:
     forms = [(text, form) for _, text in texts for form in writings(text)]
-    found = keyring.stages_of(inner.name, [form for _, form in forms])
-    return {text for (text, _), one in zip(forms, found) if one is not None}
+    openings = keyring.stages_of(inner.name, [form for _, form in forms])
+    return {text for (text, _), opening in zip(forms, openings) if opening is not None}

@@ -21,15 +21,15 @@ _TYPES = (
 
 def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
     """Return the entry for a key with these values. The application writes with the first one."""
-    made: KeyEntry = {"name": name}
+    key_entry: KeyEntry = {"name": name}
     for kind, pattern in _TYPES:
         if values and all(map(pattern.fullmatch, values)):
-            made["type"] = kind
-    if made.get("type") == "hex" and len(values[0]) != 64:
-        made["bytes"] = len(values[0]) // 2
+            key_entry["type"] = kind
+    if key_entry.get("type") == "hex" and len(values[0]) != 64:
+        key_entry["bytes"] = len(values[0]) // 2
     if len(values) > 1:
-        made["keep"] = len(values) - 1
-    return made
+        key_entry["keep"] = len(values) - 1
+    return key_entry
 
 
 def line(entries: Iterable[KeyEntry]) -> str:
@@ -40,12 +40,12 @@ def line(entries: Iterable[KeyEntry]) -> str:
 
 def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> list[KeyEntry]:
     """Entries for ``settings`` (each with its values in the application), by the names that the ``env`` file uses."""
-    found: dict[str, KeyEntry] = {}
+    entries: dict[str, KeyEntry] = {}
     for name, values in sorted(settings.items()):
         for source in [name] if name in env else _sources(values, env) or [name]:
             parts = [part.strip().encode() for part in env.get(source, "").split(",") if part.strip()]
-            found[source] = entry(source, parts if set(parts) <= {*values} and parts else list(values))
-    return list(found.values())
+            entries[source] = entry(source, parts if set(parts) <= {*values} and parts else list(values))
+    return list(entries.values())
 
 
 _DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}

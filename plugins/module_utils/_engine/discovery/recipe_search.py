@@ -68,18 +68,18 @@ class _Inside:
 
     def recipes(self, stored: str, hashed: str, written: str, length: int) -> Sequence[tuple[str, str]]:
         """Return the secrets and keys whose digest, so written and cut to ``length``, ends ``stored``."""
-        made = self._written.get((hashed, written, length))
-        if made is None:
-            made = self._written[hashed, written, length] = {}
+        recipes_by_digest = self._written.get((hashed, written, length))
+        if recipes_by_digest is None:
+            recipes_by_digest = self._written[hashed, written, length] = {}
             for digest, how in self._compute_digests(hashed):
-                made.setdefault(WRITTEN[written](digest)[:length], []).append(how)
-        return made.get(stored[-length:], ())
+                recipes_by_digest.setdefault(WRITTEN[written](digest)[:length], []).append(how)
+        return recipes_by_digest.get(stored[-length:], ())
 
     def _compute_digests(self, hashed: str) -> list[tuple[bytes, tuple[str, str]]]:
         if hashed not in self._digests:
             self._digests[hashed] = [
-                (HASHES[hashed](text, made), (secret, key))
-                for (secret, key, made), text in product(self._keys, self._texts)
+                (HASHES[hashed](text, derived_key), (secret, key))
+                for (secret, key, derived_key), text in product(self._keys, self._texts)
             ]
         return self._digests[hashed]
 
@@ -106,16 +106,18 @@ def prove(matches: RecipeMatches) -> RecipeMatches:
     another way is chance too, for example if two columns hold the same. Two ways of writing may differ in no stored
     character, such as base64 without its last two. Then both are returned.
     """
-    found: RecipeMatches = {}
-    for (name, recipe), rows in sorted(matches.items(), key=lambda one: -len(one[1])):  # of equals, the one tried first
+    proved_matches: RecipeMatches = {}
+    for (name, recipe), rows in sorted(
+        matches.items(), key=lambda match: -len(match[1])
+    ):  # of equals, the one tried first
         proved = len(rows) > 1 or not recipe.length
         chance = (
             rows < more or (rows == more and name == column and replace(other, written=recipe.written) != recipe)
-            for (column, other), more in found.items()
+            for (column, other), more in proved_matches.items()
         )
         if proved and not any(chance):
-            found[name, recipe] = rows
-    return found
+            proved_matches[name, recipe] = rows
+    return proved_matches
 
 
 def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator[SearchColumnRecipe]:

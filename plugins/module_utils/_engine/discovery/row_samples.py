@@ -39,8 +39,8 @@ class Size(NamedTuple):
 
 def size_of(database: Database, table: Table) -> Size:
     """Return the size of one table."""
-    (found,) = database.rows(SIZE, (table.regclass,))
-    return Size(*found)
+    (row,) = database.rows(SIZE, (table.regclass,))
+    return Size(*row)
 
 
 def text_of(column: Column, longest: int) -> sql.Composable:
@@ -70,10 +70,10 @@ def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Comp
     # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
     share = 100 * min(LARGE / size.rows if size.rows > 0 else LAST_PAGES / max(size.pages, LAST_PAGES), 1)
     sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
-    found = [("", "", most), (sample, " ORDER BY hashtext(t.ctid::text)", between)]
+    clauses = [("", "", most), (sample, " ORDER BY hashtext(t.ctid::text)", between)]
     if size.kind != "p":  # of partitions, each has pages of its own
-        found.append(("", f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC", most))
+        clauses.append(("", f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC", most))
     # The chosen columns are computed for these rows, not for all that are sorted.
     kept = "SELECT t.tableoid, t.ctid, t.* FROM {{source}} AS t{} WHERE {{where}}{} LIMIT {}"
     query = f"(SELECT {{{{chosen}}}} FROM ({kept}) AS t)"
-    return [sql.SQL(query.format(*part)).format(**rows._asdict()) for part in found]
+    return [sql.SQL(query.format(*part)).format(**rows._asdict()) for part in clauses]

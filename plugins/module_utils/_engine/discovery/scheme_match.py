@@ -49,7 +49,7 @@ def _match_known(
 
 def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
     """Return the scheme of Fernet tokens after a fixed text, or in base64 again. It is added to the keyring."""
-    around = [found for piece in dict.fromkeys(pieces) if (found := around_token(piece)) is not None]
+    around = [wrapping for piece in dict.fromkeys(pieces) if (wrapping := around_token(piece)) is not None]
     if len(set(around)) != 1:  # text before a single token is a part of that value, which must not be shown
         return None
     prefix, doubled = around[0]
@@ -68,7 +68,7 @@ def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
 def _without_foreign(pieces: Sequence[bytes], column: Column) -> list[bytes]:
     """Return the pieces from which a loose decoder of base64 drops characters, such as line breaks, without these."""
     signs = loose_base64.IN_JSON if isinstance(KINDS[column.type], JsonCodec) else loose_base64.AS_IS
-    return [found.token for found in map(signs.without, pieces) if found]
+    return [bare.token for bare in map(signs.without, pieces) if bare]
 
 
 def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | None:

@@ -48,9 +48,9 @@ class OpenColumn(NamedTuple):
     field: Any = None
 
 
-def columns_of(found: Iterable[Finding], surveys: Sequence[Survey]) -> Iterator[OpenColumn]:
+def columns_of(findings: Iterable[Finding], surveys: Sequence[Survey]) -> Iterator[OpenColumn]:
     """The columns of these findings in which functions could open and write values."""
-    names = {each.column for each in found if each.kind.name in UNKNOWN_FORMAT}
+    names = {each.column for each in findings if each.kind.name in UNKNOWN_FORMAT}
     for survey in surveys if names else ():
         fields = {
             (name, model_fields.column_of(field)): field for name, field in model_fields.of_models(survey.model_tables)
@@ -80,10 +80,10 @@ def propose(
     return {variable_of("schemes"): described, variable_of("targets"): listed}
 
 
-def _scheme(column: Column, found: Candidates) -> SchemeDescription:
+def _scheme(column: Column, candidates: Candidates) -> SchemeDescription:
     application: FunctionsDescription = {
-        "decrypt": _function("decrypt", found.decrypt),
-        "encrypt": _function("encrypt", found.encrypt),
+        "decrypt": _function("decrypt", candidates.decrypt),
+        "encrypt": _function("encrypt", candidates.encrypt),
     }
     if column.type == "bytea":
         application["binary"] = True

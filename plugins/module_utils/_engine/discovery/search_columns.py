@@ -42,8 +42,8 @@ class SearchColumnScan:
     @property
     def explained(self) -> set[str]:
         """Return the columns with a known recipe."""
-        made = {recipe.column for of_token in self.recipes.values() for recipe in of_token}
-        return made | {column for column, _ in self.kept}
+        columns = {recipe.column for of_token in self.recipes.values() for recipe in of_token}
+        return columns | {column for column, _ in self.kept}
 
 
 def scan_table(
@@ -61,10 +61,10 @@ def scan_table(
     search = RecipeSearch(stored, len(rows), keyring)
     for number, name, stage, plaintext in _plaintexts(whole, rows, keyring):
         search.add(number, name, stage, plaintext)
-    found = SearchColumnScan(unknown=many)
+    scan = SearchColumnScan(unknown=many)
     for column, held in stored.items():
-        _conclude(found, column, held, prove(search.matches[column]), keyring.names)
-    return found
+        _conclude(scan, column, held, prove(search.matches[column]), keyring.names)
+    return scan
 
 
 def has_blanks(database: Database, table: Table, targets: Sequence[Target], column: str, keyring: Keyring) -> bool:
@@ -77,9 +77,9 @@ def has_blanks(database: Database, table: Table, targets: Sequence[Target], colu
         for target in targets
     }
     held = set()
-    for each, stage in product([each for recipes in ways.values() for each in recipes], keyring.stages):
+    for recipe, stage in product([recipe for recipes in ways.values() for recipe in recipes], keyring.stages):
         with contextlib.suppress(ValueError):
-            held.add(each.of(b"", keyring.secret(stage, each.secret)))
+            held.add(recipe.of(b"", keyring.secret(stage, recipe.secret)))
     if not held:
         return False
     empty = [
@@ -94,7 +94,7 @@ def has_blanks(database: Database, table: Table, targets: Sequence[Target], colu
 
 
 def _conclude(
-    found: SearchColumnScan,
+    scan: SearchColumnScan,
     column: Column,
     texts: Sequence[str | None],
     ways: RecipeMatches,
@@ -107,9 +107,9 @@ def _conclude(
     mixed = any(recipe.secret in names for _, recipe in ways)
     for name, recipe in ways if len(ways) <= MOST else ():
         if mixed or recipe.secret in names:
-            found.recipes.setdefault(name, []).append(recipe)
-        if not (recipe.secret in names or (column.name, recipe.secret) in found.kept):
-            found.kept.append((column.name, recipe.secret))
+            scan.recipes.setdefault(name, []).append(recipe)
+        if not (recipe.secret in names or (column.name, recipe.secret) in scan.kept):
+            scan.kept.append((column.name, recipe.secret))
     if not ways:
         unknown = may_be_digests(column, list(filter(None, texts)))
     else:
@@ -118,7 +118,7 @@ def _conclude(
         explained = set().union(*ways.values())
         unknown = len(ways) > MOST or 2 * len(explained) < len(alike)
     if unknown:
-        found.unknown.append(column.name)
+        scan.unknown.append(column.name)
 
 
 def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
@@ -154,6 +154,6 @@ def _plaintexts(
     for number, row in enumerate(rows):
         for target, value in zip(targets, row):
             tokens = target.kind.tokens(value, b"") if value else []
-            found = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
-            if found:
-                yield number, target.column, found[0], keyring.schemes[target.scheme].text_of(found[1])
+            opening = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
+            if opening:
+                yield number, target.column, opening[0], keyring.schemes[target.scheme].text_of(opening[1])

@@ -139,15 +139,15 @@ class SearchColumnRecipe:
         try:
             self.of(b"", after)
         except ValueError:
-            found = f"a key that is {self.key} of {self.secret}, and the new value is not a valid key"
-            return found, "a type that produces a valid key"
+            reason = f"a key that is {self.key} of {self.secret}, and the new value is not a valid key"
+            return reason, "a type that produces a valid key"
         unclear = self.is_ambiguous(before), self.is_ambiguous(after)
         if unclear == (True, False):
-            found = f"{self.secret} or its SHA-256: a value over {BLOCK} bytes does not show which"
-            return found, f"a type and bytes that make it longer than {BLOCK}"
+            reason = f"{self.secret} or its SHA-256: a value over {BLOCK} bytes does not show which"
+            return reason, f"a type and bytes that make it longer than {BLOCK}"
         if unclear == (False, True) and self.key != "raw":
-            found = f"the SHA-256 of {self.secret}: a rollback could not tell for values over {BLOCK} bytes"
-            return found, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+            reason = f"the SHA-256 of {self.secret}: a rollback could not tell for values over {BLOCK} bytes"
+            return reason, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
         return None
 
     def asks(self, before: bytes) -> tuple[str, str] | None:
@@ -193,8 +193,8 @@ def _normalized(text: str, how: Sequence[str]) -> bytes:
 
 def possible_keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
     """Return every key that may be derived from a setting, each as the setting, the way and the key."""
-    found = []
+    keys = []
     for secret, key in product(secrets, KEYS):
         with contextlib.suppress(ValueError):  # the setting is not base64, or not hex
-            found.append((secret, key, KEYS[key](secrets[secret])))
-    return found
+            keys.append((secret, key, KEYS[key](secrets[secret])))
+    return keys

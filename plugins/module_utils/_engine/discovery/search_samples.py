@@ -86,10 +86,10 @@ def _scarce(
 
     An index may exist for some rows only. The columns are the last of a row.
     """
-    found: list[Any] = []
+    further_rows: list[Any] = []
     left = {column: place - len(columns) for place, column in enumerate(columns)}
     for _ in columns:
-        left = {each: place for each, place in left.items() if sum(_is_long(row[place]) for row in rows) < TRIED}
+        left = {column: place for column, place in left.items() if sum(_is_long(row[place]) for row in rows) < TRIED}
         if not left:
             break
         shortest = {column: SHORTEST // 2 if column.type == "bytea" else SHORTEST for column in left}
@@ -98,10 +98,10 @@ def _scarce(
         )
         some = query(further=sql.SQL("AND ({})").format(there))
         rows = database.rows(some, (TRIED * len(left),), table=table.label)
-        found += rows
+        further_rows += rows
         if len(rows) < TRIED * len(left):  # there are no others
             break
-    return found
+    return further_rows
 
 
 def _bytes(column: Column) -> sql.Composable:

@@ -82,13 +82,13 @@ def refuse_untold(settled: Settlements, columns: Mapping[str, str]) -> None:
 
 def refuse_without_command(settled: Settlements, named: bool) -> None:
     """Raise E_SETTLEMENT for a column that a command must recreate, unless a command is ``named``."""
-    for name, one in settled.items():
-        if one.decision == BY_COMMAND and not named:
+    for name, settlement in settled.items():
+        if settlement.decision == BY_COMMAND and not named:
             raise InvalidSettlement(name=name, fault=f"is {BY_COMMAND}, and no command of O(command) will run")
 
 
 def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:
     """Raise E_SETTLEMENT for a settlement that is neither for one of ``columns`` nor for a value in ``leave_alone``."""
     for name in sorted({*settled}.difference(columns, leave_alone)):
-        found = "is not in O(leave_alone)" if ":" in name else "is not a column of the application"
-        raise InvalidSettlement(name=name, fault=found)
+        fault = "is not in O(leave_alone)" if ":" in name else "is not a column of the application"
+        raise InvalidSettlement(name=name, fault=fault)

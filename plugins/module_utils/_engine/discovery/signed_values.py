@@ -112,12 +112,12 @@ def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
     """Return the values that a rotated key has signed, as their signatures prove. None if there are none."""
     texts = _texts(values)
     signatures = list(_signatures(texts))
-    tokens = [found for text in texts if (found := _JWT.fullmatch(text))]
+    tokens = [match for text in texts if (match := _JWT.fullmatch(text))]
     for name, key in survey.keys() if signatures or tokens else ():
         signers = _Signers([key.encode("utf-8")])
         if count := sum(map(signers.have_signed, signatures)):
             return Signed(count, "signed by Django", name)
-        if count := sum(_is_signed(found, key.encode("utf-8")) for found in tokens):
+        if count := sum(_is_signed(match, key.encode("utf-8")) for match in tokens):
             return Signed(count, "JSON Web Tokens that are signed", name)
     return None
 
@@ -165,9 +165,9 @@ def _texts(values: Iterable[Any]) -> list[str]:
 
 def _signatures(texts: Iterable[str]) -> Iterator[_Signature]:
     for text in texts:
-        found = _SIGNATURE.search(text, max(len(text) - _LONGEST, 0))
-        if found:
-            yield _Signature(text, text[: found.start()], found[1], found[2])
+        match = _SIGNATURE.search(text, max(len(text) - _LONGEST, 0))
+        if match:
+            yield _Signature(text, text[: match.start()], match[1], match[2])
 
 
 def _unbase62(text: str) -> int:

@@ -93,9 +93,9 @@ def whole(column: Column) -> str:
     rest = f"substr({{column}}::text, {LONGEST_DOCUMENT + 1}, {LONGEST_REST})"
     pattern = _REST.replace("{", "{{").replace("}", "}}")
     words = f"SELECT (regexp_matches({rest}, '{pattern}', 'g'))[1] AS word LIMIT {MOST_OF_REST}"
-    found = f"(SELECT string_agg(word, ', ') FROM ({words}) AS of_rest)"
+    joined_words = f"(SELECT string_agg(word, ', ') FROM ({words}) AS of_rest)"
     is_long = f"octet_length({{column}}::text) > {LONGEST_DOCUMENT}"
-    return f"CASE WHEN {is_long} THEN concat({found}, ' ', {read}) ELSE {read} END"
+    return f"CASE WHEN {is_long} THEN concat({joined_words}, ' ', {read}) ELSE {read} END"
 
 
 def large_objects(column: Column, rows: sql.Composable, most: int) -> sql.Composable:
@@ -109,7 +109,7 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
     if column.type in ("bytea", LARGE_OBJECT):
         return [bytes.fromhex(value) for value in read]
     if column.type == NUMBER:
-        return _of_numbers([found[1] for value in read if (found := _INTEGER.fullmatch(value))])
+        return _of_numbers([match[1] for value in read if (match := _INTEGER.fullmatch(value))])
     if column.type in NUMBER_LISTS:
         return _of_lists([_as_json(value) for value in read])
     if column.type in BITS:
@@ -121,7 +121,7 @@ def values(column: Column, read: Sequence[str]) -> list[Value]:
         return [member for value in read for member in members(value)]
     if column.type in KINDS or column.category == "S":
         return list(read)
-    return [_word(*found) for value in read for found in _WORDS.findall(value)]
+    return [_word(*groups) for value in read for groups in _WORDS.findall(value)]
 
 
 def _word(data: str, text: str) -> Value:
@@ -137,11 +137,11 @@ def _of_lists(lists: Sequence[str]) -> list[Value]:
 def _of_numbers(numbers: Sequence[str]) -> list[Value]:
     """Return the bytes of numbers, all of one length, but the text of round ones."""
     rounded = [number for number in numbers if _RUN.search(number)]
-    found = [int(number) for number in numbers if not _RUN.search(number)]
-    sizes = [-(-number.bit_length() // 8) for number in found]
+    integers = [int(number) for number in numbers if not _RUN.search(number)]
+    sizes = [-(-number.bit_length() // 8) for number in integers]
     longest = max(sizes, default=0)
     padded = (longest if size == longest - 1 else size for size in sizes)
-    return [*rounded, *(_of_number(number.to_bytes(size, "big")) for number, size in zip(found, padded))]
+    return [*rounded, *(_of_number(number.to_bytes(size, "big")) for number, size in zip(integers, padded))]
 
 
 def _of_number(data: bytes) -> Value:
@@ -161,8 +161,8 @@ def _of_uuid(text: str) -> Value:
 
     Return empty for a ULID, which its time shows.
     """
-    found = uuid.UUID(text)
-    if _FIRST < found.int >> 80 < _LAST or found.int in (0, (1 << 128) - 1):
+    parsed_uuid = uuid.UUID(text)
+    if _FIRST < parsed_uuid.int >> 80 < _LAST or parsed_uuid.int in (0, (1 << 128) - 1):
         return ""
-    known = found.variant == uuid.RFC_4122 and 1 <= (found.version or 0) <= 8
-    return str(found) if known else found.bytes
+    known = parsed_uuid.variant == uuid.RFC_4122 and 1 <= (parsed_uuid.version or 0) <= 8
+    return str(parsed_uuid) if known else parsed_uuid.bytes

@@ -44,13 +44,13 @@ SETTLE = 'O(settlements): {{{quoted}: {{unreadable: "why"}}}}.'
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Return findings about the definitions with a token or a copy of a key, by name."""
-    found = catalog.definitions(database)
-    schemes = {target.scheme for target in survey.found}
-    with_tokens = sorted(holding(keyring, schemes, [each.text.encode("utf-8") for each in found]))
+    definitions = catalog.definitions(database)
+    schemes = {target.scheme for target in survey.targets}
+    with_tokens = sorted(holding(keyring, schemes, [each.text.encode("utf-8") for each in definitions]))
     copies = KeyCopies(keyring, schemes)
-    with_keys = ((each, copies.in_sql(each.text)) for each in found)
+    with_keys = ((each, copies.in_sql(each.text)) for each in definitions)
     return [
-        *(_finding(database, found[place], TOKEN, "a token") for place in with_tokens),
+        *(_finding(database, definitions[place], TOKEN, "a token") for place in with_tokens),
         *(_finding(database, each, KEY, what) for each, what in with_keys if what),
     ]
 

@@ -32,18 +32,18 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Return findings about files. Those stop that are under a rotated key, or look so, or whose storage reads one."""
     keys = keyring.names.union(*(keyring.settings_fed_by(name) for name in keyring.names))
     storages = dict(file_storages.of_models(survey.model_tables, keys))
-    found = Findings()
+    findings = Findings()
     for table, column, place, field in _columns(survey):
         names = _names(database, table, column) if local_files.is_local(field) else []
         files = [*local_files.read(field, names)]
-        _put(found, table.label_of(column), [*filter(None, files)], storages.get(place), keyring)
+        _put(findings, table.label_of(column), [*filter(None, files)], storages.get(place), keyring)
         if place in storages or not local_files.is_encrypted_by_model(field):
             continue
         if names and not files:
-            found.put(table.label_of(column), FilesUnread(len(names)))
+            findings.put(table.label_of(column), FilesUnread(len(names)))
         if not local_files.is_local(field):
-            found.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
-    return [*found.with_text(stops=True), *found.with_text(stops=False)]
+            findings.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
+    return [*findings.with_text(stops=True), *findings.with_text(stops=False)]
 
 
 def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]]:
@@ -64,19 +64,21 @@ def _names(database: Database, table: Table, column: str) -> list[str]:
     return [path for (path,) in database.rows(parts, table=table.label)]
 
 
-def _put(found: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring) -> None:
+def _put(
+    findings: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring
+) -> None:
     """Put down the most certain finding about a column's files."""
     looked_at = len(files)
     looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
     if opened := sum(any_is_under_key([data], keyring) for data in files):
-        found.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
+        findings.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
     elif storage and storage.reads:
-        found.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
+        findings.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
     elif len(looks) > SHARE * len(files):
         shown = ", ".join(sorted({*looks}))
-        found.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, form=shown))
+        findings.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, form=shown))
     elif storage:
-        found.put(column, OwnStorage(storage.path))
+        findings.put(column, OwnStorage(storage.path))
 
 
 def _is_unknown(look: Look) -> bool:

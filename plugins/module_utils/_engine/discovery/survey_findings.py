@@ -26,23 +26,23 @@ def findings_of(
     ``source`` says where the keys are from. ``line`` lists the keys to rotate by their names in the .env file, if these
     are known.
     """
-    found = any(survey.found for survey in surveys)
+    has_targets = any(survey.targets for survey in surveys)
     known = Findings()
     for table, column in nowhere(surveys):
         name = f"{table}.{column}"
         known.put(name, ColumnNotFound(column=name, types=", ".join(WRITTEN)))
-    for each in [each for survey in surveys for each in survey.findings.with_text(stops=True)]:
-        if isinstance(each.facts, UnprovedValues):
-            known.put(each.column, _why_unproved(each.column, each.facts, surveys, keyring, source))
-        elif found or each.kind.name != "plain":
-            known.add(each)
-    fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
-    if fixed and not found:
+    for finding in [finding for survey in surveys for finding in survey.findings.with_text(stops=True)]:
+        if isinstance(finding.facts, UnprovedValues):
+            known.put(finding.column, _why_unproved(finding.column, finding.facts, surveys, keyring, source))
+        elif has_targets or finding.kind.name != "plain":
+            known.add(finding)
+    fixed = [finding for survey in surveys for finding in survey.findings.of("fixed")]
+    if fixed and not has_targets:
         settings = settings_of(surveys, keyring)
         line = line if line and settings else proposal.line(proposal.propose(settings, {}))
         known.put("", OtherKeys(count=len(fixed), settings=", ".join(sorted(settings)), line=line))
     stops = unsettled(known.with_text(stops=True), settled)
-    if not found and not stops:
+    if not has_targets and not stops:
         tables = sum(len(survey.tables) for survey in surveys)
         known.put("", NoTargets(tables=tables, schemes=", ".join(keyring.schemes)))
         return known.of("no_targets")
@@ -57,7 +57,7 @@ def _why_unproved(
     A key is wrong only if the library of the field says which key must fit, and that key fits nowhere.
     """
     expected = [keyring.schemes[name] for name in schemes_of_field(values.field) if name in keyring.schemes]
-    fits = {target.scheme for survey in surveys for target in survey.found}
+    fits = {target.scheme for survey in surveys for target in survey.targets}
     tokens = values.tokens
     if not expected or fits & {scheme.name for scheme in expected}:
         return UnprovedColumn(column=column, tokens=tokens, look=values.look, advice=values.advice, source=source)
@@ -71,11 +71,11 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
     The settings of the application's functions are not among them, because they are unknown.
     """
     schemes = {scheme.name: scheme for scheme in keyring.tried}
-    used = {target.scheme for survey in surveys for target in survey.found}
+    used = {target.scheme for survey in surveys for target in survey.targets}
     used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
     made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
     names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
-    names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
+    names |= {each.secret for survey in surveys for target in survey.targets for each in target.derived}
     return {name: values for name in names if (values := members(keyring.application(name)))}
 
 

@@ -50,8 +50,8 @@ class SurveyModels:
     def related(self, table: Table, column: str) -> list[tuple[str, str]]:
         """Return the columns that a relation of the models joins with this one, as table and column."""
         own = {(name, column) for name in table.names}
-        ends = ((one, other) for pair in self._relations for one, other in (pair, pair[::-1]))
-        return sorted({other for one, other in ends if one in own})
+        ends = ((end, other) for pair in self._relations for end, other in (pair, pair[::-1]))
+        return sorted({other for end, other in ends if end in own})
 
 
 def _of_place(known: Mapping[Any, Known], table: Table, column: Column | None = None) -> Known | None:

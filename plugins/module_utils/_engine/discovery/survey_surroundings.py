@@ -55,7 +55,9 @@ class SurveySurroundings:
         for table in dict.fromkeys(target.table for target in self.targets if target.table not in tied):
             self._look_for_digests(table, [target for target in self.targets if target.table == table])
         self._look_for_digests_apart()
-        for table, column in dict.fromkeys((one.table, each.column) for one in self.targets for each in one.derived):
+        for table, column in dict.fromkeys(
+            (target.table, each.column) for target in self.targets for each in target.derived
+        ):
             self._put_down_obstacles(table, column)
         self._look_for_copies()
         for target in self.targets:
@@ -64,10 +66,10 @@ class SurveySurroundings:
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:
         """Return whether something keeps a column from being rewritten, and put it down."""
-        found = [*catalog.obstacles(self.database, table, column), *self._relations(table, column)]
-        for what, todo in found:
+        obstacles = [*catalog.obstacles(self.database, table, column), *self._relations(table, column)]
+        for what, todo in obstacles:
             self._tie(table.label_of(column), what, todo)
-        return bool(found)
+        return bool(obstacles)
 
     def _relations(self, table: Table, column: str) -> Iterator[tuple[str, str]]:
         """Yield the columns that a relation of the models joins with this one, and what to do about each."""
@@ -83,9 +85,9 @@ class SurveySurroundings:
             for name, tokens in sorted(self.samples.items())
             if name in schemes and schemes[name].format.authenticated
         }
-        for one, other in combinations(proved, 2):
-            if common := {token for token in proved[one] & proved[other] if len(token) >= SHORTEST}:
-                self.findings.put(one, SameTokens(other, len(common)))
+        for name, other in combinations(proved, 2):
+            if common := {token for token in proved[name] & proved[other] if len(token) >= SHORTEST}:
+                self.findings.put(name, SameTokens(other, len(common)))
         for target in self.targets:
             tokens = proved.get(target.name, ())
             if tokens and not isinstance(target.kind, JsonCodec) and self._is_repeated(target):
@@ -108,18 +110,18 @@ class SurveySurroundings:
             for column in self.tables[table]
             if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
         }
-        found = search_columns.scan_table(self.database, table, targets, list(columns.values()), self.keyring)
+        scan = search_columns.scan_table(self.database, table, targets, list(columns.values()), self.keyring)
         documents = {target.column for target in targets if isinstance(target.kind, JsonCodec)}
         inside = [column for column in self.tables[table] if column.name in documents]
-        self._put_down_digests(table, [columns[name] for name in found.unknown])
+        self._put_down_digests(table, [columns[name] for name in scan.unknown])
         for name in search_columns.among(self.database, table, inside):
             self.findings.put_kind("digest", table.label_of(name))
-        for name, setting in found.kept:
+        for name, setting in scan.kept:
             if setting:
                 self.findings.put(table.label_of(name), KeptHash(setting))
-        self.findings.drop("silent", {table.label_of(column) for column in found.explained})
+        self.findings.drop("silent", {table.label_of(column) for column in scan.explained})
         for target in targets:
-            derived = tuple(found.recipes.get(target.column, ()))
+            derived = tuple(scan.recipes.get(target.column, ()))
             self.targets[self.targets.index(target)] = replace(target, derived=derived)
 
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
@@ -143,5 +145,5 @@ class SurveySurroundings:
             has_fixed = any(table.label_of(column.name) in fixed for column in self.tables[table])
             if (has_fixed or (table.schema, table.name) in linked) and table not in tables and not table.copy:
                 columns = [each for each in self.tables[table] if table.label_of(each.name) not in ignored]
-                found = search_columns.apart(self.database, table, columns)
-                self._put_down_digests(table, [column for column in columns if column.name in found])
+                names = search_columns.apart(self.database, table, columns)
+                self._put_down_digests(table, [column for column in columns if column.name in names])

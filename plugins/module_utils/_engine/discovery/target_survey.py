@@ -112,7 +112,7 @@ def find(
     for index, entry in enumerate(entries):
         if entry != AUTO:
             survey.take(entry, index)
-    listed = {target.name for target in survey.found}
+    listed = {target.name for target in survey.targets}
     for table, columns in survey.tables.items():
         for column in columns:
             name = table.label_of(column.name)
@@ -121,7 +121,7 @@ def find(
             elif name not in listed:
                 survey.look(table, column)
     if AUTO not in entries:
-        for target in survey.found:
+        for target in survey.targets:
             if target.name not in listed:
                 survey.findings.put(target.name, TargetMissed(column=target.name))
     survey.look_around()
@@ -131,9 +131,9 @@ def find(
 class Survey:
     """One walk over a database.
 
-    ``found`` are the targets, ``findings`` what else a person should know of columns and tables, ``evidence`` what
-    later checks need of columns. ``missing`` are the targets that a person listed and that are not here, by their place
-    in the list.
+    ``targets`` are the columns to rotate, ``findings`` what else a person should know of columns and tables,
+    ``evidence`` what later checks need of columns. ``missing`` are the targets that a person listed and that are not
+    here, by their place in the list.
     """
 
     settled: Settlements = NONE
@@ -143,7 +143,7 @@ class Survey:
         self._keyring = keyring
         self.tables = catalog.columns(database)
         self.numbers = catalog.numbers(database)  # which hold no token, and may be ciphertext
-        self.found: list[Target] = []
+        self.targets: list[Target] = []
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
         self.evidence = SurveyEvidence()
@@ -160,7 +160,7 @@ class Survey:
         """Return a copy for another connection and keyring, which shares no later findings with this one."""
         other = copy.copy(self)
         other._database, other._keyring = database or self._database, keyring or self._keyring
-        other.found = [*self.found]
+        other.targets = [*self.targets]
         other.findings, other.evidence = self.findings.copied(), self.evidence.copied()
         return other
 
@@ -243,17 +243,19 @@ class Survey:
 
     def every_column(self) -> dict[Table, list[Column]]:
         """Return the columns of each table, each once, including those of numbers."""
-        found = {}
+        columns_by_table = {}
         for table in {**self.tables, **self.numbers}:
             columns = [*self.tables.get(table, ()), *self.numbers.get(table, ())]
-            found[table] = list({column.name: column for column in columns}.values())
-        return found
+            columns_by_table[table] = list({column.name: column for column in columns}.values())
+        return columns_by_table
 
     def holding(self, values: Sequence[Any]) -> int:
         """Return how many values hold a token under a rotated key inside other, also compressed or encoded, data."""
         texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
-        found = holding(self._keyring, {target.scheme for target in self.found}, [text for _, text in texts])
-        return len({texts[place][0] for place in found})
+        stages_by_place = holding(
+            self._keyring, {target.scheme for target in self.targets}, [text for _, text in texts]
+        )
+        return len({texts[place][0] for place in stages_by_place})
 
     def raw_frames(self, values: Sequence[Any]) -> RawFrames:
         """The values that are the bytes of Fernet tokens under rotated keys, or their hex."""
@@ -337,8 +339,8 @@ class Survey:
         """Return a format that the look or the field shows, and how many of the checked values have it."""
         values = read_values(self._database, table, column, set())
         known = dict.fromkeys([*pieces, *(piece for value in values for piece in pieces_of(column, value))])
-        found = [each for piece in known if (each := of_another_format(piece, field))]
-        return (len(found), found[0]) if found else None
+        signatures = [signature for piece in known if (signature := of_another_format(piece, field))]
+        return (len(signatures), signatures[0]) if signatures else None
 
     def leave(self, table: Table, column: Column) -> None:
         """Leave a column alone, as a person decided, and check whether the keys that are to be rotated open it."""
@@ -366,7 +368,7 @@ class Survey:
 
     def _add_target(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
         try:
-            self.found.append(self._target(table, column, held_as))
+            self.targets.append(self._target(table, column, held_as))
         except TableKey:
             self.findings.put(table.label_of(column.name), TableKey(table=table.label))
 
@@ -382,19 +384,21 @@ class Survey:
     def look_around(self) -> None:
         """Check what surrounds the targets: in the database's catalog, in the models, in other columns."""
         SurveySurroundings(
-            self._database, self._keyring, self._models, self.tables, self.found, self.findings, self._samples
+            self._database, self._keyring, self._models, self.tables, self.targets, self.findings, self._samples
         ).look()
 
     def blank(self) -> Iterator[str]:
         """Yield the columns with the digest of an empty value in rows without a token. This reads all rows."""
-        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
-            targets = [target for target in self.found if target.table == table]
+        for table, column in dict.fromkeys(
+            (target.table, each.column) for target in self.targets for each in target.derived
+        ):
+            targets = [target for target in self.targets if target.table == table]
             if search_columns.has_blanks(self._database, table, targets, column, self._keyring):
                 yield table.label_of(column)
 
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
         """Yield search columns under rotated keys that are computed from a target with plain text, with it."""
-        for target in self.found:
+        for target in self.targets:
             for column in dict.fromkeys(each.column for each in target.derived if each.secret in self._keyring.names):
                 if target.mixed:
                     yield target.table.label_of(column), target.name
@@ -412,7 +416,7 @@ class Survey:
             for column in () if table.copy else columns:
                 name, names = table.label_of(column.name), (table.label, _qualified(table))
                 if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
-                    if name in {target.name for target in self.found}:
+                    if name in {target.name for target in self.targets}:
                         raise InvalidTarget(index=index, fault=f"names {name} again")
                     if column.generated:
                         self.findings.put(
@@ -424,7 +428,7 @@ class Survey:
                     samples = self._sampler.sample(table, column, every=named)
                     held = as_it_holds(column, samples, named=named, markers=markers)
                     pieces = [piece for value in samples for piece in pieces_of(held, value)]
-                    self.found.append(self._target(table, held, self._find_rule(table, held, scheme, pieces)))
+                    self.targets.append(self._target(table, held, self._find_rule(table, held, scheme, pieces)))
                     self._samples[name] = {*pieces}
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
@@ -441,14 +445,14 @@ class Survey:
         key = self._row_key(table)
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], JsonCodec):
-            found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
-            raise InvalidScheme(scheme=scheme, fault=found)
+            fault = f"has json_members, and {table.label_of(column.name)} holds no JSON"
+            raise InvalidScheme(scheme=scheme, fault=fault)
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
-            found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
-            raise InvalidScheme(scheme=scheme, fault=found)
+            fault = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
+            raise InvalidScheme(scheme=scheme, fault=fault)
         decision = self.decision(table.label_of(column.name))
-        made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
-        return replace(made, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)
+        target = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
+        return replace(target, one_layer=decision == ONE_LAYER, mixed=decision == MIXED)
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Return whether any value could be a token. In a ``document`` only its texts could be one."""
@@ -457,8 +461,8 @@ class Survey:
         query = f"SELECT 1 FROM {{rows}} AS t WHERE {{text}} NOT IN ('', '\\x'){texts} LIMIT 1"
         name = sql.Identifier("t", column.name)
         text = sql.SQL('({}::text COLLATE "C")').format(name)  # with some others PostgreSQL matches no pattern
-        found = sql.SQL(query).format(rows=table.rows, text=text)
-        return bool(self._database.rows(found, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
+        statement = sql.SQL(query).format(rows=table.rows, text=text)
+        return bool(self._database.rows(statement, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 
 def _may_be_plain(column: Column) -> bool:

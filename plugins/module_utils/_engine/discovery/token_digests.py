@@ -77,9 +77,9 @@ class DigestRow(NamedTuple):
 
 def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Return the columns with such a digest. Their finding as unknown digests is dropped."""
-    found = Findings()
+    findings = Findings()
     targets: dict[Table, list[Target]] = {}
-    for target in survey.found:
+    for target in survey.targets:
         targets.setdefault(target.table, []).append(target)
     for table, members in targets.items():
         computed = {each.column for target in members for each in target.derived}
@@ -91,13 +91,13 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
             if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
         ]
         if columns:
-            _look(found, table, columns, _rows(database, table, members, columns, keyring), keyring)
-    survey.findings.drop("digest", found.columns())
-    return found.with_text(stops=True)
+            _look(findings, table, columns, _rows(database, table, members, columns, keyring), keyring)
+    survey.findings.drop("digest", findings.columns())
+    return findings.with_text(stops=True)
 
 
 def _look(
-    found: Findings, table: Table, columns: Sequence[Column], rows: Sequence[DigestRow], keyring: Keyring
+    findings: Findings, table: Table, columns: Sequence[Column], rows: Sequence[DigestRow], keyring: Keyring
 ) -> None:
     plain = _plain_matches(rows, lambda target, token: keyring.stage_of(target.scheme, token) is not None)
     explained = {column for column, _, _ in plain}
@@ -108,7 +108,7 @@ def _look(
             looked_at = sum(bool(row.tokens[target] and row.words[column]) for row in tried)
             name = table.label_of(column.name)
             digests = TokenDigestStored(column=name, target=target.name, digest=words, count=count, looked_at=looked_at)
-            found.put(name, digests)
+            findings.put(name, digests)
 
 
 def _most_common(matches: DigestMatches) -> Iterator[tuple[tuple[Column, Target, str], int]]:
@@ -150,9 +150,9 @@ def _plain_signs(token: bytes) -> Iterator[tuple[str, str]]:
     """Yield how every digest of a token begins and ends, in every writing, with what it is."""
     for form in filter(None, (token, unbase64(token))):
         for name, digest in DIGESTS.items():
-            made = digest(form).digest()
+            raw_digest = digest(form).digest()
             for write in WRITTEN.values():
-                text = write(made)
+                text = write(raw_digest)
                 yield text[:SIGN], f"{name} digests"
                 yield text[-SIGN:], f"{name} digests"
 
@@ -164,9 +164,9 @@ def _keyed_signs(token: bytes, target: Target, keyring: Keyring) -> Iterator[tup
     keys = {key: setting for setting, _, key in possible_keys(keyring.secrets(opened[0])) if setting}
     for key, setting in keys.items():
         for name, digest in HASHES.items():
-            made = digest(token, key)
+            raw_digest = digest(token, key)
             for write in _KEYED_WRITTEN:
-                yield write(made)[:SIGN], f"{name} digests under {setting}"
+                yield write(raw_digest)[:SIGN], f"{name} digests under {setting}"
 
 
 def _are_alike(rows: Sequence[DigestRow], column: Column) -> bool:

@@ -121,10 +121,15 @@ def classify(values: Sequence[Any], place: str, *, documents: bool = False, is_s
     says that code encrypts here what a service returns. Otherwise such a place only leads to a warning.
     """
     texts = [as_text_or_bytes(value) for value in values]
-    found = _classify(texts, place, documents)
-    if found.verdict == UNEXPLAINED and place in GIVEN and not is_sealed and not any(map(_has_known_format, texts)):
-        return replace(found, verdict=SPARSE)
-    return found
+    explanation = _classify(texts, place, documents)
+    if (
+        explanation.verdict == UNEXPLAINED
+        and place in GIVEN
+        and not is_sealed
+        and not any(map(_has_known_format, texts))
+    ):
+        return replace(explanation, verdict=SPARSE)
+    return explanation
 
 
 def _has_known_format(value: Value) -> bool:
@@ -145,9 +150,9 @@ def _classify(values: list[Value], place: str, documents: bool) -> Explanation:
     if packed:
         verdicts.append(Explanation(EXPLAINED, ENCODED))
     for verdict in (UNEXPLAINED, SPARSE, EXPLAINED):
-        for found in verdicts:
-            if found.verdict == verdict:
-                return found
+        for explanation in verdicts:
+            if explanation.verdict == verdict:
+                return explanation
     return Explanation(PLAIN)
 
 
@@ -194,8 +199,8 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
 
 
 def _bare_etag(value: Value) -> Value:
-    found = _ETAG.fullmatch(value) if isinstance(value, str) else None
-    return found[1] if found else value
+    match = _ETAG.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else value
 
 
 def _judge_random(random: Sequence[Look], count: int, name: str) -> Explanation:
@@ -256,24 +261,24 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 def _members(documents: Iterable[str]) -> Iterator[tuple[str, list[Value]]]:
     """Yield the texts and long numbers of JSON documents by the name of their member. A document may be cut off."""
-    found: dict[str, list[Value]] = {}
+    values_by_member: dict[str, list[Value]] = {}
     for document in documents:
         if xml_text.is_document(document):
             for member, text in xml_text.members(document):
-                found.setdefault(member, []).append(text)
+                values_by_member.setdefault(member, []).append(text)
             continue
         name = ""
         for text, colon, number in _TEXT.findall(document):
             if colon:
                 name = text
-                found.setdefault(NAMES, []).append(_unescaped(text))
+                values_by_member.setdefault(NAMES, []).append(_unescaped(text))
             elif text or number:
-                found.setdefault(name, []).append(_unescaped(text or number))
-    yield from sorted(found.items())
+                values_by_member.setdefault(name, []).append(_unescaped(text or number))
+    yield from sorted(values_by_member.items())
 
 
 def _unescaped(text: str) -> str:
-    def character(found: re.Match[str]) -> str:
-        return chr(int(found[1], 16)) if found[1] else _ESCAPES.get(found[2], found[2])
+    def character(match: re.Match[str]) -> str:
+        return chr(int(match[1], 16)) if match[1] else _ESCAPES.get(match[2], match[2])
 
     return _ESCAPE.sub(character, text) if "\\" in text else text

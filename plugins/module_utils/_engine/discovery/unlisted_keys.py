@@ -26,9 +26,9 @@ class UnlistedKeys:
 
 def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, UnlistedKeys]:
     """The keys of the ``env`` file under which the tokens of a column open that no available key opens."""
-    known = ((column, each) for survey in surveys for column, each in survey.evidence.items())
-    found = {column: find_keys(each.samples, env) for column, each in known if each.samples}
-    return {column: others for column, others in found.items() if others.keys}
+    known = ((column, evidence) for survey in surveys for column, evidence in survey.evidence.items())
+    keys_by_column = {column: find_keys(evidence.samples, env) for column, evidence in known if evidence.samples}
+    return {column: others for column, others in keys_by_column.items() if others.keys}
 
 
 def without_listed(env: Mapping[str, str], keyring: Keyring) -> dict[str, str]:
@@ -45,15 +45,15 @@ def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[s
 
 def find_keys(tokens: Sequence[bytes], env: Mapping[str, str]) -> UnlistedKeys:
     """The keys of the ``env`` file under which some of these tokens open, as applications encrypt by hand."""
-    found = UnlistedKeys()
+    unlisted = UnlistedKeys()
     for scheme in of_keys(env).values():
         (name,) = scheme.settings
         cipher = scheme.cipher(env.get)
         opened = [each for each in cipher.open_all(tokens) if each is not None] if cipher else []
         if opened:
-            found.keys[name] = members(env[name])
-            found.nested |= any(looks_encrypted(each.plaintext) for each in opened)
-    return found
+            unlisted.keys[name] = members(env[name])
+            unlisted.nested |= any(looks_encrypted(each.plaintext) for each in opened)
+    return unlisted
 
 
 def finding(unproved: Finding, others: UnlistedKeys, line: str) -> Finding:

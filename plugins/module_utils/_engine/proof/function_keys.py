@@ -51,10 +51,10 @@ def established(
     """Return, by scheme, the keys that its tokens depend on. A scheme without a token that the previous keys open is
     left out. Keys that are ``signing`` are not looked for."""
     found: dict[str, set[str]] = {}
-    schemes = {target.scheme for _, survey in parts for target in survey.found}
+    schemes = {target.scheme for _, survey in parts for target in survey.targets}
     needed = {*signing, *keyring.keys_of(name for name in schemes if not keyring.schemes[name].functions)}
     for database, survey in parts:
-        for target in survey.found:
+        for target in survey.targets:
             cipher = keyring.cipher(target.scheme, keyring.base)
             if isinstance(cipher, FunctionCipher):
                 trial = _Trial(cipher, now, {**singles}, needed | found.get(target.scheme, set()))

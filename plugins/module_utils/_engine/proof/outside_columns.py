@@ -85,7 +85,7 @@ def _set_aside(column: str, by: str) -> RowFinding:
 
 def tried(survey: Survey, keyring: Keyring) -> set[str]:
     """The columns of which every value can be asked, by each scheme that the targets of this database have."""
-    if not all(_tells(keyring.schemes[target.scheme]) for target in survey.found):
+    if not all(_tells(keyring.schemes[target.scheme]) for target in survey.targets):
         return set()
     return {closed.name for closed in survey.evidence.closed}
 

@@ -64,7 +64,7 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
     Targets that are known not to be writable are left out.
     """
     known = survey.findings.columns("tied")
-    for group in by_table([replace(target, derived=()) for target in survey.found if target.name not in known]):
+    for group in by_table([replace(target, derived=()) for target in survey.targets if target.name not in known]):
         triggers = catalog.update_triggers(database, group.table)
         trial = _tried(database, survey, group, keyring) if triggers else _TrialUpdate()
         listed, disable = ", ".join(triggers), DISABLE.format(table=group.table.label)
@@ -103,7 +103,7 @@ def _tried(database: Database, survey: Survey, group: TargetGroup, keyring: Keyr
 def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
     """The columns of other tables that would stop a rotation for what this transaction has written into them."""
     other, written = survey.copied(database), set(database.rows(WRITTEN))
-    settled = {column.name for column in survey.evidence.ignored} | {target.name for target in survey.found}
+    settled = {column.name for column in survey.evidence.ignored} | {target.name for target in survey.targets}
     for table, columns in survey.tables.items():
         if table != updated and (table.schema, table.name) in written:
             for column in columns:

@@ -66,10 +66,10 @@ def _is_mail(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    found = _HOSTED.match(text)
-    if found:
-        is_public = "." in found["host"] and not _RESERVED.search(found["host"])
-        path = _QUERY.split(text[found.end() :])[0]
+    match = _HOSTED.match(text)
+    if match:
+        is_public = "." in match["host"] and not _RESERVED.search(match["host"])
+        path = _QUERY.split(text[match.end() :])[0]
         return is_public and (_is_path(path) or not _is_named_at_random(path))
     return bool(_STORED.match(text))
 

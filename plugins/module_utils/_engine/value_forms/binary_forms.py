@@ -269,12 +269,12 @@ def _has_encrypting(data: bytes) -> bool:
 
 def _tags(data: bytes, is_cut: bool) -> Iterator[int]:
     """Yield the tags of a DER structure in order. Nothing if it is not one."""
-    found: list[int] = []
+    tags: list[int] = []
     left = [(0, len(data))]
     while left:
         place, end = left.pop()
         while place < end - 1 or (place < end and not is_cut):
-            if len(found) > 2000:
+            if len(tags) > 2000:
                 return
             tag, size, begin = data[place], data[place + 1], place + 2
             if size > 0x80:
@@ -283,10 +283,10 @@ def _tags(data: bytes, is_cut: bool) -> Iterator[int]:
             place = begin + size
             if place > end and not is_cut:
                 return
-            found.append(tag)
+            tags.append(tag)
             if tag & 0x20 and begin < min(place, end):
                 left.append((begin, min(place, end)))
-    yield from found
+    yield from tags
 
 
 def _is_openpgp(data: bytes, is_cut: bool) -> bool:

@@ -43,8 +43,8 @@ def parse(text: str) -> Document | None:
     if not text.startswith(BEGINS):
         return None
     try:
-        found = json.loads(text, parse_int=_Number, parse_float=_Number)
-        parts = list(_parts(found))
+        content = json.loads(text, parse_int=_Number, parse_float=_Number)
+        parts = list(_parts(content))
     except (ValueError, RecursionError):
         return None
     names = frozenset(name.lower() for part in parts if isinstance(part, dict) for name in part)
@@ -53,12 +53,12 @@ def parse(text: str) -> Document | None:
     return Document(names, texts, tuple(bytes(map(int, each)) for each in lists if _may_be_bytes(each)))
 
 
-def _parts(found: Any) -> Iterator[Any]:
-    yield found
-    inside = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
-    for each in inside:
-        yield from _parts(each)
+def _parts(part: Any) -> Iterator[Any]:
+    yield part
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for member in inside:
+        yield from _parts(member)
 
 
-def _may_be_bytes(found: list[Any]) -> bool:
-    return len(found) >= SHORTEST and all(isinstance(each, _Number) and each in _BYTES for each in found)
+def _may_be_bytes(members: list[Any]) -> bool:
+    return len(members) >= SHORTEST and all(isinstance(each, _Number) and each in _BYTES for each in members)

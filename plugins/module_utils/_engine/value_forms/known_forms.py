@@ -109,11 +109,11 @@ _JWT = re.compile(r"(eyJ[\w-]+)\.(eyJ[\w-]+)\.[\w-]*")
 
 def _is_jwt(text: str) -> bool:
     """RFC 7515: a header with its algorithm, claims, and a signature. An encrypted one has five parts."""
-    found = _JWT.fullmatch(text)
-    if not found:
+    match = _JWT.fullmatch(text)
+    if not match:
         return False
     try:
-        header, claims = (json.loads(decode_base64(part)) for part in found.groups())
+        header, claims = (json.loads(decode_base64(part)) for part in match.groups())
     except ValueError:
         return False
     return isinstance(claims, dict) and isinstance(header, dict) and "alg" in header and "enc" not in header
@@ -129,21 +129,21 @@ _OF_DER = re.compile(
 
 def _is_pem(text: str) -> bool:
     """Return whether a text is an unencrypted key or certificate, or what OpenPGP and SSH write."""
-    found = _PEM.match(text)
-    if not found:
+    match = _PEM.match(text)
+    if not match:
         return False
-    label, data = found["label"], decode_base64(found["body"].rpartition("\n\n")[2])
+    label, data = match["label"], decode_base64(match["body"].rpartition("\n\n")[2])
     if label == "OPENSSH PRIVATE KEY":
         return bool(_OPENSSH.match(data))
     if _OF_DER.fullmatch(label):
-        return binary_forms.is_der(data or decode_cut_base64(found["body"]), not found["end"])
+        return binary_forms.is_der(data or decode_cut_base64(match["body"]), not match["end"])
     return label in ("PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK", "PGP SIGNATURE", "SSH SIGNATURE")
 
 
 def body_of(text: str) -> str:
     """Return the content of a PEM document with one label. Any other text is returned unchanged."""
-    found = _PEM.match(text) if text.startswith("-----BEGIN") else None
-    return found["body"].rpartition("\n\n")[2].strip() if found and "-----BEGIN" not in found["body"] else text
+    match = _PEM.match(text) if text.startswith("-----BEGIN") else None
+    return match["body"].rpartition("\n\n")[2].strip() if match and "-----BEGIN" not in match["body"] else text
 
 
 _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+/]+={0,2})(?: .*)?")
@@ -151,13 +151,13 @@ _SSH = re.compile(r"(?P<kind>ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) (?P<data>AAAA[\w+
 
 def is_ssh(text: str) -> bool:
     """Return whether a text is a public key of SSH (RFC 4253): its kind again, then numbers after their lengths."""
-    found = _SSH.fullmatch(text)
-    data, place, parts = decode_base64(found["data"]) if found else b"", 0, []
+    match = _SSH.fullmatch(text)
+    data, place, parts = decode_base64(match["data"]) if match else b"", 0, []
     while len(data) - place > 0:
         size = int.from_bytes(data[place : place + 4], "big")
         parts.append(data[place + 4 : place + 4 + size])
         place += 4 + size
-    return bool(found and parts and place == len(data) and parts[0] == found["kind"].encode())
+    return bool(match and parts and place == len(data) and parts[0] == match["kind"].encode())
 
 
 _DIGITS_83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"

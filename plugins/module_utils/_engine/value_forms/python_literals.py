@@ -22,17 +22,17 @@ def document(text: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes that Python does not know
-            found = ast.literal_eval(text.strip())
-        return json.dumps(_as_json(found)) if isinstance(found, (tuple, list, dict, set)) else ""
+            literal = ast.literal_eval(text.strip())
+        return json.dumps(_as_json(literal)) if isinstance(literal, (tuple, list, dict, set)) else ""
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return ""
 
 
-def _as_json(found: Any) -> Any:
-    if isinstance(found, dict):
-        return {str(_as_json(name)): _as_json(value) for name, value in found.items()}
-    if isinstance(found, (tuple, list, set)):
-        return [_as_json(each) for each in found]
-    if isinstance(found, bytes):
-        return written(found)
-    return found if isinstance(found, (str, int, float, bool, type(None))) else str(found)
+def _as_json(literal: Any) -> Any:
+    if isinstance(literal, dict):
+        return {str(_as_json(name)): _as_json(value) for name, value in literal.items()}
+    if isinstance(literal, (tuple, list, set)):
+        return [_as_json(each) for each in literal]
+    if isinstance(literal, bytes):
+        return written(literal)
+    return literal if isinstance(literal, (str, int, float, bool, type(None))) else str(literal)

@@ -49,11 +49,11 @@ def without(text: str) -> str:
     """Return a text without the random parts that it explains."""
     for known in (_NAMED, _FILE, _SUM, _NONCE, _COOKIE, _SIGNATURE):
         text = known.sub("", text)
-    text = _DATA_URI.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
-    text = _SSH.sub(lambda found: "" if is_ssh(found[0]) else found[0], text)
+    text = _DATA_URI.sub(lambda match: "" if _is_known(match[1]) else match[0], text)
+    text = _SSH.sub(lambda match: "" if is_ssh(match[0]) else match[0], text)
     if not _MAIL.match(text) or len(set(_OF_MAIL.findall(text))) < _LEAST:
         return text
-    return _LINES.sub(lambda found: "" if _is_known(found[0]) else found[0], _SIGNATURES.sub("", text))
+    return _LINES.sub(lambda match: "" if _is_known(match[0]) else match[0], _SIGNATURES.sub("", text))
 
 
 def _is_known(encoded: str) -> bool:

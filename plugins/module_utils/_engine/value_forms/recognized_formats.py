@@ -140,14 +140,16 @@ def of_another_format(stored: bytes, field: str = "") -> Signature | None:
 
     None for a Fernet token: only its key is in question.
     """
-    found = identify(stored, field)
-    return None if found is None or found.foreign or found.name == "fernet" else found
+    signature = identify(stored, field)
+    return None if signature is None or signature.foreign or signature.name == "fernet" else signature
 
 
 def identify(stored: str | bytes, field: str = "") -> Signature | None:
     """Return the format of a stored value, by its appearance or its field's dotted class path. None if unknown."""
     value = as_bytes(stored)
-    for each in SIGNATURES:
-        if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):
-            return each
+    for signature in SIGNATURES:
+        if (signature.value and signature.value.match(value)) or (
+            field and signature.field and signature.field.search(field)
+        ):
+            return signature
     return None

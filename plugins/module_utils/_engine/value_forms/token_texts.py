@@ -52,8 +52,8 @@ def signs(markers: frozenset[bytes]) -> tuple[bytes, ...]:
 
     A token may be in another writing too, such as hex or base64.
     """
-    found = {sign for marker in markers for sign in _signs(marker)}
-    return tuple(sorted(sign for sign in found if not any(other in sign for other in found - {sign})))
+    candidates = {sign for marker in markers for sign in _signs(marker)}
+    return tuple(sorted(sign for sign in candidates if not any(other in sign for other in candidates - {sign})))
 
 
 def _signs(marker: bytes) -> Iterator[bytes]:
@@ -69,9 +69,9 @@ def _signs(marker: bytes) -> Iterator[bytes]:
             yield from {sure, sure.translate(bytes.maketrans(b"+/", b"-_"))}
 
 
-def has(text: bytes, found: Collection[bytes]) -> bool:
+def has(text: bytes, signs: Collection[bytes]) -> bool:
     """Return whether a text contains one of the signs."""
-    return any(sign in text for sign in found)
+    return any(sign in text for sign in signs)
 
 
 def writings(text: bytes) -> list[bytes]:
@@ -79,11 +79,11 @@ def writings(text: bytes) -> list[bytes]:
 
     Blanks and quotes around it are removed; Python's text of bytes, hex and base64 are decoded.
     """
-    found, level = [text], [text]
+    forms, level = [text], [text]
     for _level in range(DEPTH):
-        level = [read for each in level for read in _read(each) if read and read not in found]
-        found += dict.fromkeys(level)
-    return found
+        level = [read for each in level for read in _read(each) if read and read not in forms]
+        forms += dict.fromkeys(level)
+    return forms
 
 
 def _read(text: bytes) -> Iterator[bytes]:
@@ -97,10 +97,10 @@ def _read(text: bytes) -> Iterator[bytes]:
         yield unbase64(_padded(joined))
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    if found["hex"]:
-        return bytes.fromhex(found["hex"].decode())
-    return _LETTERS.get(found["letter"], found["letter"])
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    if match["hex"]:
+        return bytes.fromhex(match["hex"].decode())
+    return _LETTERS.get(match["letter"], match["letter"])
 
 
 def _padded(word: bytes) -> bytes:
@@ -116,10 +116,10 @@ def tokens_in(text: bytes, markers: Collection[bytes]) -> Iterator[bytes]:
     level = writings(text)
     seen = {*level}
     for _level in range(DEPTH):
-        for each in level:
+        for form in level:
             for marker in markers:
-                yield from _beginning(each, marker)
-        level = [read for each in level for read in _decoded(each, asked) if read not in seen and has(read, asked)]
+                yield from _beginning(form, marker)
+        level = [read for form in level for read in _decoded(form, asked) if read not in seen and has(read, asked)]
         seen.update(level)
 
 
@@ -182,8 +182,8 @@ class _Run:
 
 
 def _match(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:
-    found = pattern.match(text, place)
-    return found.end() if found else place
+    match = pattern.match(text, place)
+    return match.end() if match else place
 
 
 def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:

@@ -37,14 +37,14 @@ def percent_decoded(text: bytes) -> bytes:
 
 def number_lists(text: str) -> Iterator[bytes]:
     """Yield the lists of a JSON text that may be bytes, and empty bytes for one that is signed but is not bytes."""
-    for found in _LIST.finditer(text):
-        numbers = [int(number) for number in found[1].split(",")]
+    for match in _LIST.finditer(text):
+        numbers = [int(number) for number in match[1].split(",")]
         if min(numbers) < 0:
             yield _of_signed(numbers)
         elif max(numbers) < 256:
             yield bytes(numbers)
-    for found in _INDEXED.finditer(text):
-        placed = {int(place): int(number) for place, number in _PLACED.findall(found[0])}
+    for match in _INDEXED.finditer(text):
+        placed = {int(place): int(number) for place, number in _PLACED.findall(match[0])}
         if [*placed] == [*range(len(placed))] and max(placed.values()) < 256:
             yield bytes(placed.values())
 
@@ -124,16 +124,16 @@ def _of_number(text: str) -> bytes:
 
 
 def _of_numbers(text: str) -> bytes:
-    found = _NUMBERS.fullmatch(text)
-    numbers = [int(number) for number in re.findall(r"\d+", found[1])] if found else []
+    match = _NUMBERS.fullmatch(text)
+    numbers = [int(number) for number in re.findall(r"\d+", match[1])] if match else []
     if not numbers or max(numbers) > 255 or _ADDRESSES.fullmatch(text):
         return b""
     return b"" if looks_listed_by_chance(bytes(numbers)) else bytes(numbers)
 
 
 def _of_signed_numbers(text: str) -> bytes:
-    found = _SIGNED.fullmatch(text) if "-" in text else None
-    return _of_signed([int(number) for number in re.findall(r"-?\d+", found[1])]) if found else b""
+    match = _SIGNED.fullmatch(text) if "-" in text else None
+    return _of_signed([int(number) for number in re.findall(r"-?\d+", match[1])]) if match else b""
 
 
 def _of_spelled(text: str) -> bytes:
@@ -146,10 +146,10 @@ def _parse_python_bytes(text: str) -> bytes:
     if not _SHOWN.fullmatch(text):
         return b""
     try:
-        found = ast.literal_eval(text.partition("(")[2].rstrip(")") if "(" in text[:12] else text)
+        literal = ast.literal_eval(text.partition("(")[2].rstrip(")") if "(" in text[:12] else text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return b""
-    return found if isinstance(found, bytes) else b""
+    return literal if isinstance(literal, bytes) else b""
 
 
 def _of_characters(text: str) -> bytes:

@@ -195,12 +195,12 @@ def _look_at_encoding(text: str, is_cut: bool) -> Look:
     for encoding, runs, is_random, density in _TESTS:
         if encoding != "hex" and has_words:
             continue
-        found = [run for run in runs.findall(packed) if is_random(run)]
-        size = sum(map(len, found))
+        random_runs = [run for run in runs.findall(packed) if is_random(run)]
+        size = sum(map(len, random_runs))
         if size * density >= SHORTEST and size >= WHOLE * len(packed):
             if has_words and (rest := quoted_parts.without(packed)) != packed:
                 return _look_at_encoding(rest, is_cut)
-            known = _known_inside(found[0], encoding, is_cut) if len(found) == 1 else ""
+            known = _known_inside(random_runs[0], encoding, is_cut) if len(random_runs) == 1 else ""
             return Look(known, encoding, len(packed.rstrip("=")) if size == len(packed) else 0)
     return NOTHING if has_words else _look_at_parts(packed, is_cut)
 

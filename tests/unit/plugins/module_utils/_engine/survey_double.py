@@ -38,7 +38,7 @@ class Part:
 
     def __init__(self, **found):
         self.alias = "default"
-        self.found = found.get("found", [])
+        self.targets = found.get("targets", [])
         self.tables = {}
         self.evidence = SurveyEvidence()
         for column, facts in found.get("evidence", {}).items():

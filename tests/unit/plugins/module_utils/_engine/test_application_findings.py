@@ -34,7 +34,7 @@ from .survey_double import Part
 def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(target, described, why):
     """In it every text may be a token: Ada would be called unreadable, although a person has settled plain text."""
     tried = schemes.parse({"own": {**described, "key": {"secret": "KEY", "derive": "sha256"}}})
-    part = Part(found=[replace(target, scheme="own")])
+    part = Part(targets=[replace(target, scheme="own")])
     part.tables = {target.table: [SimpleNamespace(name=target.column)]}
     ring = Keyring(
         tried, {"current": KeySet({"KEY": Fernet.generate_key().decode()})}, ApplicationSettings(lambda name: None)

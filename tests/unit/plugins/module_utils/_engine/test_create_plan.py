@@ -50,7 +50,7 @@ def planned(monkeypatch, target):
         keys = KeySet({name: env[name] for name in listed if name in env})
         ring = Keyring(tried, {"current": keys}, ApplicationSettings(settings.get))
         entries = [{"name": name, "type": "fernet"} for name in listed]
-        part = Part(**{"found": [replace(target, scheme=name) for name in ring.schemes], **found})
+        part = Part(**{"targets": [replace(target, scheme=name) for name in ring.schemes], **found})
         application = Application([(part, part)], ring, [], "/.env", None, {}, keys=entries)
         return create_plan(application, counted=False, env=env).as_document()
 
@@ -73,7 +73,7 @@ def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
     env = {"EU_KEY": OUTER, "OTHER_KEY": INNER}
     given = (tried, env, env, ["EU_KEY", "OTHER_KEY"])
     evidence = {"profile.name": {"other_schemes": {other}}}
-    made = planned(*given, found=[replace(target, scheme=one)], evidence=evidence)
+    made = planned(*given, targets=[replace(target, scheme=one)], evidence=evidence)
     assert {each["key"]: each["targets"] for each in made["keys"]} == {key: ["profile.name"] for key in env}
     assert "proposed" not in made, "none of the listed keys is dropped"
 
@@ -112,7 +112,7 @@ def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting
         {"FIELD_ENCRYPTION_KEY": OUTER},
         env,
         ["SALT"],
-        found=[],
+        targets=[],
         fixed=["profile.name"],
         scheme=library.name,
     )

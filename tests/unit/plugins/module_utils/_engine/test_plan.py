@@ -79,7 +79,7 @@ LATER = ("empty", "profile.later", {"field": "lib.EncryptedTextField"})
 
 @pytest.fixture
 def surveys(ring, targets):
-    return [survey(ring, THEIRS, LATER, found=targets)]
+    return [survey(ring, THEIRS, LATER, targets=targets)]
 
 
 def counted(targets, *counts: int) -> list[Tally]:
@@ -198,7 +198,7 @@ def test_a_library_that_could_read_several_keys_is_reported_with_the_setting(tar
     keys = KeySet({**old_keys.values, "FERNET_KEYS": "one"})
     ring = Keyring(schemes.parse("auto"), {"current": keys}, ApplicationSettings(settings.get))
     ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
-    looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
+    looked = survey(ring, targets=[replace(target, scheme="django_fernet_fields")])
     (entry,) = plan.Plan([looked], [], ring, []).as_document()["targets"]
     assert entry["reads_several_keys"] == reads
 
@@ -215,7 +215,7 @@ def test_no_key_shows_in_a_plan(made, old_keys):
 
 
 def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
-    surveys[0].found = list(reversed(targets))
+    surveys[0].targets = list(reversed(targets))
     again = plan.Plan(surveys, list(reversed(counted(targets))), ring, reversed(NOTICES)).as_document()
     assert json.dumps(again) == json.dumps(made)
 
@@ -223,8 +223,8 @@ def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
 def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys):
     phone, own, name = targets
     parts = [
-        survey(ring, LATER, found=[own]),
-        survey(ring, THEIRS, found=[name, phone]),
+        survey(ring, LATER, targets=[own]),
+        survey(ring, THEIRS, targets=[name, phone]),
     ]
     assert plan.Plan(parts, counted(targets), ring, NOTICES).as_document() == made
 
@@ -404,7 +404,7 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
         ("silent", "a.c", {"field": "lib.EncryptedField"}),
         ("plain", "a.d_encrypted"),
         ("missed", "a.e"),
-        found=[target],
+        targets=[target],
     )
     found = {each.column: each for each in findings_of([looked], ring, "/.env")}
     assert {column: each.as_notice()["code"] for column, each in found.items()} == {
@@ -456,7 +456,7 @@ def test_what_is_known_otherwise_is_no_such_notice(ring, table, findings):
 
 def test_a_target_is_no_such_notice(ring, target):
     tables = {target.table: [Column("secret", "text", None, False)]}
-    looked = survey(ring, tables=tables, found=[replace(target, column="secret")])
+    looked = survey(ring, tables=tables, targets=[replace(target, column="secret")])
     plan.put_secret_names(looked)
     assert not looked.findings.columns()
 

@@ -8,6 +8,6 @@ from .survey_double import Part
 
 
 def test_the_targets_of_all_databases_are_one_list(target):
-    first, second = Part(found=[target]), Part(found=[target])
+    first, second = Part(targets=[target]), Part(targets=[target])
     opened = Application([(first, first), (second, second)], None, [], "the key store", None, {})
     assert opened.targets == [target, target]

@@ -144,10 +144,10 @@ def test_what_one_task_leaves_out_or_notes_the_next_one_does_not_know(look: Look
     for _ in range(3):
         with look() as application:
             (_, survey) = application.databases[0]
-            assert [target.name for target in survey.found] == ["secrets.a"]
+            assert [target.name for target in survey.targets] == ["secrets.a"]
             assert not survey.findings.of("sparse")
             assert not survey.evidence.hashes
-            survey.found = []
+            survey.targets = []
             survey.findings.put("secrets.b", SparseLook("x"))
             survey.evidence["secrets.b"].is_hash = True
 

@@ -134,7 +134,7 @@ def found(app: Any, *written: str) -> dict[str, str]:
 
 
 def targets_of(app: Any) -> list[Target]:
-    return target_survey.find(app.database, "auto", (), ring("pending")).found
+    return target_survey.find(app.database, "auto", (), ring("pending")).targets
 
 
 def name_of(app: Any, query: str) -> str:
@@ -197,7 +197,7 @@ def test_rows_that_the_base_manager_hides_are_read_before_and_after(app: Any, *,
 
     def reading(*stages: str) -> dict[str, Any]:
         keyring = ring(*stages)
-        targets = target_survey.find(app.database, "auto", (), keyring).found
+        targets = target_survey.find(app.database, "auto", (), keyring).targets
         return model_reading.of_application(targets, keyring, model_reading.ReadingScope(DIGEST)).as_result()
 
     before = reading("pending")

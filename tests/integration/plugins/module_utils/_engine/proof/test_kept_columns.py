@@ -57,7 +57,7 @@ def fill(database: Database, sql_type: str, values: Sequence[str]) -> None:
 
 def look(database: Database, keyring: Keyring, **options: object) -> list[tuple[str, dict[str, object]]]:
     survey = target_survey.find(database, "auto", (), keyring)
-    assert (survey.found, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
+    assert (survey.targets, [held.name for held in survey.evidence.fixed]) == ([], ["secrets.a"])
     found = kept_columns.findings(database, survey.evidence.fixed, keyring, **options)
     return [(each.kind.code, each.fields) for each in found]
 
@@ -123,7 +123,7 @@ def test_a_value_under_a_key_that_stays_is_named_as_such_among_those_under_a_rot
 ) -> None:
     values = [seal(keyring), seal(keyring, LEGACY)]
     fill(database, "text", values)
-    (held,) = target_survey.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).targets
     (tally,) = census.Census(database, [held], keyring, b"k").take()
     assert tally.classes == {"current": 1, "kept_key": 1}
     with pytest.raises(RotationError, match=r"E_KEPT_KEY: 1 value is .* secrets\.a:1\. .* unchanged"):

@@ -343,7 +343,7 @@ def test_bytes_and_documents(database: Database, keyring: Keyring) -> None:
 
 def opened(database: Database, keyring: Keyring) -> Any:
     """The application as far as the proof looks at it."""
-    parts = [(database, SimpleNamespace(found=targets(database)))]
+    parts = [(database, SimpleNamespace(targets=targets(database)))]
     return Application(parts, keyring, [], "", None, {})  # type: ignore[arg-type]
 
 

@@ -46,6 +46,6 @@ def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> target_su
     for kind, column, *facts in findings:
         put_finding(made.findings, kind, column, **(facts[0] if facts else {}))
     made.__dict__.update(
-        {"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, "evidence": SurveyEvidence(), **found}
+        {"tables": {PROFILE: [TEXT]}, "targets": [], "missing": {}, "evidence": SurveyEvidence(), **found}
     )
     return made

@@ -25,7 +25,7 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
         {"current": KeySet({"EU_KEY": Fernet.generate_key().decode(), "INDEX_KEY": Fernet.generate_key().decode()})},
         ApplicationSettings(lambda name: None),
     )
-    part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
+    part = Part(targets=[replace(target, scheme="fernet_of_EU_KEY")])
     part.findings.put_kind("digest", "profile.name_bidx")
     (found,) = accounting.keys([part], ring, [], dict)
     assert found.column == "INDEX_KEY"

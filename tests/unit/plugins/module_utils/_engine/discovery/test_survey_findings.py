@@ -40,7 +40,7 @@ TOKENS = {"tokens": 3, "field": "", "look": "", "advice": ""}
 def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(target, findings, found, code):
     ring = keyring()
     with pytest.raises(RotationError) as refused:
-        refuse(survey_findings.findings_of([survey(ring, *findings, found=[target], **found)], ring, "/srv/app/.env"))
+        refuse(survey_findings.findings_of([survey(ring, *findings, targets=[target], **found)], ring, "/srv/app/.env"))
     assert refused.value.code == code
     assert "profile" in str(refused.value)
     assert "CANARY" not in str(refused.value)
@@ -68,7 +68,7 @@ def test_all_that_stops_is_in_one_error_of_bounded_length(target):
     with pytest.raises(RotationError) as refused:
         refuse(
             survey_findings.findings_of(
-                [survey(ring, *columns, ("missed", "profile.x"), found=[target])], ring, "/.env"
+                [survey(ring, *columns, ("missed", "profile.x"), targets=[target])], ring, "/.env"
             )
         )
     error = refused.value
@@ -84,7 +84,7 @@ def test_one_code_for_several_columns_stays_that_code(target):
     ring = keyring()
     columns = [("plain", f"profile.{name}_encrypted") for name in "ab"]
     with pytest.raises(RotationError) as refused:
-        refuse(survey_findings.findings_of([survey(ring, *columns, found=[target])], ring, "/.env"))
+        refuse(survey_findings.findings_of([survey(ring, *columns, targets=[target])], ring, "/.env"))
     assert refused.value.code == "E_COLUMN_PLAIN"
     assert refused.value.what.startswith("2 findings: profile.a_encrypted is listed as encrypted")
     assert str(refused.value).count("encrypt them through the application") == 1
@@ -106,7 +106,7 @@ def test_a_key_is_wrong_only_if_its_library_says_that_it_must_fit_and_it_fits_no
     found = [replace(target, scheme=scheme) for scheme in others]
     unproved = ("unproved", "profile.name", {**TOKENS, "field": field})
     with pytest.raises(RotationError) as refused:
-        refuse(survey_findings.findings_of([survey(ring, unproved, found=found)], ring, "/srv/app/.env"))
+        refuse(survey_findings.findings_of([survey(ring, unproved, targets=found)], ring, "/srv/app/.env"))
     assert refused.value.code == code
     assert ("FIELD_ENCRYPTION_KEY" in str(refused.value)) is (code == "E_WRONG_KEY")
 
@@ -126,7 +126,7 @@ def test_a_key_is_wrong_only_if_its_library_says_that_it_must_fit_and_it_fits_no
 def test_what_loses_data_wants_a_decision_that_says_so(target, kind, facts, decision, stops):
     ring = keyring()
     settled = {} if decision is None else settlements.parse({"profile.x": {decision: "a reason"}})
-    looked = survey(ring, (kind, "profile.x", facts), found=[target])
+    looked = survey(ring, (kind, "profile.x", facts), targets=[target])
     found = survey_findings.findings_of([looked], ring, "/.env", settled)
     assert bool(found) is stops
     if stops and kind == "ignored_open":
@@ -151,12 +151,12 @@ def test_tokens_under_other_keys_alone_are_reported_with_their_settings():
 )
 def test_a_survey_that_is_good_enough_is_not_refused(target, findings):
     ring = keyring()
-    assert refuse(survey_findings.findings_of([survey(ring, *findings, found=[target])], ring, "/.env")) is None
+    assert refuse(survey_findings.findings_of([survey(ring, *findings, targets=[target])], ring, "/.env")) is None
 
 
 def test_a_listed_target_may_be_in_any_one_of_several_databases(target):
     ring = keyring()
-    here, there = survey(ring, found=[target]), survey(ring, missing={0: ("profile", "name")})
+    here, there = survey(ring, targets=[target]), survey(ring, missing={0: ("profile", "name")})
     assert refuse(survey_findings.findings_of([here, there], ring, "/.env")) is None
     here.missing = {0: ("profile", "name")}
     with pytest.raises(RotationError, match="E_TABLE"):
@@ -168,4 +168,4 @@ def test_a_salt_that_has_a_default_is_not_proposed_as_a_key():
     described["key"]["salt"] = {"setting": "FIELD_SALT", "default": "salt"}
     ring = Keyring(schemes.parse({"field": described}), {"current": KEYS}, ApplicationSettings(str.lower))
     found = [SimpleNamespace(scheme="field", derived=())]
-    assert survey_findings.settings_of([survey(ring, found=found)], ring) == {"FIELD_KEY": [b"field_key"]}
+    assert survey_findings.settings_of([survey(ring, targets=found)], ring) == {"FIELD_KEY": [b"field_key"]}
