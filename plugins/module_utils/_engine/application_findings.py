@@ -47,28 +47,28 @@ def _split_unproved(application: Application, recorded: Collection[str]) -> tupl
     settings = survey_findings.settings_of(application.surveys, application.keyring)
     line = proposal.line(proposal.propose(settings, application.env()))
     asked = application.keys_from, application.settlements, line
-    found = survey_findings.findings_of(application.surveys, application.keyring, *asked)
-    if any(each.kind.name == "no_targets" for each in found):
-        found += find_unaccounted(application)
+    findings = survey_findings.findings_of(application.surveys, application.keyring, *asked)
+    if any(finding.kind.name == "no_targets" for finding in findings):
+        findings += find_unaccounted(application)
     may_pass = recorded and any(survey.targets for survey in application.surveys)
     parts = application.databases if may_pass else ()
     tried = {name for _, survey in parts for name in outside_columns.tried(survey, application.keyring)}
     outside_of_it = tried.difference(recorded)
-    passed = [each for each in found if each.kind.is_closed and each.column in outside_of_it]
-    return [each for each in found if each not in passed], passed
+    passed = [finding for finding in findings if finding.kind.is_closed and finding.column in outside_of_it]
+    return [finding for finding in findings if finding not in passed], passed
 
 
 def find_needing_outside(
-    application: Application, found: Collection[Finding], stages: Collection[str]
+    application: Application, findings: Collection[Finding], stages: Collection[str]
 ) -> list[RowsNeeding]:
     """Return the columns outside of a rotation, by their findings, that have values under one of these stages."""
     from .proof import outside_columns
 
-    columns = {each.column for each in found}
+    columns = {finding.column for finding in findings}
     return [
-        each
+        needing
         for database, survey in application.databases
-        for each in outside_columns.needing(database, survey, application.keyring, columns, stages)
+        for needing in outside_columns.needing(database, survey, application.keyring, columns, stages)
     ]
 
 
@@ -88,7 +88,9 @@ def refuse_settlements_without_place(application: Application) -> None:
         for table, columns in survey.every_column().items()
         for column in columns
     )
-    variables = [name for name, one in application.settlements.items() if one.decision == settlements.NOT_A_KEY]
+    variables = [
+        name for name, settlement in application.settlements.items() if settlement.decision == settlements.NOT_A_KEY
+    ]
     places = {*columns, *application.env().keys() & {*variables}}
     if not places.issuperset(application.settlements):  # few of them are about what was not checked
         from .discovery import configured_tokens, out_of_reach, stored_definitions
@@ -97,12 +99,12 @@ def refuse_settlements_without_place(application: Application) -> None:
         places |= {name for database, _ in application.databases for name in out_of_reach.places(database)}
         places |= {name for database, _ in application.databases for name in stored_definitions.places(database)}
         places |= configured_tokens.places(application.settlements)
-        places.update(*(one.columns for one in application.other_databases))
+        places.update(*(other.columns for other in application.other_databases))
     settlements.refuse_without_place(application.settlements, places, application.leave_alone)
     schemes_of = {target.name: application.keyring.schemes[target.scheme] for target in application.targets}
-    untold = {name: settlements.UNMARKED for name, each in schemes_of.items() if not each.marker}
-    for name, each in schemes_of.items():
-        if not (each.format.authenticated or each.functions):
+    untold = {name: settlements.UNMARKED for name, scheme in schemes_of.items() if not scheme.marker}
+    for name, scheme in schemes_of.items():
+        if not (scheme.format.authenticated or scheme.functions):
             untold[name] = settlements.UNAUTHENTICATED
     settlements.refuse_untold(application.settlements, untold)
 
@@ -114,10 +116,10 @@ def find_unaccounted(application: Application) -> list[Finding]:
 
     application.establish_function_keys()
     keyring, targets, settled = application.keyring, application.targets, application.settlements
-    found = [
-        each
+    findings = [
+        finding
         for database, survey in application.databases
-        for each in [
+        for finding in [
             *_find_unexplained(application, database, survey),
             *unsettled(fingerprint_columns.find(database, survey, keyring), settled),
             *unsettled(stored_files.find(database, survey, keyring), settled),
@@ -126,10 +128,10 @@ def find_unaccounted(application: Application) -> list[Finding]:
             *out_of_reach.find(database, survey, settled),
         ]
     ]
-    found += unsettled((each for one in application.other_databases for each in one.findings), settled)
-    found += unsettled(repeated_tokens.find(targets, keyring), settled)
-    found += list_order.find(targets, keyring, application.keys)
-    return [*found, *_find_unaccounted_keys(application)]
+    findings += unsettled((finding for other in application.other_databases for finding in other.findings), settled)
+    findings += unsettled(repeated_tokens.find(targets, keyring), settled)
+    findings += list_order.find(targets, keyring, application.keys)
+    return [*findings, *_find_unaccounted_keys(application)]
 
 
 def _find_unaccounted_keys(application: Application) -> list[Finding]:
@@ -154,9 +156,9 @@ def _find_unexplained(application: Application, database: Database, survey: targ
     from .discovery import accounting, token_digests
 
     digests = token_digests.find(database, survey, application.keyring)
-    explained = {each.column for each in digests if _are_all_digests(each.facts)}
+    explained = {finding.column for finding in digests if _are_all_digests(finding.facts)}
     columns = accounting.columns(database, survey, application.settlements)
-    left = [each for each in columns if each.kind.name != "unexplained" or each.column not in explained]
+    left = [finding for finding in columns if finding.kind.name != "unexplained" or finding.column not in explained]
     return [*left, *unsettled(digests, application.settlements)]
 
 
@@ -166,8 +168,8 @@ def _are_all_digests(facts: FindingFacts | None) -> bool:
 
 def find_doubtful(application: Application) -> list[Finding]:
     """Find what stops nothing and a rotation may break. Call ``find_unaccounted`` before."""
-    found = [each for survey in application.surveys for each in survey.findings.of(*DOUBTFUL)]
-    return [*(one.warning for one in application.other_databases), *found]
+    doubtful = [finding for survey in application.surveys for finding in survey.findings.of(*DOUBTFUL)]
+    return [*(other.warning for other in application.other_databases), *doubtful]
 
 
 def find_refused_updates(application: Application) -> list[Finding]:
@@ -181,9 +183,9 @@ def find_refused_updates(application: Application) -> list[Finding]:
     from .rewrite import trial_update
 
     return [
-        found
+        finding
         for database, survey in application.databases
-        for found in trial_update.findings(database, survey, application.keyring)
+        for finding in trial_update.findings(database, survey, application.keyring)
     ]
 
 
@@ -199,11 +201,11 @@ def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Fin
     ]
 
 
-def explain(application: Application, found: Sequence[Finding]) -> list[Finding]:
+def explain(application: Application, findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings of a census, with the true reason if the application reads what no available key decrypts."""
     from .proof import read_by_application
 
-    return read_by_application.explain(found, application.targets, application.keyring)
+    return read_by_application.explain(findings, application.targets, application.keyring)
 
 
 def find_kept(application: Application, expected: str = "") -> list[Finding]:

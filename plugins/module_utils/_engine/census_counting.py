@@ -37,8 +37,8 @@ def count_values(task: CensusTask) -> Compared:
     from .prepared_census import PreparedCounting
 
     counting = PreparedCounting(application, options.digest_stage, application.keyring.key_id(options.digest_stage))
-    found = counting.after(options.baseline, options.reopened, options.last_proved)
-    return Compared(found.tallies, found.results)
+    census = counting.after(options.baseline, options.reopened, options.last_proved)
+    return Compared(census.tallies, census.results)
 
 
 def _count_for_report(task: CensusTask) -> Compared:
@@ -83,7 +83,7 @@ def proved_before(options: CensusOptions) -> list[CensusResult]:
 
 def first_rows(rows: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return by column or table the rows that the record names."""
-    return {name: each[:SHOWN] for name, each in rows.items()}
+    return {name: names[:SHOWN] for name, names in rows.items()}
 
 
 def select_written(tallies: Sequence[Tally], looks: Looks) -> dict[str, list[str]]:
@@ -96,9 +96,9 @@ def _by_column(
 ) -> dict[str, list[str]]:
     """Return by column, as table.column, the rows that ``rows_of`` finds for its table. Columns without such rows are
     left out."""
-    found = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}
-    rows = {name: rows_of(looks[table], column) for name, (table, column) in found.items() if table in looks}
-    return {name: each for name, each in rows.items() if each}
+    places = {tally.target.name: (tally.target.table.label, tally.result.column) for tally in tallies}
+    rows = {name: rows_of(looks[table], column) for name, (table, column) in places.items() if table in looks}
+    return {name: names for name, names in rows.items() if names}
 
 
 def select_added(looks: Looks) -> dict[str, list[str]]:
@@ -111,12 +111,12 @@ def count_unwrapped(baseline: Sequence[CensusResult]) -> dict[str, dict[str, int
 
     The application reads them in another way than before.
     """
-    found: dict[str, dict[str, int]] = {}
+    unwrapped: dict[str, dict[str, int]] = {}
     for column in baseline:
         if count := column.classes.get(NESTED, 0):
-            counts = found.setdefault(column.table, {"unwrapped": 0})
+            counts = unwrapped.setdefault(column.table, {"unwrapped": 0})
             counts["unwrapped"] += count
-    return found
+    return unwrapped
 
 
 def count_unopened(task: CensusTask, tallies: Sequence[Tally]) -> UnopenedValues:

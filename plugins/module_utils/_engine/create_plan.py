@@ -50,33 +50,34 @@ def create_plan(
     others = unlisted_keys.by_column(application.surveys, unlisted_keys.without_listed(env, application.keyring))
     proposed = _proposed_keys(application, others, env)
     line = proposal.line(proposed or [{"name": name} for name in sorted(application.keyring.names)])
-    found = [
+    findings = [
         *_unset(application, unset, line),
         *_unproved(application, others, line),
         *application_findings.find_unaccounted(application),
         *application_findings.find_refused_updates(application),
     ]
-    unfit = any(each.kind.name == "key_type_unfit" for each in found)  # the application need not start with those
+    # The application need not start with keys of an unfit type.
+    unfit = any(finding.kind.name == "key_type_unfit" for finding in findings)
     if not (unset or unfit):
-        found += under_new_keys.findings(application)
-    found += _of_values(application, tallies, counted=counted)
-    found += _commands(application)
+        findings += under_new_keys.findings(application)
+    findings += _of_values(application, tallies, counted=counted)
+    findings += _commands(application)
     uses = application.code.by_key()
-    found += _cut_off(application)
-    if counted and not any(each.kind.stops for each in found):
+    findings += _cut_off(application)
+    if counted and not any(finding.kind.stops for finding in findings):
         under_new_keys.rehearse(application, TRIAL)
     return plan.Plan(
         surveys=application.surveys,
         tallies=tallies,
         keyring=application.keyring,
-        notices=_notices(application, found),
+        notices=_notices(application, findings),
         settlements=application.settlements,
         keys=accounting.planned_keys(application.surveys, application.keyring, application.keys, uses),
         proposed=proposed,
         leave_alone=application.leave_alone,
-        listed=listed_rows.as_results(each.listed for each in found),
+        listed=listed_rows.as_results(finding.listed for finding in findings),
         command=application.command,
-        described=_proposed_schemes(application, found),
+        described=_proposed_schemes(application, findings),
     )
 
 
@@ -89,26 +90,29 @@ def _unset(application: Application, names: Collection[str], line: str) -> list[
 
 def _unproved(application: Application, others: Mapping[str, UnlistedKeys], line: str) -> list[Finding]:
     """Find the targets that nothing proves. If keys that are not listed decrypt them, the finding names these."""
-    found = survey_findings.findings_of(
+    findings = survey_findings.findings_of(
         application.surveys, application.keyring, application.keys_from, application.settlements, line
     )
-    return [unlisted_keys.finding(each, others[each.column], line) if each.column in others else each for each in found]
+    return [
+        unlisted_keys.finding(finding, others[finding.column], line) if finding.column in others else finding
+        for finding in findings
+    ]
 
 
 def _of_values(application: Application, tallies: Sequence[Tally], *, counted: bool) -> list[Finding]:
     """Return the findings of a census."""
-    found = application_findings.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
+    findings = application_findings.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
-        found += [*application_findings.find_kept(application), *application_findings.find_set_aside(application)]
-    return [*found, *application_findings.find_staying(application, tallies), *census_findings.notable(tallies)]
+        findings += [*application_findings.find_kept(application), *application_findings.find_set_aside(application)]
+    return [*findings, *application_findings.find_staying(application, tallies), *census_findings.notable(tallies)]
 
 
 def _commands(application: Application) -> list[Finding]:
     """The command that will re-encrypt, or those of the application that could."""
-    found = Findings()
+    findings = Findings()
     for name in [application.command.name] if application.command else own_command.candidates():
-        found.put_kind("by_command" if application.command else "own_command", name)
-    return found.with_text(stops=False)
+        findings.put_kind("by_command" if application.command else "own_command", name)
+    return findings.with_text(stops=False)
 
 
 def _cut_off(application: Application) -> list[Finding]:
@@ -131,9 +135,9 @@ def _proposed_keys(
     return proposal.with_listed(proposed, listed, accounting.used_keys(surveys, application.keyring))
 
 
-def _proposed_schemes(application: Application, found: Sequence[Finding]) -> dict[str, object]:
-    """The options ``schemes`` and ``targets`` with the columns of an unknown format that were ``found``."""
-    columns = [*scheme_proposal.columns_of(found, application.surveys)]
+def _proposed_schemes(application: Application, findings: Sequence[Finding]) -> dict[str, object]:
+    """The options ``schemes`` and ``targets`` with the columns of an unknown format in ``findings``."""
+    columns = [*scheme_proposal.columns_of(findings, application.surveys)]
     if not columns:
         return {}
     uses = {name: uses for name, uses in application.code.of_keys().items() if name != key_uses.SALTED_HMAC}

@@ -54,10 +54,10 @@ def find_refusal(task: CensusTask, compared: Compared) -> CensusRefusal | None:
 def _find_elsewhere(task: CensusTask) -> list[Finding]:
     """Return the findings of values under keys that are rotated in columns that are not targets."""
     application, expected = task.application, task.options.expect_stage or ""
-    found = application_findings.find_kept(application, expected)
+    findings = application_findings.find_kept(application, expected)
     if not task.options.run:  # a run may be in its downtime
-        found += application_findings.find_set_aside(application, expected)
-    return found
+        findings += application_findings.find_set_aside(application, expected)
+    return findings
 
 
 def _since(task: CensusTask) -> SinceFirstWrite | None:
@@ -85,8 +85,8 @@ def _refuse_outside(task: CensusTask) -> None:
 
 def find_needing(task: CensusTask, tallies: Sequence[Tally], leaving: Sequence[str]) -> list[RowsNeeding]:
     """Return the values that may need a version that the .env file is about to lose."""
-    found = census_findings.needing(tallies, task.application.keyring, leaving)
-    return [*found, *application_findings.find_needing_outside(task.application, task.outside, leaving)]
+    rows_needing = census_findings.needing(tallies, task.application.keyring, leaving)
+    return [*rows_needing, *application_findings.find_needing_outside(task.application, task.outside, leaving)]
 
 
 def find_damaged(task: CensusTask, written: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -125,19 +125,19 @@ def _refuse_unopened(
     # With the expected keys alone, a damaged value looks like one that was written under other keys.
     alone = list(application.keyring.stages) == [expected]
     classes = UNOPENED_ALONE if alone else tuple(UNOPENED)
-    found = census_findings.findings(tallies, classes)
+    findings = census_findings.findings(tallies, classes)
     try:
-        refuse(found if expected else application_findings.explain(application, found))
+        refuse(findings if expected else application_findings.explain(application, findings))
     except RotationError:
         if look:
             damage.refuse_overwritten(census_comparison.beyond(look.tallies, baseline), classes, look.looks)
         raise
 
 
-def _refuse_other_env(task: CensusTask, found: str, expected: str) -> None:
+def _refuse_other_env(task: CensusTask, key_id: str, expected: str) -> None:
     """Raise an error unless the keys in the .env file are the ones that were proved."""
-    if found != expected:
-        raise EnvNotSwitched(path=task.options.keys_place, key_id=found, expected=expected)
+    if key_id != expected:
+        raise EnvNotSwitched(path=task.options.keys_place, key_id=key_id, expected=expected)
 
 
 def _refuse_unsettled(task: CensusTask, tallies: Sequence[Tally]) -> None:
@@ -164,8 +164,8 @@ def _compare(task: CensusTask, compared: Compared, look: SecondLook | None) -> N
     _refuse(task, compared.tallies, baseline, look)
     compared.differing = census_comparison.differing_rows(baseline, look.looks)
     census_comparison.refuse_difference(baseline, compared.results, look.looks)
-    found = {table: each.as_result() for table, each in look.looks.items()}
-    compared.concurrent_rows = {table: counts for table, counts in found.items() if any(counts.values())}
+    results = {table: comparison.as_result() for table, comparison in look.looks.items()}
+    compared.concurrent_rows = {table: counts for table, counts in results.items() if any(counts.values())}
     _put_written(compared, look)
 
 

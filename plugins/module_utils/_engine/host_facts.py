@@ -78,10 +78,10 @@ def _ahead(database: Database) -> float:
 
 def _or_none(database: Database, sql: str) -> Any:
     try:
-        found = database.rows(sql)
+        rows = database.rows(sql)
     except RotationError:
         return None
-    return found[0][0] if found else None
+    return rows[0][0] if rows else None
 
 
 def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> SchemeSpeed:

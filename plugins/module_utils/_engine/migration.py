@@ -153,7 +153,7 @@ def list_migrations() -> dict[str, str]:
     """
     from django.apps import apps
 
-    found = {}
+    paths = {}
     for config in apps.get_app_configs():
         folder = _folder(config.label)
         for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -162,8 +162,8 @@ def list_migrations() -> dict[str, str]:
                 with open(path, encoding="utf-8") as handle:
                     text = handle.read()
                 if _id_of(text) or _UNWRITTEN.search(text):
-                    found[_id_of(text) or ""] = path
-    return found
+                    paths[_id_of(text) or ""] = path
+    return paths
 
 
 def _folder(app: str) -> str:
@@ -196,8 +196,8 @@ def _find(folder: str, rotation_id: str) -> str | None:
 
 
 def _id_of(text: str) -> str | None:
-    found = _ROTATION_ID.search(text)
-    return found[1] if found else None
+    match = _ROTATION_ID.search(text)
+    return match[1] if match else None
 
 
 def _make(app: str, folder: str) -> str:

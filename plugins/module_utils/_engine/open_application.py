@@ -104,8 +104,8 @@ def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -
     from .proof import function_keys
 
     unseen = {entry["name"] for entry in request.keys if "read" in (entry.get("destination") or ())}
-    found = function_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
-    return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in found.items() if name not in unseen}
+    key_sets = function_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
+    return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in key_sets.items() if name not in unseen}
 
 
 def _waiting_command(request: Request, stack: contextlib.ExitStack) -> own_command.CommandProcess | None:

@@ -100,7 +100,7 @@ class Plan:
             "ready": not any("code" in notice for notice in notices),
             "targets": self._targets(),
             "under_other_keys": self._under_other_keys(),
-            "empty_fields": [{"column": column, "field": each.field} for column, each in self._typed(EmptyField)],
+            "empty_fields": [{"column": column, "field": empty.field} for column, empty in self._typed(EmptyField)],
             "settlements": [self.settlements[name].as_planned() for name in sorted(self.settlements)],
             "left_alone": [{"column": name} for name in sorted({*self.leave_alone})],
             "command": [self.command.as_planned()] if self.command else [],
@@ -125,25 +125,25 @@ class Plan:
 
     def _typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
         """Return the sorted columns of one kind of finding, each with its facts."""
-        typed = (each for survey in self.surveys for each in survey.findings.typed(facts))
-        return sorted(typed, key=lambda each: (each[0], astuple(each[1])))
+        typed = (typed_facts for survey in self.surveys for typed_facts in survey.findings.typed(facts))
+        return sorted(typed, key=lambda typed_facts: (typed_facts[0], astuple(typed_facts[1])))
 
     def _under_other_keys(self) -> list[ColumnUnderOtherKeys]:
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         return [
             {
                 "column": column,
-                "scheme": each.scheme,
-                "settings": sorted(self.keyring.settings_of(schemes[each.scheme])),
+                "scheme": fixed.scheme,
+                "settings": sorted(self.keyring.settings_of(schemes[fixed.scheme])),
             }
-            for column, each in self._typed(FixedColumn)
+            for column, fixed in self._typed(FixedColumn)
         ]
 
     def _schemes(self) -> Mapping[str, object]:
         """The schemes of all columns, described for people."""
         schemes = {scheme.name: scheme for scheme in self.keyring.tried}
         used = {target.scheme for survey in self.surveys for target in survey.targets}
-        used |= {each.scheme for _, each in self._typed(FixedColumn)}
+        used |= {fixed.scheme for _, fixed in self._typed(FixedColumn)}
         return {
             name: _describe_scheme({**schemes[name].described, **_shown_prefix(schemes[name])}) for name in sorted(used)
         }
@@ -164,7 +164,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> PlannedTar
         "reads_several_keys": _reads_several(scheme, keyring),
         "key": list(target.key.columns),
     }
-    recomputed = {str(each) for each in target.derived if each.secret in keyring.names}
+    recomputed = {str(recipe) for recipe in target.derived if recipe.secret in keyring.names}
     if recomputed:
         described["recomputed"] = sorted(recomputed)
     if tally is None:
@@ -228,9 +228,9 @@ def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
     query = sql.SQL(longest).format(value=target.value, rows=target.table.rows)
     for (stored,) in database.rows(query, table=target.table.label):
         for token in target.kind.tokens(stored, b""):
-            found = keyring.stage_of(target.scheme, token)
-            if found is not None:
-                return len(keyring.cipher(target.scheme, found[0]).seal(found[1]))
+            opened = keyring.stage_of(target.scheme, token)
+            if opened is not None:
+                return len(keyring.cipher(target.scheme, opened[0]).seal(opened[1]))
     return 0
 
 

@@ -122,7 +122,7 @@ def _groups(application: Application) -> Iterator[tuple[Database, TargetGroup]]:
 
 def _tallies(application: Application, destination: str, side: str, each_row: EachRow | None = None) -> list[Tally]:
     """Take a census of one side of the prepared rows."""
-    keyring, found = application.keyring, []
+    keyring, tallies = application.keyring, []
     key = keyring.stages[destination].digest_key
     for database, group in _groups(application):
         contents = prepared_table.read_contents(database)
@@ -138,5 +138,5 @@ def _tallies(application: Application, destination: str, side: str, each_row: Ea
                 leave_alone=application.accepted,
                 progress=application.progress,
             )
-            found += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)
-    return found
+            tallies += counting.count(group, PreparedRows(database, group, source).pages(side), each_row)
+    return tallies

@@ -76,26 +76,32 @@ class PreparedCounting:
         """Count one table. Return whether that was possible."""
         group = rows.group
         with rows.database.snapshot([group.table.identifier]):
-            found = rows.differences(side)
-            if len(found) > MOST_DIFFERENT or not self._is_whole(rows, found, known[group.members[0].name].rows):
+            differences = rows.differences(side)
+            if len(differences) > MOST_DIFFERENT or not self._is_whole(
+                rows, differences, known[group.members[0].name].rows
+            ):
                 return False
-            stale = [each.number for each in found if each.number is not None]
-            self._forget(group, found)
+            stale = [difference.number for difference in differences if difference.number is not None]
+            self._forget(group, differences)
             was = self._census(rows.database, group).count(group, rows.pages_of(side, stale))
-            now = self._opened(census, rows, [each.key for each in found if each.key is not None])
-        census.keys[group.table.label] = [key for each in found for key in (each.key or each.prepared,) if key]
-        census.changes[group.table.label] = Counter(each.what for each in found)
+            now = self._opened(
+                census, rows, [difference.key for difference in differences if difference.key is not None]
+            )
+        census.keys[group.table.label] = [
+            key for difference in differences for key in (difference.key or difference.prepared,) if key
+        ]
+        census.changes[group.table.label] = Counter(difference.what for difference in differences)
         census.results += [
             known[tally.target.name].minus(gone.result).plus(tally.result) for gone, tally in zip(was, now)
         ]
         return True
 
-    def _is_whole(self, rows: PreparedRows, found: Sequence[RowDifference], prepared_rows: int) -> bool:
+    def _is_whole(self, rows: PreparedRows, differences: Sequence[RowDifference], prepared_rows: int) -> bool:
         """Return whether all rows that were prepared are still stored as prepared.
 
         A crash of the server empties the table of prepared rows. After that, every row looks as if it were new.
         """
-        counts = Counter(each.what for each in found)
+        counts = Counter(difference.what for difference in differences)
         if not counts["inserted"]:
             return True
         return _count(rows) == prepared_rows + counts["inserted"] - counts["deleted"]
@@ -134,10 +140,12 @@ class PreparedCounting:
         """
         table = rows.group.table
         with rows.database.snapshot([table.identifier]):
-            found = rows.differences(NEW, proved, added=True)
-            if len(found) > MOST_DIFFERENT or _count(rows) - len(found) != expected:
+            differences = rows.differences(NEW, proved, added=True)
+            if len(differences) > MOST_DIFFERENT or _count(rows) - len(differences) != expected:
                 return None
-            return self._opened(census, rows, [each.key for each in found if each.key is not None])
+            return self._opened(
+                census, rows, [difference.key for difference in differences if difference.key is not None]
+            )
 
     def _whole(self, census: PreparedCensus, database: Database, group: TargetGroup) -> None:
         """Open every value of a table, and add the result to the census."""
@@ -153,9 +161,9 @@ class PreparedCounting:
         census.reopened += [tally.result for tally in tallies]
         return tallies
 
-    def _forget(self, group: TargetGroup, found: Iterable[RowDifference]) -> None:
+    def _forget(self, group: TargetGroup, differences: Iterable[RowDifference]) -> None:
         if isinstance(self.each_row, Recording):
-            names = [row_name(each.prepared) for each in found if each.prepared is not None]
+            names = [row_name(difference.prepared) for difference in differences if difference.prepared is not None]
             self.each_row.forget(group.table, names)
 
     def _rows(self, database: Database, group: TargetGroup, known: Mapping[str, CensusResult]) -> PreparedRows | None:

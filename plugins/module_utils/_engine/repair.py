@@ -280,7 +280,7 @@ def _change(members: Sequence[Target], key: RowText, row: _Row, then: _Row, bad:
 
 def _searched(target: Target) -> list[str]:
     """Return the search columns of a target, each once."""
-    return list(dict.fromkeys(each.column for each in target.derived))
+    return list(dict.fromkeys(recipe.column for recipe in target.derived))
 
 
 def _write(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:

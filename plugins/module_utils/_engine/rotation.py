@@ -90,7 +90,10 @@ class Application:
     def accepted(self) -> list[str]:
         """Return the listed values, and the columns whose inner tokens may become unreadable. A person has accepted
         both."""
-        return [*self.leave_alone, *(name for name, one in self.settlements.items() if one.decision == UNREADABLE)]
+        return [
+            *self.leave_alone,
+            *(name for name, settlement in self.settlements.items() if settlement.decision == UNREADABLE),
+        ]
 
     @property
     def unauthenticated(self) -> set[str]:
@@ -147,7 +150,7 @@ class Application:
         values."""
         from .proof import outside_columns
 
-        return [found for database, survey in self.databases for found in outside_columns.unopened(database, survey)]
+        return [column for database, survey in self.databases for column in outside_columns.unopened(database, survey)]
 
     def put_up_fence(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets. Return the reasons if that is not possible.
@@ -229,7 +232,7 @@ class Application:
 
     def made_by_command(self) -> list[str]:
         """Return the columns that only the application's own command recreates."""
-        return sorted(name for name, one in self.settlements.items() if one.decision == BY_COMMAND)
+        return sorted(name for name, settlement in self.settlements.items() if settlement.decision == BY_COMMAND)
 
     def recreated(self) -> list[str]:
         """Return the attributes of models that hold the columns of ``made_by_command``."""
@@ -267,5 +270,5 @@ class Application:
         }
         if singles and not self.keyring.function_keys:
             now, signing = self.processes[self.keyring.base].opener, accounting.signing(self.keys)
-            found = function_keys.established(self.databases, self.keyring, now, singles, signing)
-            self.keyring.function_keys.update(found)
+            keys_by_scheme = function_keys.established(self.databases, self.keyring, now, singles, signing)
+            self.keyring.function_keys.update(keys_by_scheme)

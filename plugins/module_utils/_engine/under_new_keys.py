@@ -36,15 +36,15 @@ def refuse_unrotatable(
     """
     from . import application_findings
 
-    found = [*start_findings(application), *application_findings.find_refused_updates(application)]
+    findings = [*start_findings(application), *application_findings.find_refused_updates(application)]
     # After the switch, this process has the new keys and cannot read values under the previous ones.
-    found += attributes_of_keys(application, ignored) if has_base else []
+    findings += attributes_of_keys(application, ignored) if has_base else []
     if are_supplied:
-        found += made_of_keys(application)
-        found = [each for each in found if each.kind.name != "new_keys_refused"]
+        findings += made_of_keys(application)
+        findings = [finding for finding in findings if finding.kind.name != "new_keys_refused"]
     else:
         refuse_unfit(application, "pending" if "pending" in application.keyring.stages else TRIAL)
-    refuse(found)
+    refuse(findings)
 
 
 def refuse_unfit(application: Application, destination: str = TRIAL) -> None:
@@ -174,12 +174,12 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
     kept = {
         (column, setting)
         for survey in application.surveys
-        for column, each in survey.findings.typed(FixedColumn)
-        for setting in application.keyring.settings_of(application.keyring.fixed[each.scheme])
+        for column, fixed in survey.findings.typed(FixedColumn)
+        for setting in application.keyring.settings_of(application.keyring.fixed[fixed.scheme])
     }
-    salts = [each for survey in application.surveys for each in survey.findings.typed(KeptHash)]
-    kept |= {(column, each.setting) for column, each in salts}
-    found = Findings()
+    salts = [salt for survey in application.surveys for salt in survey.findings.typed(KeptHash)]
+    kept |= {(column, salt.setting) for column, salt in salts}
+    findings = Findings()
     shared = _settings_with_values(application)
     columns = {setting: column for column, setting in sorted(kept)}
     now, there = _openers(application, destination)
@@ -187,10 +187,10 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         before, after = now.setting(name), there.setting(name)
         if before != after and name in columns:
             what = f"the salt of {name}" if "." in name else f"the setting {name}"
-            found.put(columns[name], DerivedFromKeys(column=columns[name], derived_key=what))
+            findings.put(columns[name], DerivedFromKeys(column=columns[name], derived_key=what))
         elif before == after and name in shared:
-            found.add(shared_values.of_setting(name, shared[name]))
-    return unsettled(found.with_text(stops=True), application.settlements)
+            findings.add(shared_values.of_setting(name, shared[name]))
+    return unsettled(findings.with_text(stops=True), application.settlements)
 
 
 def _openers(application: Application, destination: str) -> tuple[ApplicationProcess, ApplicationProcess]:
@@ -240,21 +240,21 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
     keyring = _keyring_of(application, destination)
     if keyring is None:
         return []
-    found = Findings()
+    findings = Findings()
     first = "" if destination == TRIAL else "Roll back. Then "
-    recipes = {(target.table, each) for target in application.targets for each in target.derived}
-    for table, each in sorted(recipes, key=str):
-        secrets = (keyring.secret(stage, each.secret) for stage in (keyring.base, destination))
-        why, made = each.tied(*secrets) or ("", "")
-        advice = f"{first}give {each.secret} {made} in O(keys), and rotate."
-        if twins := _twins(keyring, each.secret, destination):
+    recipes = {(target.table, recipe) for target in application.targets for recipe in target.derived}
+    for table, recipe in sorted(recipes, key=str):
+        secrets = (keyring.secret(stage, recipe.secret) for stage in (keyring.base, destination))
+        why, replacement = recipe.tied(*secrets) or ("", "")
+        advice = f"{first}give {recipe.secret} {replacement} in O(keys), and rotate."
+        if twins := _twins(keyring, recipe.secret, destination):
             why = f"the value of {' and '.join(twins)}, and it is unknown which of them computes it"
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
-        column = table.label_of(each.column)
-        if why and column not in found.columns():
+        column = table.label_of(recipe.column)
+        if why and column not in findings.columns():
             error = ColumnTied(column=column, obstacle=f"is computed with {why}", advice=_sentence(advice))
-            found.put(column, error, kind="tied")
-    return found.with_text(stops=True)
+            findings.put(column, error, kind="tied")
+    return findings.with_text(stops=True)
 
 
 def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
@@ -265,9 +265,10 @@ def _twins(keyring: Keyring, name: str, destination: str) -> list[str]:
     if name not in keyring.names:
         return []
     before, after = (
-        {each: keyring.secret(stage, each) for each in keyring.names} for stage in (keyring.base, destination)
+        {key_name: keyring.secret(stage, key_name) for key_name in keyring.names}
+        for stage in (keyring.base, destination)
     )
-    parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
+    parted = [key_name for key_name in before if before[key_name] == before[name] and after[key_name] != after[name]]
     return sorted([name, *parted]) if parted else []
 
 

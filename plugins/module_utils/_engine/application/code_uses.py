@@ -37,12 +37,10 @@ class CodeUses:
 
     def hashing(self) -> dict[str, list[key_uses.Use]]:
         """Return the places in which the application hashes data with each key, by the name of the key."""
-        found = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self.of_keys())
+        uses = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self.of_keys())
         salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
         return {
-            key: sorted(
-                {use for name in names for each in (name, *salted.get(name, ())) for use in found.get(each, ())}
-            )
+            key: sorted({use for name in names for each in (name, *salted.get(name, ())) for use in uses.get(each, ())})
             for key, names in sorted(self._spellings().items())
         }
 
@@ -56,7 +54,7 @@ class CodeUses:
     @property
     def is_cut_off(self) -> bool:
         """Return whether a search ended at one of its limits."""
-        return any(each.cut_off for each in self._scans.values())
+        return any(scan.cut_off for scan in self._scans.values())
 
     def _spellings(self) -> dict[str, set[str]]:
         """Return, by key, its name and the names of the settings that it feeds."""

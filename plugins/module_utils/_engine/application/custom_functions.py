@@ -113,9 +113,9 @@ class ApplicationProcess:
         """A digest of what one call of the function that decrypts gives, or that it raises."""
         return bytes(self.call("attempt", functions.decrypt, argument_of(functions, token), _context(frame)))
 
-    def refusal(self, function: str, found: str) -> RotationError:
+    def refusal(self, function: str, fault: str) -> RotationError:
         """The error that says what a function did."""
-        return FunctionFailed(function=function, key_id=self._keys.key_id, fault=found)
+        return FunctionFailed(function=function, key_id=self._keys.key_id, fault=fault)
 
     def close(self) -> None:
         """End the process."""
@@ -140,13 +140,13 @@ def processes(
 ) -> Iterator[dict[str, ProcessPair]]:
     """The processes of each stage; ended at the end. ``now`` are the keys that the application has."""
     with contextlib.ExitStack() as stack:
-        made: list[ApplicationProcess] = []
+        started: list[ApplicationProcess] = []
         for keys in stages.values():
             are_of_now = all(now.get(name) == value for name, value in keys.values.items())
             for _each in ProcessPair._fields:
-                process = ApplicationProcess(place, keys, made, are_of_now=are_of_now)
-                made.append(stack.enter_context(contextlib.closing(process)))
-        yield {stage: ProcessPair(*made[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}
+                process = ApplicationProcess(place, keys, started, are_of_now=are_of_now)
+                started.append(stack.enter_context(contextlib.closing(process)))
+        yield {stage: ProcessPair(*started[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}
 
 
 @dataclass(frozen=True)
@@ -172,25 +172,27 @@ class FunctionCipher(RowCipher):
             self._learn(context)
             self._ready.append(True)
         argument = self._argument(token)
-        read, found = self._opener("open", argument, context)
+        read, plaintext = self._opener("open", argument, context)
         if read is None:  # it gave what it gives for a token that it cannot read, too
             with contextlib.suppress(RotationError):  # what cannot be sealed was not read
-                self._opener("learn", (found, self._argument(self._sealed(self.pair.sealer, found, context))), context)
-            read, found = self._opener("decide", argument, context)
-        return Opened(found, frame=frame) if read else None
+                self._opener(
+                    "learn", (plaintext, self._argument(self._sealed(self.pair.sealer, plaintext, context))), context
+                )
+            read, plaintext = self._opener("decide", argument, context)
+        return Opened(plaintext, frame=frame) if read else None
 
     def seal(self, inside: Opened) -> bytes:
-        made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
-        if not made or made == inside.plaintext[1:]:
+        token = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
+        if not token or token == inside.plaintext[1:]:
             raise self._refusal(self.functions.encrypt, "returned its input, or nothing")
-        return made
+        return token
 
     def same_keys_error(self) -> RotationError:
-        found = "decrypts a value encrypted under other keys, so it does not use the keys of the key set"
-        return self._refusal(self.functions.decrypt, found)
+        fault = "decrypts a value encrypted under other keys, so it does not use the keys of the key set"
+        return self._refusal(self.functions.decrypt, fault)
 
-    def _refusal(self, function: str, found: str) -> RotationError:
-        return self.pair.opener.refusal(function, found)
+    def _refusal(self, function: str, fault: str) -> RotationError:
+        return self.pair.opener.refusal(function, fault)
 
     def _learn(self, context: function_verdicts.Context) -> None:
         """Have the opener learn from tokens of known values, of the first type that the functions encrypt."""

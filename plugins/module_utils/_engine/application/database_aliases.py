@@ -38,10 +38,10 @@ def same_place(alias: str) -> list[str]:
 def one_of_each_place() -> list[str]:
     """The PostgreSQL databases, each by one alias: to which routers send the writes of most models, or the first one
     whose role may write."""
-    found = _by_place()
+    groups = _by_place()
     writes = _routed_writes() if is_routed() else Counter()
     return [
-        max(same, key=lambda alias: (writes[alias], _may_write(alias))) if len(same) > 1 else same[0] for same in found
+        max(same, key=lambda alias: (writes[alias], _may_write(alias))) if len(same) > 1 else same[0] for same in groups
     ]
 
 
@@ -55,10 +55,10 @@ def is_routed() -> bool:
 
 def _by_place() -> list[list[str]]:
     """The aliases of each database, in the order of DATABASES."""
-    found: dict[tuple[str, ...], list[str]] = {}
+    aliases: dict[tuple[str, ...], list[str]] = {}
     for alias, place in _places().items():
-        found.setdefault(place, []).append(alias)
-    return list(found.values())
+        aliases.setdefault(place, []).append(alias)
+    return list(aliases.values())
 
 
 def _routed_writes() -> Counter[str]:
@@ -66,11 +66,11 @@ def _routed_writes() -> Counter[str]:
     from django.apps import apps
     from django.db import router
 
-    found: Counter[str] = Counter()
+    writes: Counter[str] = Counter()
     for model in apps.get_models(include_auto_created=True):
         with contextlib.suppress(Exception):  # the application's own code: it may need a request
-            found[router.db_for_write(model)] += 1
-    return found
+            writes[router.db_for_write(model)] += 1
+    return writes
 
 
 def _may_write(alias: str) -> bool:

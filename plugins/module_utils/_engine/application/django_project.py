@@ -248,7 +248,7 @@ def _is_imported(path: str) -> bool:
 
 def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
     """Return the names of keys whose value a setting has."""
-    fed = {name for found in feeds([keys]).values() for name in found}
+    fed = {name for key_names in feeds([keys]).values() for name in key_names}
     return [name for name in names if name in fed or members(setting(name))]
 
 
@@ -270,10 +270,10 @@ def settings_of(project_dir: str) -> str:
     if not os.path.isfile(path):
         raise InvalidProject(path=project_dir, fault="has no manage.py, and no settings module is named")
     with open(path, encoding="utf-8") as handle:
-        found = _SETTINGS.search(handle.read())
-    if found is None:
+        match = _SETTINGS.search(handle.read())
+    if match is None:
         raise SettingsModule(path=path)
-    return found["module"]
+    return match["module"]
 
 
 def setting(name: str) -> Any:
@@ -288,8 +288,8 @@ def setting(name: str) -> Any:
 def texts() -> dict[str, bytes]:
     """The first value of every setting of the application's own that is a text, bytes or a list of them."""
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    found = {name: _read_members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
-    return {name: value[0] for name, value in found.items() if value}
+    values = {name: _read_members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    return {name: value[0] for name, value in values.items() if value}
 
 
 def settings_with(known: Collection[bytes]) -> dict[str, bytes]:
@@ -315,7 +315,7 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     list.
     """
     module = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
-    found: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for keys in key_sets:
         names = {
             part.encode("utf-8"): name
@@ -325,12 +325,12 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
         for setting_name in filter(str.isupper, vars(module)):
             own = getattr(module, setting_name)
             if isinstance(own, Mapping):
-                found.update(_feeds_of_mapping(setting_name, own, names))
+                sources.update(_feeds_of_mapping(setting_name, own, names))
                 continue
             value = _read_members(own)
             if value and setting_name not in keys and all(member in names for member in value):
-                found[setting_name] = list(dict.fromkeys(names[member] for member in value))
-    return found
+                sources[setting_name] = list(dict.fromkeys(names[member] for member in value))
+    return sources
 
 
 def _feeds_of_mapping(
@@ -351,10 +351,10 @@ def aliases() -> list[str]:
 
     from . import database_aliases
 
-    found = database_aliases.one_of_each_place()
-    if not found:
+    databases = database_aliases.one_of_each_place()
+    if not databases:
         raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
-    return found
+    return databases
 
 
 def load_backends() -> None:
@@ -415,11 +415,11 @@ def values_of(alias: str, columns: Iterable[tuple[str, str]]) -> Iterator[list[s
                     f"SELECT {read} FROM (SELECT {value} FROM {name} {rows}) t"
                     f" WHERE {length} BETWEEN {SHORTEST} AND {LONGEST} {some}"
                 )
-                found = [each.read() if hasattr(each, "read") else each for (each,) in cursor.fetchall()]
+                values = [each.read() if hasattr(each, "read") else each for (each,) in cursor.fetchall()]
         except (Error, ValueError):  # of a value that is not of its column's type
             yield None
             continue
-        yield [each if isinstance(each, str) else bytes(each) for each in found if isinstance(each, _HELD)]
+        yield [each if isinstance(each, str) else bytes(each) for each in values if isinstance(each, _HELD)]
 
 
 def _is_there(name: str) -> bool:
@@ -465,11 +465,11 @@ def needs_models() -> bool:
 
 def versions() -> dict[str, str]:
     """Return what the application runs on, for the record."""
-    found = {"python": sys.version.split()[0]}
+    installed = {"python": sys.version.split()[0]}
     for package in ("Django", "cryptography", "psycopg2", "psycopg2-binary", "psycopg"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            installed[package] = importlib.metadata.version(package)
+    return installed
 
 
 def _place(exc: BaseException, project_dir: str) -> str:

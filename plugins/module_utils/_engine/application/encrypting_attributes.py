@@ -86,7 +86,7 @@ def of_model(model: Any) -> dict[str, list[str]]:
     }
     if not columns:
         return {}
-    found = {}
+    attributes = {}
     for name, member in members(model):
         getter = _getter(member)
         if getter is None:
@@ -94,8 +94,8 @@ def of_model(model: Any) -> dict[str, list[str]]:
         reach = of_function(getter, model, member)
         read = sorted({columns[each] for each in reach.names & {*columns}})
         if reach.encrypts and read and name not in columns:
-            found[name] = read
-    return found
+            attributes[name] = read
+    return attributes
 
 
 def handles(model: Any, name: str) -> bool:
@@ -125,17 +125,25 @@ def is_named_so(use: Use) -> bool:
 def is_in(value: Any) -> bool:
     """Return whether a value has something that encrypts, or a method that reaches such code, such as one that decrypts
     lazily."""
-    held = [each for each in getattr(value, "__dict__", {}).values() if not isinstance(each, str)]
+    held = [member for member in getattr(value, "__dict__", {}).values() if not isinstance(member, str)]
     cls: Any = type(value)
-    return any(_is_of_encryption(each) for each in held) or _class_encrypts(cls)
+    return any(_is_of_encryption(member) for member in held) or _class_encrypts(cls)
 
 
 @cache
 def _class_encrypts(cls: Any) -> bool:
-    found = [getattr(each, "fget", None) or getattr(each, "func", None) or each for _, each in members(cls)]
-    functions = [inspect.unwrap(each) for each in (getattr(each, "__func__", each) for each in found) if callable(each)]
+    candidates = [
+        getattr(member, "fget", None) or getattr(member, "func", None) or member for _, member in members(cls)
+    ]
+    functions = [
+        inspect.unwrap(candidate)
+        for candidate in (getattr(candidate, "__func__", candidate) for candidate in candidates)
+        if callable(candidate)
+    ]
     return any(
-        of_function(each, cls).encrypts for each in functions if isinstance(each, FunctionType) and _is_own(each)
+        of_function(function, cls).encrypts
+        for function in functions
+        if isinstance(function, FunctionType) and _is_own(function)
     )
 
 
@@ -162,38 +170,38 @@ def _may_be_encrypted(column: Any) -> bool:
 
 def _getter(member: Any) -> FunctionType | None:
     """The function that runs when an attribute is read; that of a descriptor only if its class is the application's."""
-    found = getattr(member, "fget", None) or getattr(member, "func", None)
-    if found is None and hasattr(type(member), "__get__") and not isinstance(member, FunctionType):
-        found = inspect.getattr_static(type(member), "__get__")
-    found = inspect.unwrap(found) if callable(found) else None
-    return found if isinstance(found, FunctionType) and _is_own(found) else None
+    getter = getattr(member, "fget", None) or getattr(member, "func", None)
+    if getter is None and hasattr(type(member), "__get__") and not isinstance(member, FunctionType):
+        getter = inspect.getattr_static(type(member), "__get__")
+    getter = inspect.unwrap(getter) if callable(getter) else None
+    return getter if isinstance(getter, FunctionType) and _is_own(getter) else None
 
 
 def of_function(function: FunctionType, owner: Any, member: Any = None) -> CodeReach:
     """Return what a function and all that it calls by name reach. ``member`` is the descriptor that it belongs to."""
-    found = CodeReach()
+    reach = CodeReach()
     own = getattr(member, "__dict__", None)
     if isinstance(own, dict):
-        found.names |= {value for value in own.values() if isinstance(value, str)}
-    waiting, seen = [(function, False)], set[CodeType]()
-    while waiting and len(seen) < MOST:
-        each, is_of_cipher = waiting.pop()
-        if each.__code__ in seen:
+        reach.names |= {value for value in own.values() if isinstance(value, str)}
+    waiting, visited = [(function, False)], set[CodeType]()
+    while waiting and len(visited) < MOST:
+        current, is_of_cipher = waiting.pop()
+        if current.__code__ in visited:
             continue
-        seen.add(each.__code__)
-        names = set(names_in(each.__code__))
-        found.names |= names
+        visited.add(current.__code__)
+        names = set(names_in(current.__code__))
+        reach.names |= names
         identifiers = {name for name in names if name.replace(".", "_").isidentifier()}
         if any(map(_SAYS.search, identifiers)) or ("settings" in names and any(map(_SAYS_KEY.search, identifiers))):
-            found.encrypts = True
-        found.dated = found.dated or (not is_of_cipher and _tells_time(each, identifiers))
-        for value in _values_of(each, identifiers, owner):
+            reach.encrypts = True
+        reach.dated = reach.dated or (not is_of_cipher and _tells_time(current, identifiers))
+        for value in _values_of(current, identifiers, owner):
             if _is_of_encryption(value):
-                found.encrypts = True
-            found.dated = found.dated or (_is_of_application(each) and _stamps_in(value, identifiers))
+                reach.encrypts = True
+            reach.dated = reach.dated or (_is_of_application(current) and _stamps_in(value, identifiers))
             for called in _functions_of(value, identifiers):  # what decrypts may note when it failed
                 waiting.append((called, is_of_cipher or bool(_SAYS.search(called.__qualname__))))
-    return found
+    return reach
 
 
 def names_in(code: CodeType) -> Iterator[str]:
@@ -239,14 +247,14 @@ def _functions_of(value: Any, names: set[str]) -> Iterator[FunctionType]:
     if isinstance(value, ModuleType):
         return
     if isinstance(value, FunctionType):
-        found: list[Any] = [value]
+        functions: list[Any] = [value]
     else:
         cls = value if isinstance(value, type) else type(value)
         wanted = {*names, "__init__", "__call__", "__get__"}
-        found = [member for each in cls.__mro__ for name, member in vars(each).items() if name in wanted]
-        found = [getattr(each, "fget", None) or getattr(each, "__func__", each) for each in found]
-    for each in found:
-        inner = inspect.unwrap(each) if callable(each) else each
+        functions = [member for ancestor in cls.__mro__ for name, member in vars(ancestor).items() if name in wanted]
+        functions = [getattr(member, "fget", None) or getattr(member, "__func__", member) for member in functions]
+    for function in functions:
+        inner = inspect.unwrap(function) if callable(function) else function
         if isinstance(inner, FunctionType) and _is_own(inner):
             yield inner
 

@@ -33,9 +33,13 @@ def is_there(tables: Collection[str], column: str) -> bool:
 def _functions(model: Any) -> Iterator[FunctionType]:
     """Functions that run when a row of a model is created, read or saved, but for those of the model's own package."""
     package = model._meta.concrete_model.__module__.partition(".")[0]
-    found = [*_receivers(model), *_members(model), *(each for name in _ADAPTERS for each in _members(_setting(name)))]
-    for each in found:
-        inner = inspect.unwrap(each) if callable(each) else each
+    functions = [
+        *_receivers(model),
+        *_members(model),
+        *(member for name in _ADAPTERS for member in _members(_setting(name))),
+    ]
+    for function in functions:
+        inner = inspect.unwrap(function) if callable(function) else function
         if isinstance(inner, FunctionType) and inner.__module__.partition(".")[0] != package:
             yield inner
 

@@ -105,16 +105,16 @@ def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Sequen
     for use in chain.from_iterable(uses.values()):
         lines.setdefault(use.file, set()).add(use.line)
     modules = {os.path.realpath(path): name for name, path in _loaded_files() if name != "__main__"}
-    found = [
+    by_module = [
         _of_module(
             _TopLevel(source.tree, lines[source.shown_path]), modules.get(source.path) or _importable(source.shown_path)
         )
         for source in key_uses.own_sources(project_dir, folders, lines)
     ]
     return CodeOfKeys(
-        sorted(pair for code in found for pair in code.pairs),
-        sorted(each for code in found for each in code.encrypt),
-        sorted(each for code in found for each in code.decrypt),
+        sorted(pair for code in by_module for pair in code.pairs),
+        sorted(function for code in by_module for function in code.encrypt),
+        sorted(function for code in by_module for function in code.decrypt),
     )
 
 
@@ -181,13 +181,13 @@ class _TopLevel:
 
     def comes_to_key(self, name: str) -> bool:
         """Return whether a definition reads a key, or names one that does."""
-        waiting, seen = [name], {name}
+        waiting, visited = [name], {name}
         while waiting:
-            each = waiting.pop()
-            if each in self._reads:
+            current = waiting.pop()
+            if current in self._reads:
                 return True
-            waiting += self._names[each] & self._names.keys() - seen
-            seen |= self._names[each]
+            waiting += self._names[current] & self._names.keys() - visited
+            visited |= self._names[current]
         return False
 
     def of_side(self, names: Sequence[str], side: int) -> list[str]:
@@ -201,7 +201,7 @@ def _definitions(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         yield node
         if isinstance(node, (ast.If, ast.Try, ast.With)):
-            handlers = [each for handler in getattr(node, "handlers", ()) for each in handler.body]
+            handlers = [part for handler in getattr(node, "handlers", ()) for part in handler.body]
             rest = [*getattr(node, "orelse", ()), *getattr(node, "finalbody", ())]
             yield from _definitions([*node.body, *handlers, *rest])
 
@@ -216,7 +216,7 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def _loaded_names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
 def _called_words(node: ast.AST) -> set[str]:
@@ -250,9 +250,9 @@ def _codes(cls: Any) -> Iterator[set[str]]:
 
 def _used(named: Iterable[set[str]], choices: Sequence[_Choice]) -> Sequence[_Choice]:
     """Return the items with a name in the first of these sets that has any of them; otherwise all items."""
-    found = ([each for each in choices if each.names & names] for names in named)
-    return next(filter(None, found), choices)
+    matching = ([choice for choice in choices if choice.names & names] for names in named)
+    return next(filter(None, matching), choices)
 
 
 def _paths(functions: Iterable[OwnFunction]) -> list[str]:
-    return [each.path for each in dict.fromkeys(functions)]
+    return [function.path for function in dict.fromkeys(functions)]

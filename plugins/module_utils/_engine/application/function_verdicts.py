@@ -190,9 +190,9 @@ def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = Tru
     return Result(raised, value, frozenset(_TRACER.lines if traced else ()))
 
 
-def same(one: Any, other: Any) -> bool:
+def same(value: Any, other: Any) -> bool:
     """Return whether two values are alike, and of one type: 1 is not True."""
-    return type(one) is type(other) and bool(one == other)
+    return type(value) is type(other) and bool(value == other)
 
 
 def _among(value: Any, others: list[Any]) -> bool:
@@ -203,23 +203,23 @@ def echoes(value: Any, token: Any) -> bool:
     """Return whether a result is the token, or holds a part of it that is too long for a coincidence."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return False
-    found, sought = as_bytes(value), as_bytes(token)
-    if found == sought:
+    result, sought = as_bytes(value), as_bytes(token)
+    if result == sought:
         return True
     begin, end = _longest_run(token)
     half = (begin + end) // 2  # tokens of one second begin alike, and one may be in another
     parts = [sought[place : place + ECHOED] for place in range(half, end - ECHOED + 1, ECHOED)]
-    return any(part in found for part in parts)
+    return any(part in result for part in parts)
 
 
 def _common(value: Any, token: Any) -> int:
     """Return how many consecutive characters of a token a text has, up to ECHOED."""
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         return 0
-    found, sought = as_bytes(value), as_bytes(token)
+    result, sought = as_bytes(value), as_bytes(token)
     most = 0
     for start in range(len(sought)):
-        while most < ECHOED and start + most < len(sought) and sought[start : start + most + 1] in found:
+        while most < ECHOED and start + most < len(sought) and sought[start : start + most + 1] in result:
             most += 1
     return most
 
@@ -239,7 +239,7 @@ def _longest_run(token: Any) -> tuple[int, int]:
     if isinstance(token, bytes) and not token.isascii():
         return 0, len(token)
     text = token.decode("ascii") if isinstance(token, bytes) else token
-    runs = [found.span() for found in _RUN.finditer(text)]
+    runs = [match.span() for match in _RUN.finditer(text)]
     return max(runs, key=lambda span: span[1] - span[0], default=(0, len(text)))
 
 

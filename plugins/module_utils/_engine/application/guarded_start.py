@@ -99,7 +99,7 @@ class _Spare:
     """A copy of this process from before the application started, since Django starts once in a process."""
 
     def __init__(self) -> None:
-        self._told, self._tell = multiprocessing.Pipe(duplex=False)
+        self._receiver, self._sender = multiprocessing.Pipe(duplex=False)
         self._pid = os.fork()
 
     def wait_if_spare(self) -> StartReport | None:
@@ -108,18 +108,18 @@ class _Spare:
         In the original process, return None at once.
         """
         if self._pid:
-            self._told.close()
+            self._receiver.close()
             return None
-        self._tell.close()
+        self._sender.close()
         try:
-            report: StartReport = self._told.recv()
+            report: StartReport = self._receiver.recv()
         except (EOFError, OSError):
             os._exit(0)
-        threading.Thread(target=_end_with, args=(self._told,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(self._receiver,), daemon=True).start()
         return report
 
     def dismiss(self) -> None:
-        self._tell.close()
+        self._sender.close()
         os.kill(self._pid, signal.SIGKILL)  # other processes of ours may have the pipe
         self._wait()
 
@@ -127,7 +127,7 @@ class _Spare:
         """Have the copy do the rest of the work, and end as it does."""
         with contextlib.suppress(Exception):
             django_project.let_go()
-        self._tell.send(report)
+        self._sender.send(report)
         code = self._wait()
         os._exit(code if code >= 0 else 1)
 
@@ -138,8 +138,8 @@ class _Spare:
         return 0
 
 
-def _end_with(told: Connection) -> None:
+def _end_with(parent: Connection) -> None:
     """The copy ends when the process is gone for which it works."""
     with contextlib.suppress(EOFError, OSError):
-        told.recv()
+        parent.recv()
     os._exit(0)

@@ -83,15 +83,15 @@ def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -
 
     ``folders`` has the paths of installed packages by their import name.
     """
-    found = Scan()
+    result = Scan()
     end = time.monotonic() + MOST_SECONDS
     for opened, (path, shown) in enumerate(_sources(project_dir, folders)):
         if opened >= MOST_FILES or time.monotonic() > end:
-            found.cut_off = True
+            result.cut_off = True
             break
         for name, use in of_file(path, shown, names):
-            found.uses.setdefault(name, []).append(use)
-    return Scan({name: sorted(set(uses)) for name, uses in sorted(found.uses.items())}, found.cut_off)
+            result.uses.setdefault(name, []).append(use)
+    return Scan({name: sorted(set(uses)) for name, uses in sorted(result.uses.items())}, result.cut_off)
 
 
 def installed_folders() -> dict[str, str]:
@@ -131,14 +131,14 @@ def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[
 
 def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every source file once, the project's own first, with the path by which it is shown."""
-    seen = set()
+    yielded = set()
     for path in walk(project_dir, ".py"):
-        seen.add(os.path.realpath(path))
+        yielded.add(os.path.realpath(path))
         yield path, os.path.relpath(path, project_dir)
     for place in folders.values():
         base = os.path.dirname(place)
         for path in walk(place, ".py") if os.path.isdir(place) else [place]:
-            if os.path.realpath(path) not in seen:
+            if os.path.realpath(path) not in yielded:
                 yield path, os.path.relpath(path, base)
 
 

@@ -195,16 +195,16 @@ def call(function: Callable[..., Any], value: Any, context: function_verdicts.Co
         return function(value)
     if _binds(function, context):
         return function(value, **dict(context))
-    return function(value, *(told for _, told in context))
+    return function(value, *(fact for _, fact in context))
 
 
 def attempt(function: Callable[..., Any], value: Any, context: function_verdicts.Context) -> bytes:
     """Return a digest of what a function returns, or of the class that it raises."""
     try:
-        told = call(function, value, context)
+        outcome = call(function, value, context)
     except APPLICATION_ERRORS as exc:
-        told = type(exc)
-    return hashlib.sha256(f"{type(told)} {told!r}".encode("utf-8", "surrogatepass")).digest()
+        outcome = type(exc)
+    return hashlib.sha256(f"{type(outcome)} {outcome!r}".encode("utf-8", "surrogatepass")).digest()
 
 
 def preserved(value: Any) -> bytes:
@@ -296,9 +296,9 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
     os.environ.update(place.exported(keys))
     changes = key_destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
     texts = {
-        os.path.realpath(each.path): each.new_text.encode("utf-8")
-        for each in changes
-        if isinstance(each, env_file_editor.FileChange)
+        os.path.realpath(change.path): change.new_text.encode("utf-8")
+        for change in changes
+        if isinstance(change, env_file_editor.FileChange)
     }
     _import_from(texts)
     real = open
@@ -320,12 +320,12 @@ def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyE
     listed = {key["name"]: key for key in place.keys}
     files = key_destinations.files(place.keys)
     described: list[KeyEntry] = [listed.get(name, {"name": name}) for name in keys]
-    found = [key for key in described if key["name"] in files]
+    from_files = [key for key in described if key["name"] in files]
     lines = key_destinations.names_of_env_file(described)
     if place.env_file is None or not lines or not DIALECTS[place.dialect].read_by_application:
-        return found
+        return from_files
     there = env_file_editor.read(place.env_file, lines, every=False, dialect=place.dialect)
-    return found + [key for key in described if key["name"] in there]
+    return from_files + [key for key in described if key["name"] in there]
 
 
 def _import_from(texts: Mapping[str, bytes]) -> None:

@@ -28,13 +28,13 @@ _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collection[Use]]) -> dict[str, list[Use]]:
     """Return by key the calls that hash with one of the keys whose ``uses`` these are. The project is searched, and the
     ``folders`` that are its own."""
-    found: dict[str, set[Use]] = {}
+    calls: dict[str, set[Use]] = {}
     files = {use.file for each in uses.values() for use in each}
     for source in key_uses.own_sources(project_dir, folders, files):
         for key in uses:
             for line, function in _Module(source.tree, key).hashes():
-                found.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))
-    return {key: sorted(each) for key, each in sorted(found.items())}
+                calls.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))
+    return {key: sorted(uses_of_key) for key, uses_of_key in sorted(calls.items())}
 
 
 @dataclass
@@ -47,9 +47,11 @@ class _Module:
     _passed: dict[str, set[str]] = field(default_factory=dict)  # by function, the parameters that receive the key
 
     def __post_init__(self) -> None:
-        made = [node for name, node in _functions_in(self.tree) if name.endswith("__init__")]
+        constructors = [node for name, node in _functions_in(self.tree) if name.endswith("__init__")]
         # Attributes of every new object: they are no data, as those of a model are.
-        self._state = {name for node in made for each in ast.walk(node) for name in _targets(each) if name[0] == "."}
+        self._state = {
+            name for node in constructors for part in ast.walk(node) for name in _targets(part) if name[0] == "."
+        }
         self._functions = {node.name: node for node in self.tree.body if isinstance(node, _Function)}
         size = -1
         while size != (size := len(self._keys) + sum(map(len, self._passed.values()))):
@@ -58,17 +60,20 @@ class _Module:
     def hashes(self) -> Iterator[tuple[int, str]]:
         """The line and the function of each call that hashes other data with the key."""
         for name, node in _functions_in(self.tree):
-            calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+            calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
             hashing = [call for call in calls if _is_hash(call)]
             if not hashing or any(called_name(call) in _OF_OTHER_USE for call in calls):
                 continue
             taken = [
-                each for call in calls if call in hashing or called_name(call) == "update" for each in _taken(call)
+                argument
+                for call in calls
+                if call in hashing or called_name(call) == "update"
+                for argument in _taken(call)
             ]
             keys = self._keys_in(node)
             data = self._spread(node, {*_data_of(node)} - keys, is_key=False)
-            with_key = any(self._has(each, keys, is_key=True) for each in taken) or self._is_implicit(hashing)
-            if with_key and any(self._has(each, data, is_key=False) for each in taken):
+            with_key = any(self._has(argument, keys, is_key=True) for argument in taken) or self._is_implicit(hashing)
+            if with_key and any(self._has(argument, data, is_key=False) for argument in taken):
                 yield hashing[0].lineno, name
 
     def _learn(self) -> None:
@@ -77,17 +82,20 @@ class _Module:
         self._keys |= self._spread(ast.Module(statements, []), self._keys, is_key=True)
         for name, node in _functions_in(self.tree):
             keys = self._keys_in(node)
-            self._keys |= {each for each in keys if each.startswith(".")}
-            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
+            self._keys |= {known_name for known_name in keys if known_name.startswith(".")}
+            returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
             if name in self._functions and not _parameters(node):
-                self._keys |= {name for each in returned if self._has(each, keys, is_key=True)}
-            for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
+                self._keys |= {name for value in returned if self._has(value, keys, is_key=True)}
+            for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
                 self._pass_on(call, keys)
 
     def _pass_on(self, call: ast.Call, keys: Collection[str]) -> None:
         function = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
         if function is not None:
-            given = [*zip(_parameters(function), call.args), *((each.arg or "", each.value) for each in call.keywords)]
+            given = [
+                *zip(_parameters(function), call.args),
+                *((keyword.arg or "", keyword.value) for keyword in call.keywords),
+            ]
             received = {name for name, value in given if self._has(value, keys, is_key=True)}
             self._passed.setdefault(function.name, set()).update(received)
 
@@ -97,33 +105,37 @@ class _Module:
 
     def _spread(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> set[str]:
         """These names, and those to which an expression with one of them is assigned."""
-        found = {*names}
+        reached = {*names}
         assigned = [
-            (_targets(each), each.value) for each in ast.walk(node) if isinstance(each, _ASSIGNING) if each.value
+            (_targets(statement), statement.value)
+            for statement in ast.walk(node)
+            if isinstance(statement, _ASSIGNING)
+            if statement.value
         ]
         for _ in assigned:
-            new = {name for targets, value in assigned if self._has(value, found, is_key=is_key) for name in targets}
-            if new <= found:
+            new = {name for targets, value in assigned if self._has(value, reached, is_key=is_key) for name in targets}
+            if new <= reached:
                 break
-            found |= new
-        return found
+            reached |= new
+        return reached
 
     def _has(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> bool:
         """Return whether an expression has one of these names; or reads the key itself, if they are its names."""
         waiting = [node]
         while waiting:
-            each = waiting.pop()
-            own = each.id if isinstance(each, ast.Name) else f".{each.attr}" if isinstance(each, ast.Attribute) else ""
-            if own in names or (is_key and self.key in (read.name for read in key_uses.names_read(each))):
+            part = waiting.pop()
+            own = part.id if isinstance(part, ast.Name) else f".{part.attr}" if isinstance(part, ast.Attribute) else ""
+            if own in names or (is_key and self.key in (read.name for read in key_uses.names_read(part))):
                 return True
             if is_key or own not in self._state | self._keys:
-                waiting += ast.iter_child_nodes(each)
+                waiting += ast.iter_child_nodes(part)
         return False
 
     def _is_implicit(self, hashing: Iterable[ast.Call]) -> bool:
         calls = (call for call in hashing if self.key == SALTED_HMAC == called_name(call))
         return any(
-            len(call.args) < WITH_SECRET and "secret" not in (each.arg for each in call.keywords) for call in calls
+            len(call.args) < WITH_SECRET and "secret" not in (keyword.arg for keyword in call.keywords)
+            for call in calls
         )
 
 
@@ -132,7 +144,7 @@ _ASSIGNING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
 
 def _targets(node: ast.AST) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    parts = [part for each in targets if each for part in ast.walk(each)]
+    parts = [part for target in targets if target for part in ast.walk(target)]
     return [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)] + [
         f".{part.attr}" for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
     ]
@@ -140,24 +152,24 @@ def _targets(node: ast.AST) -> list[str]:
 
 def _functions_in(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
     """Every function of a module and of its classes, by its name with that of the class."""
-    for each in ast.iter_child_nodes(node):
-        if isinstance(each, _Function):
-            yield f"{inside}{each.name}", each
-        elif isinstance(each, ast.ClassDef):
-            yield from _functions_in(each, f"{inside}{each.name}.")
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _Function):
+            yield f"{inside}{child.name}", child
+        elif isinstance(child, ast.ClassDef):
+            yield from _functions_in(child, f"{inside}{child.name}.")
 
 
 def _parameters(node: ast.AST) -> list[str]:
     taken: ast.arguments = node.args  # type: ignore[attr-defined]
-    return [each.arg for each in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+    return [parameter.arg for parameter in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
 
 
 def _data_of(node: ast.AST) -> Iterator[str]:
     """The names in a function that stand for data: parameters, and what its loops go over."""
     yield from (name for name in _parameters(node) if not _NO_DATA.search(name))
-    for each in ast.walk(node):
-        if isinstance(each, (ast.For, ast.comprehension)):
-            yield from (part.id for part in ast.walk(each.target) if isinstance(part, ast.Name))
+    for loop in ast.walk(node):
+        if isinstance(loop, (ast.For, ast.comprehension)):
+            yield from (part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name))
 
 
 def _is_hash(call: ast.Call) -> bool:
@@ -166,4 +178,4 @@ def _is_hash(call: ast.Call) -> bool:
 
 
 def _taken(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(each.value for each in call.keywords)]
+    return [*call.args, *(keyword.value for keyword in call.keywords)]

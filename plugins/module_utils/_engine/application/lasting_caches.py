@@ -51,15 +51,15 @@ def lasting() -> list[LastingCache]:
 
 def tables() -> set[str]:
     """The names of the tables of database caches."""
-    databases = (each for each in _described().values() if DATABASE in _classes(each))
-    return {str(each.get("LOCATION", "")) for each in databases}
+    databases = (cache for cache in _described().values() if DATABASE in _classes(cache))
+    return {str(cache.get("LOCATION", "")) for cache in databases}
 
 
 def _described() -> Mapping[str, Mapping[str, object]]:
     from django.conf import settings
 
-    found: Mapping[str, Mapping[str, object]] = settings.CACHES
-    return found
+    caches: Mapping[str, Mapping[str, object]] = settings.CACHES
+    return caches
 
 
 def _classes(described: Mapping[str, object]) -> list[str]:
@@ -68,7 +68,7 @@ def _classes(described: Mapping[str, object]) -> list[str]:
 
     path = str(described.get("BACKEND", ""))
     try:
-        return [each.__name__ for each in import_string(path).__mro__]
+        return [ancestor.__name__ for ancestor in import_string(path).__mro__]
     except Exception:  # a package of the application may raise anything
         return [path.rpartition(".")[2]]
 

@@ -20,8 +20,8 @@ def fields(there: model_fields.ModelTables) -> dict[tuple[str, str], Any]:
     """The fields of files, by table and column."""
     from django.db.models import FileField
 
-    found = model_fields.of_models(there)
-    return {(table, model_fields.column_of(field)): field for table, field in found if isinstance(field, FileField)}
+    pairs = model_fields.of_models(there)
+    return {(table, model_fields.column_of(field)): field for table, field in pairs if isinstance(field, FileField)}
 
 
 def is_local(field: Any) -> bool:

@@ -56,11 +56,11 @@ def _models(there: ModelTables) -> Iterator[Any]:
     several models have one table, or if the tables are unknown."""
     from django.apps import apps
 
-    found: dict[str, list[Any]] = {}
+    by_table: dict[str, list[Any]] = {}
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy and (there.names is None or table_of(model) in there.names):
-            found.setdefault(table_of(model), []).append(model)
-    for models in found.values():
+            by_table.setdefault(table_of(model), []).append(model)
+    for models in by_table.values():
         routed = [model for model in models if _is_routed_to(model, there.alias)]
         yield from routed if routed or there.names is None else models
 
@@ -88,20 +88,20 @@ def own_schemes(there: ModelTables) -> dict[tuple[str, str], SchemeDescription]:
 
     Such a key is in the code and does not rotate. django-cryptography still signs with SECRET_KEY.
     """
-    found: dict[tuple[str, str], SchemeDescription] = {}
+    schemes: dict[tuple[str, str], SchemeDescription] = {}
     for table, field in of_models(there):
         known = _unauthenticated(field)
         if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
             signing_key: KeyDescription = {"derive": "raw", "secret": "SECRET_KEY"}
-            found[table, column_of(field)] = {
+            schemes[table, column_of(field)] = {
                 "format": "aes_cbc_hmac",
                 "key": _own(field.key),
                 "signing_key": signing_key,
             }
         elif known is not None:
             name, key = known
-            found[table, column_of(field)] = {**KNOWN_SCHEMES[name], "key": _own(key)}
-    return found
+            schemes[table, column_of(field)] = {**KNOWN_SCHEMES[name], "key": _own(key)}
+    return schemes
 
 
 def _own(key: bytes) -> KeyDescription:
@@ -112,7 +112,7 @@ def unauthenticated(there: ModelTables) -> dict[tuple[str, str], str]:
     """Return, by table and column, the scheme of each field whose values prove nothing. Only the model shows what they
     are."""
     known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(there)}
-    return {place: found[0] for place, found in known.items() if found is not None}
+    return {place: scheme[0] for place, scheme in known.items() if scheme is not None}
 
 
 def _unauthenticated(field: Any) -> tuple[str, bytes] | None:
@@ -159,13 +159,13 @@ def salt_of(name: str) -> Any:
 
 def encrypting(there: ModelTables) -> dict[tuple[str, str], str]:
     """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
-    found = {}
+    classes = {}
     for table, field in of_models(there):
         for ancestor in type(field).__mro__:
             if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
                 f"{ancestor.__module__} {ancestor.__name__}"
             ):
                 if not _is_hash(field):
-                    found[(table, column_of(field))] = f"{type(field).__module__}.{type(field).__name__}"
+                    classes[(table, column_of(field))] = f"{type(field).__module__}.{type(field).__name__}"
                 break
-    return found
+    return classes

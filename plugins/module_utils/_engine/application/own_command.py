@@ -96,8 +96,8 @@ class OwnCommand:
             raise OwnCommandUnknown(command=self.name, near=", ".join(dict.fromkeys(near)) or "no similar command")
         for key in keys:
             if not (key["name"] in self.new_keys or key.get("keep") or key.get("destination")):
-                found = f"does not say how {self.name} gets the new {key['name']}"
-                raise InvalidOption(option="command", fault=found, advice=HOW.format(name=key["name"]))
+                fault = f"does not say how {self.name} gets the new {key['name']}"
+                raise InvalidOption(option="command", fault=fault, advice=HOW.format(name=key["name"]))
 
     def values(self, old: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> CommandValues:
         """Return the values with which its process rotates from the keys of ``old``, the most likely first, to
@@ -267,8 +267,8 @@ def attributes_of(columns: Collection[str]) -> list[str]:
     from .model_fields import table_of
 
     return [
-        f"{model._meta.label}.{each.attname}"
+        f"{model._meta.label}.{column.attname}"
         for model in apps.get_models(include_auto_created=True)
-        for each in model._meta.local_concrete_fields
-        if f"{table_of(model)}.{each.column}" in columns
+        for column in model._meta.local_concrete_fields
+        if f"{table_of(model)}.{column.column}" in columns
     ]

@@ -30,8 +30,8 @@ def own() -> dict[str, PasswordHasher]:
     with contextlib.suppress(Exception):  # a setting that Django itself refuses: then no user can log in
         from django.contrib.auth import hashers
 
-        found = hashers.get_hashers_by_algorithm()
-        return {name: each for name, each in found.items() if type(each).__module__ != hashers.__name__}
+        by_algorithm = hashers.get_hashers_by_algorithm()
+        return {name: hasher for name, hasher in by_algorithm.items() if type(hasher).__module__ != hashers.__name__}
     return {}
 
 
@@ -42,23 +42,23 @@ def path_of(hasher: Any) -> str:
 
 def encoded(password: str, algorithms: Collection[str]) -> dict[str, str]:
     """The hash of a password by each algorithm, but those whose hasher does not accept it right after."""
-    found = {}
+    hashes = {}
     for name, hasher in own().items():
         with contextlib.suppress(Exception):  # the application's own code
-            made = hasher.encode(password, hasher.salt()) if name in algorithms else None
-            if made and hasher.verify(password, made):
-                found[name] = str(made)
-    return found
+            encoded_password = hasher.encode(password, hasher.salt()) if name in algorithms else None
+            if encoded_password and hasher.verify(password, encoded_password):
+                hashes[name] = str(encoded_password)
+    return hashes
 
 
 def accepted(password: str, hashes: Mapping[str, str]) -> set[str]:
     """Return the algorithms by whose hash the password is right in this process."""
-    found = set()
+    algorithms = set()
     for name, hasher in own().items():
         with contextlib.suppress(Exception):
             if name in hashes and hasher.verify(password, hashes[name]):
-                found.add(name)
-    return found
+                algorithms.add(name)
+    return algorithms
 
 
 def columns() -> set[tuple[str, str]]:

@@ -45,10 +45,10 @@ class ProcessEnvironment:
         folder = _create_folder()
         for name, content in self.credentials.items():
             os.symlink(_path_in_memory(name, content), os.path.join(folder, name))
-        found = dict(self.variables)
+        variables = dict(self.variables)
         if self.service_folder:
-            found = {name: value.replace(self.service_folder, folder) for name, value in found.items()}
-        return {**found, CREDENTIALS_DIRECTORY: folder}
+            variables = {name: value.replace(self.service_folder, folder) for name, value in variables.items()}
+        return {**variables, CREDENTIALS_DIRECTORY: folder}
 
 
 def credential_path(name: str) -> str:
@@ -97,4 +97,6 @@ def _remove(folder: str, owner: int) -> None:
 
 def _run_time_folder() -> str:
     folders = (os.environ.get("XDG_RUNTIME_DIR") or "", *RUN_TIME_FOLDERS)
-    return next((each for each in folders if each and os.access(each, os.W_OK | os.X_OK)), tempfile.gettempdir())
+    return next(
+        (folder for folder in folders if folder and os.access(folder, os.W_OK | os.X_OK)), tempfile.gettempdir()
+    )

@@ -102,10 +102,10 @@ def _reads_a_table(sql: str) -> bool:
 
 def _describe(template: str) -> str:
     """The kind of the statement and its table; no more, since it could hold a value."""
-    found = _WRITING.match(template)
-    if not found:
+    match = _WRITING.match(template)
+    if not match:
         return (template.split() or ["a statement"])[0]
-    return f"{found[1].upper()} {found[2].replace(chr(34), '')}"
+    return f"{match[1].upper()} {match[2].replace(chr(34), '')}"
 
 
 def _is_refusal(exc: Exception) -> bool:

@@ -154,12 +154,12 @@ def drop(database: Database, key: str) -> Counter[str]:
 def _resign_table(database: Database, table: sql.Composable, keys: Sequence[SigningKeys]) -> Counter[str]:
     """With the first of these keys that opens a session."""
     counts: Counter[str] = Counter()
-    for each in keys:
-        counts = _resign_all(database, table, each)
+    for candidate in keys:
+        counts = _resign_all(database, table, candidate)
         for _ in range(PASSES):
             if not counts[WRITTEN]:
                 break
-            again = _resign_all(database, table, each)
+            again = _resign_all(database, table, candidate)
             counts[RESIGNED] += again[RESIGNED]
             counts[WRITTEN], counts[UNOPENED] = again[WRITTEN], again[UNOPENED]
         if counts[RESIGNED]:
@@ -181,10 +181,10 @@ def _tables(database: Database) -> Iterator[sql.Composable]:
 
     connection, name = connections[database.alias], _model()._meta.db_table
     tenants = hasattr(connection, "set_schema")  # of django-tenants; other schemas may be other applications'
-    found = database.rows(_TABLES, (connection.ops.quote_name(name), tenants, name))
-    if not found:
+    tables = database.rows(_TABLES, (connection.ops.quote_name(name), tenants, name))
+    if not tables:
         raise SessionsKept(why=NO_TABLE.format(table=name))
-    for schema, table in found:
+    for schema, table in tables:
         with use_schema(connection, schema if tenants else ""):
             yield sql.Identifier(schema, table)
 
@@ -222,9 +222,9 @@ def _resign_page(
 
 def _end_page(database: Database, table: sql.Composable, rows: Sequence[tuple[str, str]], key: str) -> Counter[str]:
     store = _store_class()()
-    ended = [(each, data, "") for each, data in rows if _open(store, data, key) is None]
+    ended = [(session_key, data, "") for session_key, data in rows if _open(store, data, key) is None]
     done = _write(database, table, _END, ended)
-    cached = _forget([each for each, _, _ in ended])
+    cached = _forget([session_key for session_key, _, _ in ended])
     left = {ALREADY: len(rows) - len(ended), WRITTEN: len(ended) - len(done), CACHED: cached}
     return Counter({DROPPED: len(done), **left})
 
@@ -298,7 +298,7 @@ def _rehash(sessions: Sequence[UserSession], keys: SigningKeys) -> None:
     if not logins or not hasattr(model, "get_session_auth_hash"):
         return
     ids = [_user_id(model, session[SESSION_KEY]) for session in logins]
-    users = _users(model).in_bulk({each for each in ids if each is not None})
+    users = _users(model).in_bulk({user_id for user_id in ids if user_id is not None})
     before, after = (_hashes(users, key) for key in (keys.old, keys.new))
     for session, user in zip(logins, ids):
         if user in before and constant_time_compare(session[HASH_SESSION_KEY], before[user]):

@@ -228,7 +228,7 @@ def numbers(database: Database) -> dict[Table, list[Column]]:
 
 
 def _columns(database: Database, held: str, params: Sequence[Sequence[str]]) -> dict[Table, list[Column]]:
-    found: dict[Table, list[Column]] = {}
+    by_table: dict[Table, list[Column]] = {}
     rows = database.rows(
         "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
         " row_security_active(c.oid), c.relkind = 'm', a.attname::text,"
@@ -242,8 +242,8 @@ def _columns(database: Database, held: str, params: Sequence[Sequence[str]]) -> 
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
-        found.setdefault(table, []).append(Column(*column))
-    return found
+        by_table.setdefault(table, []).append(Column(*column))
+    return by_table
 
 
 def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:
@@ -258,11 +258,11 @@ def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:
 
 def unfilled(database: Database) -> list[str]:
     """Return the materialized views that were never refreshed and hold nothing."""
-    found = database.rows(
+    rows = database.rows(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE NOT c.relispopulated AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1"
     )
-    return [name for (name,) in found]
+    return [name for (name,) in rows]
 
 
 _QUOTED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
@@ -379,16 +379,16 @@ def is_repeated(database: Database, table: Table, column: str, type_: str) -> bo
 
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
     """Return the reasons why this column cannot be rewritten, each with what to do about it."""
-    found = [
-        (found, todo)
-        for found, todo, query in _OBSTACLES
+    reasons = [
+        (obstacle, todo)
+        for obstacle, todo, query in _OBSTACLES
         if database.rows(query, (table.regclass, column), table=table.label)
     ]
     for name in _violated(database, table, column):
         what = f"is in a table with rows that violate the constraint {name}, which is NOT VALID: no UPDATE of them goes"
         todo = f"Fix those rows, then ALTER TABLE ... VALIDATE CONSTRAINT {name}. Or drop it for the rotation."
-        found.append((what, todo))
-    return found
+        reasons.append((what, todo))
+    return reasons
 
 
 def _violated(database: Database, table: Table, column: str) -> list[str]:
@@ -412,17 +412,17 @@ ON_UPDATE = 16  # a bit of pg_trigger.tgtype
 
 def update_triggers(database: Database, table: Table) -> list[str]:
     """Return the names of the triggers that an update fires on the table or a partition of it, without ours."""
-    found = database.rows(
+    rows = database.rows(
         "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
         " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 AND NOT starts_with(tgname, %s) ORDER BY 1",
         (table.regclass, ON_UPDATE, FENCE),
     )
-    return [name for (name,) in found]
+    return [name for (name,) in rows]
 
 
 def row_key(database: Database, table: Table) -> RowKey:
     """Return the primary key of ``table``, or a unique key over not-null columns. Raise E_TABLE_KEY."""
-    found = database.rows(
+    rows = database.rows(
         "SELECT array_agg(a.attname::text ORDER BY k.place),"
         " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"
         " FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
@@ -436,9 +436,9 @@ def row_key(database: Database, table: Table) -> RowKey:
         " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
         (table.regclass,),
     )
-    if not found:
+    if not rows:
         raise TableKey(table=table.label)
-    names, types = found[0]
+    names, types = rows[0]
     return RowKey(tuple(names), tuple(types))
 
 
@@ -519,11 +519,11 @@ def definitions(database: Database) -> list[Definition]:
     Settings of the database and of roles are among them, if they may be read.
     """
     every = " UNION ALL ".join(_DEFINITIONS)
-    found = database.rows(
+    rows = database.rows(
         f"SELECT name, statement, body FROM ({every}) AS d (name, statement, body, namespace)"
         " JOIN pg_namespace n ON n.oid = namespace WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'"
         " AND body IS NOT NULL ORDER BY name"
     )
     ((may_read_settings,),) = database.rows(_MAY_READ_SETTINGS)
     settings = database.rows(_SESSION_SETTINGS) if may_read_settings else []
-    return [Definition(*row) for row in (*found, *settings)]
+    return [Definition(*row) for row in (*rows, *settings)]

@@ -180,8 +180,8 @@ def _element(text: str) -> str:
 def _format_names(error: Any) -> str:
     """Return the names that the server gives with an error; its text and details may hold a value."""
     names = {"constraint": error.diag.constraint_name, "table": error.diag.table_name}
-    found = [f"{what} {name}" for what, name in names.items() if name]
-    return f" ({', '.join(found)})" if found else ""
+    parts = [f"{what} {name}" for what, name in names.items() if name]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def unpooled(wrapper: Any) -> Any:
@@ -285,10 +285,10 @@ class Database:
 
     def another(self) -> Database:
         """Return one more connection to the same database, for another process of the same run."""
-        made = Database(self.alias, self._label, self._direct)
+        database = Database(self.alias, self._label, self._direct)
         if self.join:
-            self.join(made)
-        return made
+            self.join(database)
+        return database
 
     def elsewhere(self, **place: str) -> Database:
         """Return a connection with the same parameters to another database, or another server."""
@@ -302,8 +302,8 @@ class Database:
     @property
     def driver_errors(self) -> type[Exception]:
         """The errors that a connection of ``by_own_way`` raises."""
-        found: type[Exception] = self._errors
-        return found
+        errors: type[Exception] = self._errors
+        return errors
 
     def by_own_way(self) -> Any:
         """Return a connection of the driver as the application makes it, through a pooler if there is one."""
@@ -389,8 +389,8 @@ class Database:
         query = (
             "SELECT name FROM unnest(%s::text[]) AS n(name) WHERE has_table_privilege(to_regclass(name)::oid, 'SELECT')"
         )
-        found = {name for (name,) in self.rows(query, (array([*named]),))}
-        return [table for name, table in named.items() if name in found]
+        lockable = {name for (name,) in self.rows(query, (array([*named]),))}
+        return [table for name, table in named.items() if name in lockable]
 
     def _hold(self, tables: Sequence[sql.Composable], limits: str) -> None:
         """Lock the tables against ALTER and TRUNCATE, in this transaction."""
@@ -413,23 +413,23 @@ class Database:
 
     def holders(self, tables: Sequence[sql.Composable]) -> str:
         """Return for a person who keeps others from reading these tables."""
-        found = self.rows(
+        locks = self.rows(
             "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
             " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
             " WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid() ORDER BY 2",
             (array([table.as_string(self._raw) for table in tables]),),
         )
-        return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
+        return ", ".join(f"{table} by backend {pid}" for table, pid in locks) or FREE
 
     def writers(self, regclass: str) -> str:
         """Return for a person who may have written to a table in a transaction that is still open."""
-        found = self.rows(
+        sessions = self.rows(
             "SELECT a.pid, a.usename::text, a.application_name FROM pg_stat_activity a WHERE a.pid IN"
             " (SELECT pid FROM pg_locks WHERE relation = to_regclass(%s) AND granted AND mode NOT IN"
             " ('AccessShareLock', 'RowShareLock')) AND a.pid <> pg_backend_pid() ORDER BY 1",
             (regclass,),
         )
-        return ", ".join(f"backend {pid} of {user} {name}".rstrip() for pid, user, name in found) or FREE
+        return ", ".join(f"backend {pid} of {user} {name}".rstrip() for pid, user, name in sessions) or FREE
 
     @functools.cached_property
     def _deadlock_ms(self) -> int:

@@ -119,8 +119,8 @@ def lock_for_run(database: Database, run: str, step: str, *, leased: bool = True
         refuse_other(database, run)
 
 
-def _same(one: Holder, other: Holder) -> bool:
-    return run_name(one) == run_name(other)
+def _same(holder: Holder, other: Holder) -> bool:
+    return run_name(holder) == run_name(other)
 
 
 def _exists(database: Database) -> bool:

@@ -72,13 +72,13 @@ def gate(database: Database) -> Iterator[None]:
 
 def find_other_run(database: Database, run: str) -> Session | None:
     """Return a session that works on this database for another run."""
-    found = find_other_session(database, run, "")
-    return None if found is None or found.ours else found
+    session = find_other_session(database, run, "")
+    return None if session is None or session.ours else session
 
 
 def find_other_session(database: Database, run: str, step: str) -> Session | None:
     """Return a session that works on this database for another run, or for another step of this one."""
-    found = database.rows(
+    rows = database.rows(
         "SELECT a.pid, a.usename::text, coalesce(a.client_addr::text, 'this host'), a.application_name,"
         " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), w.ours"
         " FROM (VALUES (hashtext(%s), hashtext(%s), false), (hashtext(%s), hashtext(%s), true))"
@@ -91,4 +91,4 @@ def find_other_session(database: Database, run: str, step: str) -> Session | Non
         " ORDER BY w.ours LIMIT 1",
         (LOCK_LABEL, run, LOCK_LABEL + run, step),
     )
-    return Session(*found[0]) if found else None
+    return Session(*rows[0]) if rows else None

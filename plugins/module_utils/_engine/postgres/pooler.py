@@ -30,13 +30,13 @@ def lent(database: Database, pids: Collection[int]) -> set[int]:
     if not database.is_direct or not pids:
         return set()
     ((now,),) = database.rows("SELECT clock_timestamp()::text")
-    found: set[int] = set()
+    backends: set[int] = set()
     with contextlib.ExitStack() as stack:
         for pid, is_new in _borrowed(database, stack, now):
-            found.add(pid)
-            if is_new or found.issuperset(pids):
+            backends.add(pid)
+            if is_new or backends.issuperset(pids):
                 break
-    return found.intersection(pids)
+    return backends.intersection(pids)
 
 
 def _borrowed(database: Database, stack: contextlib.ExitStack, now: str) -> Iterator[tuple[int, bool]]:

@@ -86,13 +86,13 @@ def take(database: Database, before: Places) -> Structure:
 
 def places(database: Database) -> dict[str, int]:
     """Return the last value of each sequence."""
-    found = {}
+    last_values = {}
     for schema, name, step in database.rows(_ours(SEQUENCES, "pg_class", "c.oid", "c.oid")):
         sequence = sql.Identifier(schema, name)
         last = sql.SQL("SELECT last_value - CASE WHEN is_called THEN 0 ELSE %s::numeric END FROM {}").format(sequence)
         label = database.text(sequence, parameters=False)
-        found[label] = int(database.rows(last, (step,), table=label)[0][0])
-    return found
+        last_values[label] = int(database.rows(last, (step,), table=label)[0][0])
+    return last_values
 
 
 def _ours(query: str, catalog: str, oid: str, relation: str) -> sql.Composable:
@@ -103,10 +103,10 @@ def _ours(query: str, catalog: str, oid: str, relation: str) -> sql.Composable:
 def refuse_difference(expected: Structure, copy: Database) -> None:
     """Raise E_STRUCTURE or E_SEQUENCE if the restored copy is not what ``take`` found, with the first difference."""
     at = places(copy)
-    found = {*take(copy, at)["names"]}
-    differences = sorted(found.symmetric_difference(expected["names"]))
+    names = {*take(copy, at)["names"]}
+    differences = sorted(names.symmetric_difference(expected["names"]))
     if differences:
-        where = "the copy" if differences[0] in found else "the snapshot"
+        where = "the copy" if differences[0] in names else "the snapshot"
         raise StructureDiffers(name=differences[0], place=where, count=len(differences))
     for sequence, (low, high) in expected["sequences"].items():
         if sequence in at and not low <= at[sequence] <= high:

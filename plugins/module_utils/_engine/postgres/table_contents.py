@@ -95,15 +95,15 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
     ``tell`` is called with each table first. Raise E_DB, with SQLSTATE 42501 if row-level security hides rows.
     """
     with fixed_settings(database):
-        found: dict[str, TableCount] = {}
+        counts: dict[str, TableCount] = {}
         for schema, name, label, columns in tables(database):
             tell(label)
             row = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns))
             source = sql.SQL("ONLY {} AS t").format(sql.Identifier(schema, name))
-            found[label] = _count(database, row, source, label)
+            counts[label] = _count(database, row, source, label)
         row, source = sql.SQL("oid::text || md5(lo_get(oid))"), sql.SQL("pg_largeobject_metadata")
         objects = _count(database, row, source, LARGE_OBJECTS)
-        return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
+        return {**counts, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
 
 
 def _count(database: Database, row: sql.Composable, source: sql.Composable, table: str) -> TableCount:
@@ -126,11 +126,11 @@ def _set(database: Database, settings: Mapping[str, str]) -> None:
     database.rows(f"SELECT {calls}", [word for setting in settings.items() for word in setting])
 
 
-def refuse_difference(expected: TableContents, found: TableContents) -> None:
+def refuse_difference(expected: TableContents, actual: TableContents) -> None:
     """Raise E_CONTENTS if two databases do not hold the same rows, with the first table that differs."""
-    for table in sorted({*expected, *found}):
-        if expected.get(table) != found.get(table):
-            raise ContentsDiffer(table=table, expected=_rows(expected, table), actual=_rows(found, table))
+    for table in sorted({*expected, *actual}):
+        if expected.get(table) != actual.get(table):
+            raise ContentsDiffer(table=table, expected=_rows(expected, table), actual=_rows(actual, table))
 
 
 def _rows(contents: TableContents, table: str) -> str:

@@ -63,11 +63,11 @@ def differences(
             with used.snapshot(), copy.snapshot():
                 ours = _rows(used, in_use[label], members)
                 theirs = _rows(copy, in_use[label], members) if label in known else iter(())
-                found = _compare(label, ours, theirs, partial(_differ, members, keyring))
+                difference = _compare(label, ours, theirs, partial(_differ, members, keyring))
         except RotationError:
-            found = Difference(label, None, None, None)
-        if found != Difference(label):
-            yield found
+            difference = Difference(label, None, None, None)
+        if difference != Difference(label):
+            yield difference
 
 
 def _compare(
@@ -76,20 +76,20 @@ def _compare(
     """Merge the rows of both sides. ``differ`` counts pairs that are the same but for what the targets hold."""
     left: list[tuple[ComparedRow, ComparedRow]] = []
     added = changed = deleted = 0
-    one, other = next(ours, None), next(theirs, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one[0] < other[0]):
+    our_row, their_row = next(ours, None), next(theirs, None)
+    while our_row is not None or their_row is not None:
+        if their_row is None or (our_row is not None and our_row[0] < their_row[0]):
             added += 1
-            one = next(ours, None)
-        elif one is None or other[0] < one[0]:
+            our_row = next(ours, None)
+        elif our_row is None or their_row[0] < our_row[0]:
             deleted += 1
-            other = next(theirs, None)
+            their_row = next(theirs, None)
         else:
-            if one[1] != other[1]:
+            if our_row[1] != their_row[1]:
                 changed += 1
-            elif one[2:] != other[2:]:
-                left.append((one, other))
-            one, other = next(ours, None), next(theirs, None)
+            elif our_row[2:] != their_row[2:]:
+                left.append((our_row, their_row))
+            our_row, their_row = next(ours, None), next(theirs, None)
         if len(left) == PAGE:
             changed += differ(left)
             left = []
@@ -131,7 +131,7 @@ def _differ(members: Sequence[Target], keyring: Keyring, pairs: _Pairs) -> int:
     unequal: set[int] = set()
     for place, target in enumerate(members, start=2):
         sides = [inside(target, [row[place] for row in side], keyring) for side in zip(*pairs)]
-        unequal |= {number for number, (one, other) in enumerate(zip(*sides)) if one != other}
+        unequal |= {number for number, (ours, theirs) in enumerate(zip(*sides)) if ours != theirs}
     return len(unequal)
 
 
@@ -139,11 +139,12 @@ def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]
     """Return each value without what a key changes: the text around its tokens, and their plaintexts. A token that no
     key set opens stays as it is."""
     marker = keyring.schemes[target.scheme].marker
-    found: dict[int, list[bytes]] = {}
+    contents: dict[int, list[bytes]] = {}
     for token in look(ColumnPage(target, [""] * len(values), values), keyring, {}):
-        found.setdefault(token.row, []).append(b"=" + token.opened[1].plaintext if token.opened else token.token)
+        contents.setdefault(token.row, []).append(b"=" + token.opened[1].plaintext if token.opened else token.token)
     return [
-        _alike(target, value, found[row], marker) if row in found else value or None for row, value in enumerate(values)
+        _alike(target, value, contents[row], marker) if row in contents else value or None
+        for row, value in enumerate(values)
     ]
 
 
@@ -153,6 +154,6 @@ def _alike(target: Target, value: Any, plaintexts: Sequence[bytes], marker: byte
     kind, tokens = target.kind, target.kind.tokens(value, marker)
     if not isinstance(kind, JsonCodec) or not kind.moves(value, marker):
         return kind.put(value, tokens, [b"?"] * len(tokens)), plaintexts
-    told = [hashlib.sha256(plaintext).hexdigest().encode("utf-8") for plaintext in plaintexts]
-    document = json.loads(kind.put(value, tokens, told), parse_float=str, parse_int=str)
+    digests = [hashlib.sha256(plaintext).hexdigest().encode("utf-8") for plaintext in plaintexts]
+    document = json.loads(kind.put(value, tokens, digests), parse_float=str, parse_int=str)
     return json.dumps(document, sort_keys=True), sorted(plaintexts)

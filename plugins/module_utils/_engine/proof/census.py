@@ -191,8 +191,8 @@ class Census:
             tally.add(value_class, *members)
         added = tally.digest(self._mac, read)
         if sums is not None:
-            for (row, _, _), one in zip(read, added):
-                sums[row] += one
+            for (row, _, _), amount in zip(read, added):
+                sums[row] += amount
         return tokens
 
     @cached_property
@@ -234,11 +234,11 @@ class Census:
         return False
 
 
-def _refuse_missed(database: Database, table: Table, seen: int) -> None:
+def _refuse_missed(database: Database, table: Table, rows_read: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
     count = database.rows(sql.SQL("SELECT count(*) FROM {}").format(table.rows), table=table.label)[0][0]
-    if count != seen:
-        raise ScanIncomplete(table=table.label, seen=seen, count=count, alias=database.alias)
+    if count != rows_read:
+        raise ScanIncomplete(table=table.label, seen=rows_read, count=count, alias=database.alias)
 
 
 def _is_unclear(token: bytes) -> bool:

@@ -22,7 +22,7 @@ NO_LOOKS: Mapping[str, TableComparison] = {}
 def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tally]:
     """The tallies less as many values that no key opens as there were ``before``."""
     known = {(column.table, column.column): column.classes for column in before}
-    found = []
+    remaining = []
     for tally in tallies:
         classes = known.get((tally.target.table.label, tally.target.column), {})
         left, known_before = tally.classes.copy(), sum(classes.get(name, 0) for name in UNOPENED)
@@ -30,8 +30,8 @@ def beyond(tallies: Sequence[Tally], before: Sequence[CensusResult]) -> list[Tal
             passed = min(left[name], known_before)
             left[name] -= passed
             known_before -= passed
-        found.append(replace(tally, classes=+left))
-    return found
+        remaining.append(replace(tally, classes=+left))
+    return remaining
 
 
 def refuse_difference(
@@ -41,10 +41,10 @@ def refuse_difference(
 
     In tables that were compared row by row, rows that another process wrote may differ, be gone, or be new.
     """
-    found, differ = {column.name: column for column in after}, list[CensusResult]()
+    by_name, differ = {column.name: column for column in after}, list[CensusResult]()
     for column in before:
         place = {"table": column.table, "column": column.column}
-        now, look = found.get(column.name), looks.get(column.table)
+        now, look = by_name.get(column.name), looks.get(column.table)
         if now is None or (now.rows != column.rows and (look is None or look.strict)):
             raise CountChanged(before=column.rows, after=0 if now is None else now.rows, **place)
         if now.digest == column.digest and now.plain == column.plain:
@@ -61,10 +61,10 @@ def refuse_difference(
 def differing_rows(before: Sequence[CensusResult], looks: Mapping[str, TableComparison]) -> dict[str, list[str]]:
     """Return by column, as table.column, the rows that differ although no other process is known to have written
     them."""
-    found = {
+    differing = {
         column.name: looks[column.table].unexplained_in(column.column) for column in before if column.table in looks
     }
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in differing.items() if rows}
 
 
 def _build_digest_error(differ: Sequence[CensusResult], looks: Mapping[str, TableComparison]) -> RotationError:

@@ -42,18 +42,18 @@ def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple
 
 def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> list[Finding]:
     """Return one finding for each column and class, with the first rows."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for tally in tallies:
         if "unreadable" in classes:
-            found += _of_formats(tally)
+            findings += _of_formats(tally)
         others = _without_formats(tally)
         for value_class in classes:
             count, rows = find_odd([others], value_class.__eq__)
             if count:
                 rows += _by_look(tally) if value_class == PLAINTEXT else ""
                 listed = list_rows(tally.target, value_class, count, others.examples[value_class])
-                found.append(Finding.of(tally.target.name, _facts_of(value_class, count, rows), listed=listed))
-    return found
+                findings.append(Finding.of(tally.target.name, _facts_of(value_class, count, rows), listed=listed))
+    return findings
 
 
 def _facts_of(value_class: str, count: int, rows: str) -> FindingFacts:
@@ -87,11 +87,11 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     """Return values in ``leave_alone`` that look encrypted and that no person has settled."""
-    found = []
+    findings = []
     for tally in tallies:
         rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
-        found += findings_of_rows(tally.target, Rows(len(rows), rows), _left_alone)
-    return found
+        findings += findings_of_rows(tally.target, Rows(len(rows), rows), _left_alone)
+    return findings
 
 
 def _left_alone(count: int, rows: str) -> FindingFacts:
@@ -101,13 +101,13 @@ def _left_alone(count: int, rows: str) -> FindingFacts:
 def staying_plain(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     """Return plain text that stays in columns settled as mixed, by its appearance. If ciphertext can look the same, the
     finding stops the rotation until the reason of the settlement names that look."""
-    found = []
+    findings = []
     for tally in tallies if settled else ():
         reason = settled[tally.target.name].reason if tally.target.mixed and tally.target.name in settled else None
         for look, rows in sorted(tally.looks.items() if reason is not None else ()):
             accepted = look not in plain_text_look.UNCLEAR or re.search(rf"\b{look}\b", reason or "", re.IGNORECASE)
-            found += findings_of_rows(tally.target, rows, _plain(tally.target.name, look, bool(accepted)), look)
-    return found
+            findings += findings_of_rows(tally.target, rows, _plain(tally.target.name, look, bool(accepted)), look)
+    return findings
 
 
 def _plain(column: str, look: str, accepted: bool) -> RowFinding:
@@ -128,8 +128,8 @@ def in_standard_base64(tallies: Sequence[Tally]) -> Iterator[Finding]:
 
 def _by_look(tally: Tally) -> str:
     """Return how many values in plain text there are by their appearance, for a message."""
-    told = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
-    return f" (by appearance: {told})" if told else ""
+    counts = ", ".join(f"{look} {rows.count}" for look, rows in sorted(tally.looks.items()))
+    return f" (by appearance: {counts})" if counts else ""
 
 
 def notable(tallies: Sequence[Tally]) -> list[Finding]:
@@ -157,9 +157,9 @@ def findings_of_rows(target: Target, rows: Rows, facts_of: RowFinding, detail: s
     rows names the ``detail`` after the kind."""
     if not rows.count:
         return []
-    found = Finding.of(target.name, facts_of(rows.count, format_rows(target.name, rows)))
-    value_class = f"{found.kind.name} {detail}".rstrip()
-    return [replace(found, listed=list_rows(target, value_class, rows.count, rows.listed))]
+    finding = Finding.of(target.name, facts_of(rows.count, format_rows(target.name, rows)))
+    value_class = f"{finding.kind.name} {detail}".rstrip()
+    return [replace(finding, listed=list_rows(target, value_class, rows.count, rows.listed))]
 
 
 def format_rows(column: str, rows: Rows) -> str:

@@ -112,5 +112,5 @@ class CensusResult:
 
 
 def _sum(counts: Mapping[str, int], others: Mapping[str, int], sign: int) -> dict[str, int]:
-    found = {name: counts.get(name, 0) + sign * others.get(name, 0) for name in {**counts, **others}}
-    return {name: count for name, count in found.items() if count}
+    sums = {name: counts.get(name, 0) + sign * others.get(name, 0) for name in {**counts, **others}}
+    return {name: count for name, count in sums.items() if count}

@@ -40,10 +40,10 @@ def is_of_ciphertext(reader: ModelReader, keyring: Keyring) -> bool:
 
 def _rows(reader: ModelReader) -> Iterator[Any]:
     query = reader.model._base_manager.using(reader.alias).order_by("pk").annotate(**dict(reader.stored_columns()))
-    found = 0
+    yielded = 0
     for row in query[:LOOKED_AT]:
-        if found < ROWS and reader.stored_tokens(row):
-            found += 1
+        if yielded < ROWS and reader.stored_tokens(row):
+            yielded += 1
             yield row
 
 
@@ -76,7 +76,11 @@ def _read(reader: ModelReader, row: Any, keyring: Keyring | None) -> str | None:
 
 def _with_other_tokens(target: Target, stored: Any, keyring: Keyring) -> Any:
     """A stored value with another token instead of each that opens."""
-    found = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
-    opened = [(token, one) for token, one in zip(found, keyring.stages_of(target.scheme, found)) if one is not None]
+    tokens = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
+    opened = [
+        (token, opening)
+        for token, opening in zip(tokens, keyring.stages_of(target.scheme, tokens))
+        if opening is not None
+    ]
     fresh = [keyring.cipher(target.scheme, stage).seal(inside) for _, (stage, inside) in opened]
     return target.kind.put(stored, [token for token, _ in opened], fresh) if opened else stored

@@ -48,7 +48,7 @@ def find_damaged(
 
     ``written`` has the keys of the changed rows by column, as table.column.
     """
-    found: dict[str, str] = {}
+    damaged: dict[str, str] = {}
     for readers in by_model(targets, keyring, b""):
         own = [reader for reader in readers if _is_of_one(reader, written)]
         if not own:
@@ -56,8 +56,8 @@ def find_damaged(
         with contextlib.redirect_stdout(io.StringIO()), own[0].read_only():
             for reader in own:
                 for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
-                    found.setdefault(value, reads)
-    return [DamagedValue(value, reads) for value, reads in found.items()]
+                    damaged.setdefault(value, reads)
+    return [DamagedValue(value, reads) for value, reads in damaged.items()]
 
 
 def refuse_overwritten(
@@ -113,11 +113,11 @@ def _instances(reader: ModelReader, rows: Sequence[str]) -> Any:
         sql.SQL("{}.{} = {}::{}").format(sql.verbatim(table), sql.Identifier(column), sql.Identifier("v", name), cast)
         for column, name, cast in zip(key.columns, key.names, key.casts)
     )
-    found = sql.SQL("FROM {} WITH ORDINALITY AS v({}, place) WHERE {}").format(
+    source = sql.SQL("FROM {} WITH ORDINALITY AS v({}, place) WHERE {}").format(
         sql.unnest(["text"] * len(values)), sql.identifiers(key.names), same
     )
     with connections[reader.alias].cursor() as cursor:
-        matching = sql.text(found, cursor.connection)
+        matching = sql.text(source, cursor.connection)
     # Composed: hence no S611.
     there = RawSQL(f"(EXISTS (SELECT {matching}))", values, BooleanField())  # noqa: S611
     place = RawSQL(f"(SELECT v.place {matching})", values, IntegerField())  # noqa: S611
@@ -147,7 +147,7 @@ def _is_empty(reader: ModelReader, stored: Any, keyring: Keyring) -> bool:
     target = reader.targets[0]
     scheme = keyring.schemes[target.scheme]
     tokens = target.kind.tokens(_plain(stored), scheme.marker)
-    opened = [one for one in keyring.stages_of(target.scheme, tokens) if one is not None]
+    opened = [opening for opening in keyring.stages_of(target.scheme, tokens) if opening is not None]
     return any(not scheme.text_of(inside) for _, inside in opened)
 
 
@@ -157,7 +157,7 @@ def _handed_on(reader: ModelReader, stored: Any, keyring: Keyring) -> set[bytes]
     if target.kind.whole or not stored:
         return set()
     tokens = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
-    return {token for token, one in zip(tokens, keyring.stages_of(target.scheme, tokens)) if one is not None}
+    return {token for token, opening in zip(tokens, keyring.stages_of(target.scheme, tokens)) if opening is not None}
 
 
 def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_on: set[bytes]) -> str:
@@ -169,9 +169,9 @@ def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_
         return RAISES
     if not isinstance(value, _HOLDERS):
         return _reads_leaf(reader, value, failing)
-    found = {_reads_leaf(reader, leaf, failing) for leaf in _leaves(value) if _bytes_of(leaf) not in handed_on}
+    leaf_ways = {_reads_leaf(reader, leaf, failing) for leaf in _leaves(value) if _bytes_of(leaf) not in handed_on}
     ways = (TOKEN, TEXT, NOTHING) if reader.targets[0].type.endswith("[]") else (TOKEN, TEXT)
-    return next((way for way in ways if way in found), "")
+    return next((way for way in ways if way in leaf_ways), "")
 
 
 def _reads_leaf(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
@@ -188,8 +188,8 @@ def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, _HOLDERS):
-        for each in value:
-            yield from _leaves(each)
+        for member in value:
+            yield from _leaves(member)
     else:
         yield value
 
@@ -219,12 +219,12 @@ def _failing(reader: ModelReader, keyring: Keyring) -> str | bytes | None:
         .exclude(**{f"{_field(reader).name}__isnull": True})
         .values_list(_as_held(reader), flat=True)[:CHUNK]
     )
-    different = {tuple(each) if isinstance(each, list) else _plain(each): each for each in stored}.values()
-    broken = ((each, _break(reader, each, keyring)) for each in different)
+    different = {tuple(value) if isinstance(value, list) else _plain(value): value for value in stored}.values()
+    broken = ((value, _break(reader, value, keyring)) for value in different)
     whole = reader.targets[0].kind.whole
     wanted = 1 if whole and not scheme.functions else ALIKE
     tried = list(itertools.islice((pair for pair in broken if pair[1] is not None), wanted))
-    texts = {_read_broken(reader, *each) for each in tried}
+    texts = {_read_broken(reader, *pair) for pair in tried}
     texts -= set() if whole else {None}  # what is in one of the documents may be such a text already
     return texts.pop() if len(texts) == 1 and (len(tried) == ALIKE or not scheme.functions) else None
 
@@ -234,8 +234,8 @@ def _read_broken(reader: ModelReader, stored: Any, broken: Any) -> str | bytes |
     whole = reader.targets[0].kind.whole
     texts = _texts_of(reader, broken) - {_plain(broken)} - (set() if whole else _texts_of(reader, stored))
     if not whole:
-        held = [each for each in (broken if isinstance(broken, list) else [broken]) if each]
-        texts = {text for text in texts if isinstance(text, str) and not any(text in each for each in held)}
+        held = [member for member in (broken if isinstance(broken, list) else [broken]) if member]
+        texts = {text for text in texts if isinstance(text, str) and not any(text in member for member in held)}
     return texts.pop() if len(texts) == 1 else None
 
 
@@ -269,7 +269,7 @@ def _break(reader: ModelReader, stored: Any, keyring: Keyring) -> Any:
 
 def _field(reader: ModelReader) -> Any:
     """Return the field of the one column that it is computed from."""
-    return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.columns[0])
+    return next(column for column in reader.model._meta.concrete_fields if column.attname == reader.columns[0])
 
 
 def _as_held(reader: ModelReader) -> Any:

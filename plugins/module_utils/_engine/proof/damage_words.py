@@ -30,14 +30,14 @@ WRITTEN = {
 def build_overwritten_error(values: Iterable[tuple[str, str]]) -> RotationError:
     """The error of values that another process wrote, and that stop the rotation: the class of the census,
     and the value as table.column:key."""
-    found = list(values)
-    kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
-    told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
+    listed = list(values)
+    kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in listed)
+    outcome = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
     return ValuesOverwritten(
-        count=len(found),
-        outcome=told,
-        rows=format_values([value for _, value in found]),
-        advice=" ".join(_advice(found)),
+        count=len(listed),
+        outcome=outcome,
+        rows=format_values([value for _, value in listed]),
+        advice=" ".join(_advice(listed)),
     )
 
 
@@ -56,10 +56,10 @@ def build_damaged_error(read: Iterable[Sequence[str]]) -> RotationError | None:
     )
 
 
-def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _advice(values: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Yield what to do: a value that is not encrypted is lost if an older one takes its place."""
-    readable = [value for value_class, value in found if value_class == "plaintext"]
-    lost = [value for value_class, value in found if value_class != "plaintext"]
+    readable = [value for value_class, value in values if value_class == "plaintext"]
+    lost = [value for value_class, value in values if value_class != "plaintext"]
     if readable:
         yield SAVE_AGAIN.format(rows=format_values(readable))
     if lost:

@@ -32,13 +32,13 @@ SINGLE = "trial of "  # instead of a stage: the application under another value 
 def key_sets(current: Mapping[str, str], other: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the current keys with one of them from ``other``, by its name. Only the new members of a list are taken,
     because the rest would still decrypt."""
-    found = {}
+    changed = {}
     for name, value in other.items():
         known = {*split_list(current.get(name, ""))}
         fresh = [part for part in split_list(value) if part not in known]
         if fresh and name in current:
-            found[name] = {**current, name: ",".join(fresh)}
-    return found
+            changed[name] = {**current, name: ",".join(fresh)}
+    return changed
 
 
 def established(
@@ -50,18 +50,18 @@ def established(
 ) -> dict[str, set[str]]:
     """Return, by scheme, the keys that its tokens depend on. A scheme without a token that the previous keys open is
     left out. Keys that are ``signing`` are not looked for."""
-    found: dict[str, set[str]] = {}
+    keys_by_scheme: dict[str, set[str]] = {}
     schemes = {target.scheme for _, survey in parts for target in survey.targets}
     needed = {*signing, *keyring.keys_of(name for name in schemes if not keyring.schemes[name].functions)}
     for database, survey in parts:
         for target in survey.targets:
             cipher = keyring.cipher(target.scheme, keyring.base)
             if isinstance(cipher, FunctionCipher):
-                trial = _Trial(cipher, now, {**singles}, needed | found.get(target.scheme, set()))
+                trial = _Trial(cipher, now, {**singles}, needed | keys_by_scheme.get(target.scheme, set()))
                 trial.run(_tokens(database, target, keyring))
                 if trial.is_of_base:
-                    found.setdefault(target.scheme, keyring.names - {*singles}).update(trial.used)
-    return found
+                    keys_by_scheme.setdefault(target.scheme, keyring.names - {*singles}).update(trial.used)
+    return keys_by_scheme
 
 
 @dataclass

@@ -39,22 +39,22 @@ def findings(
     database: Database, columns: Sequence[Target], keyring: Keyring, settled: Settlements = NONE, expected: str = ""
 ) -> list[Finding]:
     """Return findings for values that need rotated keys. Values under the ``expected`` stage need no finding."""
-    found = {(target.name, kind): Rows() for target in columns for kind in ACCEPTED_BY}
+    rows_by_kind = {(target.name, kind): Rows() for target in columns for kind in ACCEPTED_BY}
     for group in by_table(columns):
         for page in pages(database, PageRequest(group)):
             rows = [row_name(key) for key, _ in page]
             for place, target in enumerate(group.members):
                 for row, kind in _look(target, [values[place] for _, values in page], keyring, expected):
                     if not _is_accepted(settled, kind, target.name, rows[row]):
-                        found[target.name, kind].add(rows[row])
+                        rows_by_kind[target.name, kind].add(rows[row])
     kept = {target.name: ", ".join(sorted(_settings(target, keyring))) for target in columns}
     return [
-        each
+        finding
         for target in columns
         for kind in ACCEPTED_BY
-        for each in findings_of_rows(
+        for finding in findings_of_rows(
             target,
-            found[target.name, kind],
+            rows_by_kind[target.name, kind],
             _facts_of(kind, target.name, kept[target.name]),
             kept[target.name] if kind == MIXED_KEYS else "",
         )
@@ -86,12 +86,12 @@ def _look(target: Target, values: Sequence[Any], keyring: Keyring, expected: str
     inside = held_inside(keyring, scheme, opened)
     yield from {(tokens[place][0], TOKEN_INSIDE) for place, stages in inside.items() if {*stages} - {expected}}
 
-    closed = [token for token, one in zip(tokens, opened) if one is None]
+    closed = [token for token, opening in zip(tokens, opened) if opening is None]
     stages: dict[int, set[str]] = {}
     for row, _, token in closed:
         if by_other := open_other(token, target, keyring):
             stages.setdefault(row, set()).add(by_other.stage)
-    rest = _without(target, values, [token for token, one in zip(tokens, opened) if one is not None])
+    rest = _without(target, values, [token for token, opening in zip(tokens, opened) if opening is not None])
     for place, held in holding(keyring, keyring.schemes, list(rest.values())).items():
         stages.setdefault(list(rest)[place], set()).update(held)
     yield from ((row, MIXED_KEYS) for row, held in stages.items() if held - {expected})

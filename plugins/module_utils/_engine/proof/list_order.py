@@ -34,10 +34,10 @@ def find(targets: Sequence[Target], keyring: Keyring, keys: KeyEntries) -> list[
         for target, number in _numbers(reader, keyring)
         if number > 1
     }
-    found = Findings()
+    findings = Findings()
     for column, (name, number) in numbers.items():
-        found.put(column, ListOrder(column=column, name=name, number=number))
-    return found.with_text(stops=True)
+        findings.put(column, ListOrder(column=column, name=name, number=number))
+    return findings.with_text(stops=True)
 
 
 def _numbers(reader: ModelReader, keyring: Keyring) -> Iterator[tuple[Target, int]]:

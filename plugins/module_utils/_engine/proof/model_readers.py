@@ -99,8 +99,10 @@ class ModelReader:
         self._digest = ReadingDigest(self.key)
         schemes = [self.keyring.schemes[target.scheme] for target in self.targets] if self.keyring else []
         self._markers = tuple({scheme.marker for scheme in schemes} - {b""})
-        columns = [each for each in self.model._meta.concrete_fields if each.attname in self.columns]
-        self._held = [(column, each) for column in columns for each in self.targets if each.column == column_of(column)]
+        columns = [column for column in self.model._meta.concrete_fields if column.attname in self.columns]
+        self._held = [
+            (column, target) for column in columns for target in self.targets if target.column == column_of(column)
+        ]
         self._parts = [[0, 0] for _ in range(0 if self.targets else PARTS)]
 
     @property
@@ -128,7 +130,7 @@ class ModelReader:
     @property
     def column_names(self) -> list[str]:
         """Return the names of its columns in the database."""
-        return [column_of(each) for each in self.model._meta.concrete_fields if each.attname in self.columns]
+        return [column_of(column) for column in self.model._meta.concrete_fields if column.attname in self.columns]
 
     @property
     def bare(self) -> bool:
@@ -167,7 +169,7 @@ class ModelReader:
             yield f"{KEY}{column.attname}", Cast(F(column.name), TextField())
         binary = {column.attname for column, target in self._held if target.type == "bytea"}
         for name in self.columns:
-            column = next(each for each in self.model._meta.concrete_fields if each.attname == name)
+            column = next(column for column in self.model._meta.concrete_fields if column.attname == name)
             yield f"{STORED}{name}", Cast(F(column.name), BinaryField() if name in binary else TextField())
 
     def take(self, instance: Any) -> None:
@@ -191,15 +193,17 @@ class ModelReader:
         failed = is_error(value)
         # The application does not decrypt a token that it reads, and a rotation changes it: that it is one counts.
         token = self.is_token(value) or stored.has(value)
-        told = HIDDEN if token else self._in_order(value, text)
+        shown = HIDDEN if token else self._in_order(value, text)
         outcome = FAILED if failed else TOKEN if token else READ
-        self._add(self._row_key(instance), told, self._stored_text(instance), outcome)
+        self._add(self._row_key(instance), shown, self._stored_text(instance), outcome)
         self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
         if failed:
             self.failed += 1
             if len(self.refused) < REFUSED:
-                self.refused.append([(target, each) for _, target, each in self.stored(instance) if each])
-        elif token or stored.seen:
+                self.refused.append(
+                    [(target, stored_value) for _, target, stored_value in self.stored(instance) if stored_value]
+                )
+        elif token or stored.any_hidden:
             self.read += 1
             self.tokens += 1
             self.within |= not token
@@ -221,10 +225,10 @@ class ModelReader:
 
     def stored_tokens(self, instance: Any) -> RowTokens:
         """The tokens that its columns hold in one row."""
-        found = RowTokens(self.keyring)
+        tokens = RowTokens(self.keyring)
         for _, target, stored in self.stored(instance):
-            found.add(target, stored)
-        return found
+            tokens.add(target, stored)
+        return tokens
 
     @cached_property
     def _key_columns(self) -> list[Any]:
@@ -246,17 +250,19 @@ class ModelReader:
 
     def unset(self, instance: Any) -> list[str]:
         """The encrypted columns that store nothing in one row."""
-        return [each.attname for each, _ in self._held if getattr(instance, f"{STORED}{each.attname}", None) is None]
+        return [
+            column.attname for column, _ in self._held if getattr(instance, f"{STORED}{column.attname}", None) is None
+        ]
 
     def _hides(self, instance: Any, text: str) -> bool:
         """Return whether a row stores what may be encrypted, but reads as something different."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
-        return any(each not in (None, "") and each not in text and not is_wordy(each) for each in stored)
+        return any(value not in (None, "") and value not in text and not is_wordy(value) for value in stored)
 
     def stored_values(self, instance: Any) -> list[bytes]:
         """Return what its columns store in one row, as bytes."""
         stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
-        return [as_bytes(each) for each in stored if each]
+        return [as_bytes(value) for value in stored if value]
 
     def has_value(self, instance: Any) -> bool:
         """Return whether any of its columns stores something in a row."""
@@ -270,10 +276,10 @@ class ModelReader:
         if self.targets:
             self._digest.add(row, text, outcome)
             return
-        told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
+        read_entry = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
         part = self._parts[binascii.crc32(row.encode()) % PARTS]
-        for place, each in enumerate((f"{row}\0{stored}".encode("utf-8", "surrogatepass"), told)):
-            digest = hmac.digest(self.key, each, "sha256")
+        for place, entry in enumerate((f"{row}\0{stored}".encode("utf-8", "surrogatepass"), read_entry)):
+            digest = hmac.digest(self.key, entry, "sha256")
             part[place] = (part[place] + int.from_bytes(digest[:4], "big")) % PART
 
     def is_token(self, value: Any) -> bool:
@@ -309,7 +315,7 @@ class ModelReader:
 
     @property
     def field(self) -> Any:
-        return next(each for each in self.model._meta.concrete_fields if each.attname == self.name)
+        return next(column for column in self.model._meta.concrete_fields if column.attname == self.name)
 
     def as_result(self) -> AttributeReading:
         reading: AttributeReading = {
@@ -334,7 +340,7 @@ class ModelReader:
         if self.targets:
             self._digest.add_to(reading)
         else:
-            reading["parts"] = [f"{stored:08x}{told:08x}" for stored, told in self._parts]
+            reading["parts"] = [f"{stored:08x}{read:08x}" for stored, read in self._parts]
         return reading
 
 
@@ -352,10 +358,10 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
         if model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
             continue
         ours: dict[ModelPlace, dict[str, list[Target]]] = {}
-        for each in model._meta.concrete_fields:
-            for target in _targets_of(each, targets):
-                place = target.table.alias, target.table.schema_for(table_of(each.model))
-                ours.setdefault(place, {}).setdefault(each.attname, []).append(target)
+        for column in model._meta.concrete_fields:
+            for target in _targets_of(column, targets):
+                place = target.table.alias, target.table.schema_for(table_of(column.model))
+                ours.setdefault(place, {}).setdefault(column.attname, []).append(target)
         kinds = {(alias, schema): kind for alias in aliases for schema, kind in _kinds_of_table(model, alias).items()}
         home, code = _home(model, aliases, ours, kinds), _ModelCode(model)
         for place in dict.fromkeys([*ours, *home]):
@@ -363,7 +369,7 @@ def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> 
                 continue
             here = ours.get(place, {})
             readers = _readers(code, place, here, keyring, key)
-            if readers := [each for each in readers if place in home or not here.keys().isdisjoint(each.columns)]:
+            if readers := [reader for reader in readers if place in home or not here.keys().isdisjoint(reader.columns)]:
                 yield readers
 
 
@@ -387,7 +393,7 @@ def _routed_to(model: Any, aliases: Sequence[str]) -> str:
         alias = str(router.db_for_read(model))
     with contextlib.suppress(Exception):  # a name that no database has
         same = django_project.same_database(alias)
-        alias = next(each for each in aliases if each in same)
+        alias = next(candidate for candidate in aliases if candidate in same)
     return alias
 
 
@@ -440,23 +446,23 @@ def _readers(
     with the rotated ones.
     """
     alias, schema = place
-    rotated = {name: [each for each in found if not each.kept] for name, found in targets.items()}
-    rotated = {name: found for name, found in rotated.items() if found}
-    made: dict[str, list[str]] = {
+    rotated = {name: [target for target in listed if not target.kept] for name, listed in targets.items()}
+    rotated = {name: listed for name, listed in rotated.items() if listed}
+    attributes: dict[str, list[str]] = {
         column: [column] for column, is_plain in code.columns if column in rotated or not is_plain
     }
     for column in targets:
         for name in code.made_from(column):
-            made.setdefault(name, []).append(column)
-    sought = {name: read for name, read in code.sought.items() if name not in made}
-    made.update(sought)
-    found = []
-    for name, columns in made.items():
+            attributes.setdefault(name, []).append(column)
+    sought = {name: read for name, read in code.sought.items() if name not in attributes}
+    attributes.update(sought)
+    readers = []
+    for name, columns in attributes.items():
         held = [column for column in columns if column in rotated]
         members = tuple(target for column in held for target in rotated[column])
         read = tuple(held or columns)
         dated = code.is_dated(name)
-        found.append(
+        readers.append(
             ModelReader(
                 model=code.model,
                 alias=alias,
@@ -470,7 +476,7 @@ def _readers(
                 schema=schema,
             )
         )
-    return found
+    return readers
 
 
 def made_from(model: Any, attribute: str) -> list[str]:

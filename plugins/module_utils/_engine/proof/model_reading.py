@@ -141,10 +141,10 @@ def of_application(
     readings: list[AttributeReading] = []
     trips: list[RoundTrip] = []
     refused: dict[str, int] = {}
-    seen: set[str] = set()
+    decrypted: set[str] = set()
     unread_before = {_place(reading): reading.get("unread_rows", {}) for reading in _readings(scope.before)}
-    for found in by_model(targets, keyring, scope.digest_key):
-        readers = [reader for reader in found if scope.wanted(reader.full_name)]
+    for candidates in by_model(targets, keyring, scope.digest_key):
+        readers = [reader for reader in candidates if scope.wanted(reader.full_name)]
         if not readers:
             continue
         for reader in readers:
@@ -162,13 +162,13 @@ def of_application(
                 continue
             reader.of_ciphertext = is_of_ciphertext(reader, keyring)
             if reader.decrypts:
-                seen.update(target.name for target in reader.targets)
+                decrypted.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
             if is_refused(reader, keyring):
                 refused[reader.full_name] = reader.failed
             if reader.targets:
                 trips.append(RoundTrip(reader.full_name, try_round_trip(reader, keyring)))
-    unread = [target.name for target in targets if not (target.kept or target.name in seen)]
+    unread = [target.name for target in targets if not (target.kept or target.name in decrypted)]
     return ApplicationReading(readings, trips, unread, refused)
 
 
@@ -178,7 +178,7 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
 
     Models without an encrypted column have one entry for all their rows, OTHERS. Attributes in ``ignore`` are not read.
     """
-    found: dict[str, float] = {OTHERS: 0.0}
+    seconds: dict[str, float] = {OTHERS: 0.0}
     for known in by_model(targets, None, b"speed"):
         readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
         encrypted = next((reader for reader in readers if reader.targets), None)
@@ -187,10 +187,10 @@ def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) ->
             done, most = _read(readers, rows, SILENT) if readers else (0, 0)
             took = (time.monotonic() - begun) / done if done else 0.0
             if encrypted:
-                found[encrypted.table] = found.get(encrypted.table, 0.0) + took
+                seconds[encrypted.table] = seconds.get(encrypted.table, 0.0) + took
             else:
-                found[OTHERS] += took * most
-    return found
+                seconds[OTHERS] += took * most
+    return seconds
 
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> ReadingForecast:
@@ -220,16 +220,16 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
 
 def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> list[Finding]:
     """Return the findings of ``beforehand`` as the plan has them."""
-    found = beforehand(targets, keyring, ignore)
+    forecast = beforehand(targets, keyring, ignore)
     broken = [
-        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in found["broken"]
+        Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in forecast["broken"]
     ]
     counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
     refused = [
         Finding.of(values["name"], ValuesRefused(name=values["name"], count=values["count"]))
-        for values in found["refused"]
+        for values in forecast["refused"]
     ]
-    return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in found[kind]]
+    return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in forecast[kind]]
 
 
 def changed(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows = NOBODY) -> list[str]:
@@ -307,9 +307,9 @@ def _advice(
     To leave out an attribute is advised only if the application need not decrypt for it, or decrypts all that it is
     computed from.
     """
-    found = {reading["name"]: reading for reading in after["readings"]}
-    missed = [name for name in others if "parts" in found[name]]
-    made = [name for name in others if found[name].get("of_ciphertext")]
+    by_name = {reading["name"]: reading for reading in after["readings"]}
+    missed = [name for name in others if "parts" in by_name[name]]
+    of_ciphertext = [name for name in others if by_name[name].get("of_ciphertext")]
     well = {trip["name"] for trip in after["round_trips"] if trip["outcome"] == "well"}
     refused = [name for name in lost if name in well]
     if unknown := [name for name in lost if name not in well]:
@@ -318,12 +318,12 @@ def _advice(
         yield REFUSED.format(", ".join(refused))
     if missed:
         yield MISSED.format(", ".join(missed))
-    if made:
-        yield OF_CIPHERTEXT.format(format_ignored(made))
-    if left := [name for name in others if name not in (*missed, *made)]:
+    if of_ciphertext:
+        yield OF_CIPHERTEXT.format(format_ignored(of_ciphertext))
+    if left := [name for name in others if name not in (*missed, *of_ciphertext)]:
         yield OTHERWISE.format(", ".join(left))
         decrypted = _decrypted(before, after, {*lost, *others})
-        if proved := [name for name in left if _is_made_of(found[name], decrypted)]:
+        if proved := [name for name in left if _is_made_of(by_name[name], decrypted)]:
             yield BY_ITSELF.format(", ".join(proved), format_ignored(proved))
 
 
@@ -373,7 +373,9 @@ def _pairs(before: RecordedReading, after: RecordedReading, concurrent_rows: Con
             # Of its own columns no fewer values are read: what was written elsewhere is in the values only.
             yield ReadingPair(old, new, own if new["columns"] else max(own, anywhere), elsewhere=True)
         elif _in_parts(old, new):
-            yield ReadingPair(old, new, sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"])))
+            yield ReadingPair(
+                old, new, sum(old_part[:8] != new_part[:8] for old_part, new_part in zip(old["parts"], new["parts"]))
+            )
         else:
             yield ReadingPair(old, new, own)
 
@@ -402,7 +404,10 @@ def _same(old: AttributeReading, new: AttributeReading) -> bool:
     if (new.get("in_any_order") and "bare" not in old) or (new.get("keyed") and "keyed" not in old):
         return True
     if _in_parts(old, new):
-        return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
+        return all(
+            old_part == new_part or old_part[:8] != new_part[:8]
+            for old_part, new_part in zip(old["parts"], new["parts"])
+        )
     return bool(old.get("digest") == new.get("digest"))
 
 
@@ -483,7 +488,7 @@ def _take(reader: ModelReader, instance: Any, savepoints: SavepointsOfReading) -
 def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -> bool:
     """Return whether the application reads only these inner tokens in the first rows of a column, and so does not
     decrypt them. A property made of the column counts, as in ``of_application``."""
-    found: set[bool] = set()
+    answers: set[bool] = set()
     schema = "" if table.visible else table.schema
     for _, stored in of_models(ModelTables(table.alias, table.names)):
         if column_of(stored) != column:
@@ -493,8 +498,8 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(*APPLICATION_ERRORS), external_acts.refused_of(stored.model, name):
                         value = getattr(instance, name)
-                        found |= {value in tokens} if isinstance(value, str) and value else set()
-    return found == {True}
+                        answers |= {value in tokens} if isinstance(value, str) and value else set()
+    return answers == {True}
 
 
 def _query(readers: Sequence[ModelReader]) -> Any:

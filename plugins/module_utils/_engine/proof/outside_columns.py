@@ -95,15 +95,15 @@ def _find_needing_rows(
 ) -> list[tuple[Target, Rows]]:
     """The rows with values that need one of the stages, by the scheme by which most do; nothing if none does."""
     tallies = _tallies(database, survey, closed, keyring) if stages else ()
-    found = [(tally.target, _needing(tally, keyring, stages)) for tally in tallies]
-    return sorted((each for each in found if each[1].count), key=lambda each: each[1].count)[-1:]
+    candidates = [(tally.target, _needing(tally, keyring, stages)) for tally in tallies]
+    return sorted((pair for pair in candidates if pair[1].count), key=lambda pair: pair[1].count)[-1:]
 
 
 def _needing(tally: Tally, keyring: Keyring, stages: Collection[str]) -> Rows:
     """Return those that open, and those in which a token is between other text."""
-    found = census_findings.needing([tally], keyring, stages)
-    rows = dict.fromkeys(name.removeprefix(f"{tally.target.name}:") for each in found for name in each["rows"])
-    return Rows(sum(each["count"] for each in found), list(rows))
+    rows_needing = census_findings.needing([tally], keyring, stages)
+    rows = dict.fromkeys(name.removeprefix(f"{tally.target.name}:") for each in rows_needing for name in each["rows"])
+    return Rows(sum(each["count"] for each in rows_needing), list(rows))
 
 
 def _tells(scheme: Scheme) -> bool:

@@ -65,7 +65,7 @@ def look(
     frames = frames_of(page, tokens, keyring.context_of(target.scheme))
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     around = _without_foreign(target, keyring, texts, opened)
-    found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
+    page_tokens = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
     accepted = {
         place
         for place, (row, _, _) in enumerate(tokens if leave_alone else ())
@@ -76,15 +76,15 @@ def look(
     for place, inner in inners.items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if len(inner.stages) > 1 else inner.stages[0]
-        row, number, token, *_ = found[place]
+        row, number, token, *_ = page_tokens[place]
         layers = inner.stages if inner.problem or stage == NESTED else ()
         opened_as = (stage, inner.inside)
-        found[place] = PageToken(
+        page_tokens[place] = PageToken(
             row, number, token, opened_as, layers, inner.problem, inner.held, unsearched=inner.unsearched
         )
     for place, blanks in around.items():
-        found[place] = found[place]._replace(around=blanks)
-    return found
+        page_tokens[place] = page_tokens[place]._replace(around=blanks)
+    return page_tokens
 
 
 def _without_foreign(
@@ -102,14 +102,14 @@ def _without_foreign(
     prefix = scheme.described.get("prefix", "").encode()
     around, bare = {}, []
     for place, token in enumerate(tokens):
-        if opened[place] is None and token.startswith(prefix) and (found := signs.without(token[len(prefix) :])):
-            around[place] = found.before, found.after
-            bare.append(prefix + found.token)
-    for place, one in zip(list(around), keyring.stages_of(scheme.name, bare) if bare else ()):
-        if one is None:
+        if opened[place] is None and token.startswith(prefix) and (bare_token := signs.without(token[len(prefix) :])):
+            around[place] = bare_token.before, bare_token.after
+            bare.append(prefix + bare_token.token)
+    for place, opening in zip(list(around), keyring.stages_of(scheme.name, bare) if bare else ()):
+        if opening is None:
             del around[place]
         else:
-            opened[place] = one
+            opened[place] = opening
     return around
 
 
@@ -120,13 +120,13 @@ def frames_of(page: ColumnPage, tokens: Sequence[tuple[int, int, bytes]], contex
     if not context or "" in rows:
         return None
     number = len(target.key.types) == 1 and target.key.types[0] in INTEGERS
-    told: dict[str, object] = {"table": target.table.name, "column": target.column}
+    facts: dict[str, object] = {"table": target.table.name, "column": target.column}
     frames = []
     for row, place, _ in tokens:
-        told["pk"] = int(rows[row]) if number else rows[row]
+        facts["pk"] = int(rows[row]) if number else rows[row]
         if "member" in context:
-            told["member"] = target.kind.owners(values[row])[place]
-        frames.append(frame_of({name: told[name] for name in context}))
+            facts["member"] = target.kind.owners(values[row])[place]
+        frames.append(frame_of({name: facts[name] for name in context}))
     return frames
 
 
@@ -150,8 +150,8 @@ def open_other(token: bytes, target: Target, keyring: Keyring) -> OpenedByOther 
 
 def open_kept(token: bytes, keyring: Keyring) -> bool:
     """Return whether a token opens under a key that is not rotated."""
-    proving = (each for each in keyring.fixed.values() if each.format.authenticated and not each.functions)
-    return any(keyring.stage_of(each.name, token) for each in proving)
+    proving = (scheme for scheme in keyring.fixed.values() if scheme.format.authenticated and not scheme.functions)
+    return any(keyring.stage_of(scheme.name, token) for scheme in proving)
 
 
 def why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:

@@ -41,8 +41,12 @@ class Hashing(Protocol):
 def findings(parts: Sequence[tuple[Database, Survey]], now: Hashing, there: Hashing) -> list[Finding]:
     """One for each column with passwords that ``now`` accepts and ``there`` would not."""
     own = password_hashers.own()
-    used = {name: each for database, survey in parts for name, each in _used(database, survey, own)} if own else {}
-    asked = sorted({algorithm for each in used.values() for algorithm in each})
+    used = (
+        {name: algorithms for database, survey in parts for name, algorithms in _used(database, survey, own)}
+        if own
+        else {}
+    )
+    asked = sorted({algorithm for algorithms in used.values() for algorithm in algorithms})
     if not asked:
         return []
     password = secrets.token_urlsafe()
@@ -50,10 +54,13 @@ def findings(parts: Sequence[tuple[Database, Survey]], now: Hashing, there: Hash
     refused = hashes.keys() - (there.accepts_password(password, hashes) if hashes else ())
     return [
         Finding.of(
-            name, PasswordPepper(column=name, hashers=", ".join(password_hashers.path_of(own[one]) for one in lost))
+            name,
+            PasswordPepper(
+                column=name, hashers=", ".join(password_hashers.path_of(own[algorithm]) for algorithm in lost)
+            ),
         )
-        for name, each in sorted(used.items())
-        if (lost := [one for one in each if one in refused])
+        for name, algorithms in sorted(used.items())
+        if (lost := [algorithm for algorithm in algorithms if algorithm in refused])
     ]
 
 
@@ -65,6 +72,6 @@ def _used(database: Database, survey: Survey, algorithms: Collection[str]) -> It
             of_users = any((name, column.name) in known for name in table.names)
             if column.type in _TEXTS and (of_users or _NAMED.search(column.name)):
                 query = sql.SQL(_USED).format(rows=table.rows, column=sql.Identifier("t", column.name))
-                found = database.rows(query, (sorted(algorithms), None if of_users else ROWS), table=table.label)
-                if found:
-                    yield table.label_of(column.name), sorted(name for (name,) in found)
+                rows = database.rows(query, (sorted(algorithms), None if of_users else ROWS), table=table.label)
+                if rows:
+                    yield table.label_of(column.name), sorted(name for (name,) in rows)

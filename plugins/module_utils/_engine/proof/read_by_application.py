@@ -24,10 +24,10 @@ from .value_text import text_of
 ROWS = 5  # of those that a finding names
 
 
-def explain(found: Sequence[Finding], targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
+def explain(findings: Sequence[Finding], targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
     """Return the findings, with the true reason for unreadable values that the application reads."""
     by_name = {target.name: target for target in targets}
-    return [_explain(finding, by_name, keyring) for finding in found]
+    return [_explain(finding, by_name, keyring) for finding in findings]
 
 
 def _explain(finding: Finding, by_name: Mapping[str, Target], keyring: Keyring) -> Finding:
@@ -42,7 +42,7 @@ def _reads(target: Target, rows: Sequence[str], keyring: Keyring) -> bool:
     if len(target.key.columns) > 1:
         return False
     for readers in by_model([target], keyring, b""):
-        for reader in (each for each in readers if each.targets):
+        for reader in (candidate for candidate in readers if candidate.targets):
             with (
                 contextlib.suppress(*APPLICATION_ERRORS),
                 contextlib.redirect_stdout(io.StringIO()),

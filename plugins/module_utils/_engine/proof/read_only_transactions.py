@@ -27,15 +27,15 @@ def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_every_row(model))
         held = []
-        for each in [alias, *(name for name in connections if name != alias)]:
-            if connections[each].vendor != "postgresql":
+        for database in [alias, *(name for name in connections if name != alias)]:
+            if connections[database].vendor != "postgresql":
                 continue
-            with contextlib.suppress(*([] if each == alias else [DatabaseError])):
-                stack.enter_context(transaction.atomic(using=each))
-                with connections[each].cursor() as cursor:
+            with contextlib.suppress(*([] if database == alias else [DatabaseError])):
+                stack.enter_context(transaction.atomic(using=database))
+                with connections[database].cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                     lift_in_transaction(cursor)
-                held.append(connections[each])
+                held.append(connections[database])
         try:
             with use_schema(connections[alias], schema):
                 yield held
@@ -74,8 +74,8 @@ class SavepointsOfReading:
     def watch(self) -> Iterator[None]:
         """See the errors that Django meets with, which the application may swallow."""
         with contextlib.ExitStack() as stack:
-            for each in self._connections:
-                stack.enter_context(each.execute_wrapper(self._note))
+            for connection in self._connections:
+                stack.enter_context(connection.execute_wrapper(self._note))
             yield
 
     def set(self) -> None:
@@ -86,7 +86,7 @@ class SavepointsOfReading:
 
     def are_needed(self) -> bool:
         """Return whether a transaction has ended since the last call."""
-        if any(each.connection.info.transaction_status == IN_ERROR for each in self._connections):
+        if any(connection.connection.info.transaction_status == IN_ERROR for connection in self._connections):
             return True
         self._met.clear()
         return False

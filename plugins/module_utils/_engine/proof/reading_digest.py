@@ -34,17 +34,17 @@ class ReadingDigest:
         self._unread: dict[str, str] = {}
 
     def add(self, row: str, text: str, outcome: str) -> None:
-        told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
+        entry = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
         name = self._name(row) if outcome or self._before else ""
         if outcome:
             self._read = self._read or self._all.copy()
             if len(self._unread) <= NAMED:
                 self._unread[name] = outcome
         elif self._read:
-            self._read.update(told)
+            self._read.update(entry)
         if self._read_before and not (name in self._before and outcome in (READ, self._before[name])):
-            self._read_before.update(told)
-        self._all.update(told)
+            self._read_before.update(entry)
+        self._all.update(entry)
 
     def add_to(self, reading: RowDigests) -> None:
         reading["digest"] = self._all.hexdigest()

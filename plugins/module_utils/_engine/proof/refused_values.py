@@ -21,12 +21,12 @@ def is_refused(reader: ModelReader, keyring: Keyring) -> bool:
     """Return whether it fails at all values, and the keys open those that were tried."""
     if reader.read or not reader.refused:
         return False
-    return all(held and all(_opens(*one, keyring) for one in held) for held in reader.refused)
+    return all(held and all(_opens(*value, keyring) for value in held) for held in reader.refused)
 
 
 def _opens(target: Target, stored: Any, keyring: Keyring) -> bool:
     if keyring.context_of(target.scheme):  # a function may take the row into account
         return False
     tokens = target.kind.tokens(stored, keyring.schemes[target.scheme].marker)
-    found = keyring.stages_of(target.scheme, tokens)
-    return bool(tokens) and all(one is not None and one[0] == STAGE for one in found)
+    openings = keyring.stages_of(target.scheme, tokens)
+    return bool(tokens) and all(opening is not None and opening[0] == STAGE for opening in openings)

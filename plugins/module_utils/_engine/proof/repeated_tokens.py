@@ -32,14 +32,14 @@ LOOKED_AT = 20  # rows in which these are looked for
 
 def find(targets: Sequence[Target], keyring: Keyring) -> list[Finding]:
     """One finding for each target of a known format that the application encrypts so."""
-    found = Findings()
+    findings = Findings()
     random = {name for name, scheme in keyring.schemes.items() if not (scheme.functions or _repeats(keyring, name))}
     for readers in by_model([target for target in targets if target.scheme in random], keyring, b""):
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
-            repeated = _repeated([each for each in readers if each.targets], keyring)
+            repeated = _repeated([reader for reader in readers if reader.targets], keyring)
             for column, name in {target.name: reader.full_name for reader, target in repeated}.items():
-                found.put(column, RepeatedToken(column=column, name=name))
-    return found.with_text(stops=True)
+                findings.put(column, RepeatedToken(column=column, name=name))
+    return findings.with_text(stops=True)
 
 
 def _repeats(keyring: Keyring, scheme: str) -> bool:
@@ -68,16 +68,16 @@ def _made_again(reader: ModelReader, row: Any, keyring: Keyring) -> list[Target]
         return []
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            made = dict(zip(reader.columns, send(reader, plain).stored))
+            sealed = dict(zip(reader.columns, send(reader, plain).stored))
     except APPLICATION_ERRORS:  # code of the application: its text could hold the value
         return []
     return [
         target
         for column, target, kept in reader.stored(row)
-        if _is_same(made[column.attname], kept)
+        if _is_same(sealed[column.attname], kept)
         and keyring.stage_of(target.scheme, as_bytes(kept))  # plain text may stay
     ]
 
 
-def _is_same(made: Any, stored: str | bytes | memoryview) -> bool:
-    return isinstance(made, (str, bytes, memoryview)) and as_bytes(made) == as_bytes(stored)
+def _is_same(token: Any, stored: str | bytes | memoryview) -> bool:
+    return isinstance(token, (str, bytes, memoryview)) and as_bytes(token) == as_bytes(stored)

@@ -45,8 +45,9 @@ class Trip(NamedTuple):
 def try_round_trip(reader: ModelReader, keyring: Keyring) -> RoundTripOutcome:
     """Return the outcome for one attribute. A property sets the column of an instance that is in no table. A field
     makes the value that it would store. Anything else that they would write is refused."""
-    told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
-    if told or not isinstance(reader.sample, str):
+    # The new instance has no row.
+    needs_row = any(keyring.context_of(target.scheme) for target in reader.targets)
+    if needs_row or not isinstance(reader.sample, str):
         return "not_tried"
     with contextlib.redirect_stdout(io.StringIO()), reader.read_only():
         try:

@@ -191,7 +191,7 @@ class Comparison:
 
     def take(self, table: Table, sums: Sums, page: PageRows) -> None:
         look = self._look(table.label)
-        known, told = self._concurrent_writes.rows.get(table.label, ()), bool(self.since(table.alias))
+        known, has_writes = self._concurrent_writes.rows.get(table.label, ()), bool(self.since(table.alias))
         columns = self._columns.get(table.label, ())
         compared = {column: rows for column, rows in sums.items() if word(column) in columns} or sums
         for (name, digests), (_, values) in zip(_by_row(compared).items(), page):
@@ -206,7 +206,7 @@ class Comparison:
                 look.changed += 1
                 look.note(name, map(word, differ))
                 theirs = name in known or (table.label, name) in self.earlier
-                theirs = theirs or (told and self._concurrent_writes.wrote(table.alias, values[-1]))
+                theirs = theirs or (has_writes and self._concurrent_writes.wrote(table.alias, values[-1]))
                 if look.strict or not theirs:
                     look.blame(name)
 
@@ -244,15 +244,15 @@ def recording(path: str | None, key: str = "", continues: str = "") -> Iterator[
     A file left by an interrupted rotation is resumed if it has digests under this ``key``, given by its ID. With
     ``continues``, the file must have that ID so far.
     """
-    made = None
+    recorder = None
     with contextlib.ExitStack() as stack:
         if path:
             with contextlib.suppress(*ERRORS):
                 kept = _left_over(path, continues or key)
                 if not kept:
                     _make(path)
-                made = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)
-        yield made
+                recorder = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)
+        yield recorder
 
 
 def _left_over(path: str, key: str) -> bool:
@@ -270,14 +270,14 @@ def comparison(
     path: str | None, baseline: Sequence[CensusResult], concurrent_writes: ConcurrentWrites, strict: Collection[str]
 ) -> Iterator[Comparison | None]:
     """A second look by the file at ``path``; None if that is not of the census ``baseline``."""
-    found = None
+    second_look = None
     with contextlib.ExitStack() as stack:
         if path and os.path.isfile(path):
             with contextlib.suppress(*ERRORS):
                 connection = stack.enter_context(contextlib.closing(_connection(path)))
                 if connection.execute("SELECT targets FROM census").fetchall() == [(_identity(baseline),)]:
-                    found = Comparison(connection, concurrent_writes, strict)
-        yield found
+                    second_look = Comparison(connection, concurrent_writes, strict)
+        yield second_look
 
 
 @contextlib.contextmanager
@@ -287,7 +287,7 @@ def left_over(
     """Yield a look by the file that an unfinished rotation or rollback left at ``path``, and the stage among
     ``key_ids`` that keys its digests. Yield None unless the file is of exactly these ``columns``, each as
     table.column."""
-    found = None
+    earlier_look = None
     with contextlib.ExitStack() as stack:
         if path and os.path.isfile(path) and not os.path.islink(path):
             with contextlib.suppress(*ERRORS):
@@ -296,8 +296,8 @@ def left_over(
                 stage = next((stage for stage, key_id in key_ids.items() if {key_id} == keys), None)
                 recorded = {f"{table}.{column}" for table, each in _recorded(connection).items() for column in each}
                 stage = stage if recorded == {*columns} else None
-                found = (stage, Comparison(connection, ConcurrentWrites(), strict)) if stage else None
-        yield found
+                earlier_look = (stage, Comparison(connection, ConcurrentWrites(), strict)) if stage else None
+        yield earlier_look
 
 
 def _make(path: str) -> None:

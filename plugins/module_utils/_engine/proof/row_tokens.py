@@ -16,21 +16,21 @@ HIDDEN = "token"  # in a digest, instead of a token that is read as it is stored
 
 
 class RowTokens:
-    """The tokens of one row, and whether any of them was ``seen`` in what is read."""
+    """The tokens of one row, and ``any_hidden``: whether ``hide`` replaced any of them."""
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
         self._stored: set[bytes] = set()
         self._may_be: dict[bytes, Target] = {}
-        self.seen = False
+        self.any_hidden = False
 
     def add(self, target: Target, stored: Any) -> None:
         """Take what is stored in a column, as a query reads it."""
         if self._keyring and stored:
             self._stored.add(as_bytes(stored))
             marker = self._keyring.schemes[target.scheme].marker
-            found = (token for token in target.kind.tokens(stored, marker) if len(token) >= SHORTEST)
-            self._may_be.update(dict.fromkeys((token for token in found if token.startswith(marker)), target))
+            tokens = (token for token in target.kind.tokens(stored, marker) if len(token) >= SHORTEST)
+            self._may_be.update(dict.fromkeys((token for token in tokens if token.startswith(marker)), target))
 
     def __bool__(self) -> bool:
         return bool(self._may_be)
@@ -38,7 +38,7 @@ class RowTokens:
     def hide(self, value: bytes) -> bytes:
         """A value with a constant instead of each token."""
         for token in self._in(value):
-            self.seen = True
+            self.any_hidden = True
             value = value.replace(token, HIDDEN.encode("utf-8"))
         return value
 

@@ -47,10 +47,10 @@ class DigestCounting:
         """All targets were added: look at what the rows of the page hold."""
         rows = [(page[row][0], derived) for row, derived in sorted(self._derived.items())]
         self._derived = {}
-        for each in find_stale(self._database, self._group, rows) if rows else ():
-            count = self.columns.setdefault(each.column, DigestCount())
-            count.held += len(each.held)
-            for key in [key for key, _ in rows if key in each.stale]:
+        for digests in find_stale(self._database, self._group, rows) if rows else ():
+            count = self.columns.setdefault(digests.column, DigestCount())
+            count.held += len(digests.held)
+            for key in [key for key, _ in rows if key in digests.stale]:
                 count.stale.add(row_name(key))
 
 

@@ -97,7 +97,9 @@ def _page(database: Database, request: PageRequest, statement: str, last: RowTex
 
 def _statement(request: PageRequest, *, after: bool) -> sql.Composable:
     table, key, members = request.group
-    columns = [sql.Identifier("t", name) for name in dict.fromkeys([*key.columns, *(each.column for each in members)])]
+    columns = [
+        sql.Identifier("t", name) for name in dict.fromkeys([*key.columns, *(target.column for target in members)])
+    ]
     chosen = [*map(_as_text, key.parts), *(target.value for target in members)]
     # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
     sizes = [sql.SQL("coalesce(octet_length({}), 0)").format(target.value) for target in members]
@@ -139,9 +141,9 @@ def rows_of(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> 
     width = len(key.columns)
     for begin in range(0, len(keys), PAGE_ROWS):
         columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
-        found = database.rows(query, columns, table=table.label)
-        if found:
-            yield [(row[:width], row[width:]) for row in found]
+        rows = database.rows(query, columns, table=table.label)
+        if rows:
+            yield [(row[:width], row[width:]) for row in rows]
 
 
 def _where(request: PageRequest, *, after: bool) -> sql.Composable:

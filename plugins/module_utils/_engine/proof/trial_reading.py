@@ -109,12 +109,12 @@ def _compare(
     tried, or an attribute that raises here. Nor does one that decrypts and raises in the other process, which may lack
     the keys.
     """
-    tried = [[each for each in row if each is not None] for row in answers if None not in row]
+    tried = [[answer for answer in row if answer is not None] for row in answers if None not in row]
     for reader in readers:
         steady = [
-            (one[reader.name], there.get(reader.name))
-            for one, *again, there in tried
-            if reader.name in one and all(one[reader.name] == each.get(reader.name) for each in again)
+            (first[reader.name], there.get(reader.name))
+            for first, *again, there in tried
+            if reader.name in first and all(first[reader.name] == other.get(reader.name) for other in again)
         ]
         if any(here != there and (there is not None or not reader.targets) for here, there in steady):
             compared.other.append(reader)
@@ -124,11 +124,11 @@ def _compare(
 
 def _rows(readers: Sequence[ModelReader]) -> Iterator[Any]:
     """Some rows of a model, so that there are a few with a value of each attribute."""
-    found = dict.fromkeys((reader.name for reader in readers), 0)
+    counts = dict.fromkeys((reader.name for reader in readers), 0)
     for row in instances_of(readers, LOOKED_AT):
-        holding = [reader for reader in readers if found[reader.name] < ROWS and reader.has_value(row)]
+        holding = [reader for reader in readers if counts[reader.name] < ROWS and reader.has_value(row)]
         for reader in holding:
-            found[reader.name] += 1
+            counts[reader.name] += 1
             reader.take(row)
         if holding:
             yield row
@@ -193,8 +193,12 @@ class KeyedTokens(RowTokens):
 def _sealed_again(reader: ModelReader, target: Target, stored: Any, keyring: Keyring) -> Any:
     """A stored value with a token of the keyring's destination instead of each that opens."""
     opener = reader.keyring or keyring
-    found = target.kind.tokens(stored, opener.schemes[target.scheme].marker)
-    opened = [(token, one) for token, one in zip(found, opener.stages_of(target.scheme, found)) if one is not None]
+    tokens = target.kind.tokens(stored, opener.schemes[target.scheme].marker)
+    opened = [
+        (token, opening)
+        for token, opening in zip(tokens, opener.stages_of(target.scheme, tokens))
+        if opening is not None
+    ]
     destination = next(iter(keyring.stages))
     fresh = [keyring.cipher(target.scheme, destination).seal(inside) for _, (_, inside) in opened]
     return target.kind.put(stored, [token for token, _ in opened], fresh) if opened else stored

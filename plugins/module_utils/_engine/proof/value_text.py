@@ -40,8 +40,8 @@ def _text(value: Any, tokens: RowTokens, depth: int) -> str:
     value = bytes(value) if isinstance(value, (memoryview, bytearray)) else value
     name = type(value).__name__
 
-    def inner(each: Any) -> str:
-        return _text(each, tokens, depth - 1)
+    def inner(member: Any) -> str:
+        return _text(member, tokens, depth - 1)
 
     if isinstance(value, enum.Enum):
         return f"{name} {value.name}"
@@ -56,10 +56,10 @@ def _text(value: Any, tokens: RowTokens, depth: int) -> str:
     if isinstance(value, (set, frozenset)):
         return f"{name} {sorted(map(inner, value))}"
     if isinstance(value, (list, tuple)):
-        return f"{name} {[inner(each) for each in value]}"
+        return f"{name} {[inner(member) for member in value]}"
     if isinstance(value, dict):
         # By what is read: PostgreSQL orders the members of a jsonb by their names, which may be tokens.
-        return f"{name} {sorted((inner(key), inner(each)) for key, each in value.items())}"
+        return f"{name} {sorted((inner(key), inner(member)) for key, member in value.items())}"
     return f"{name} {_object(value, tokens, inner)}"
 
 
@@ -70,7 +70,7 @@ def _object(value: Any, tokens: RowTokens, inner: Callable[[Any], str]) -> str:
         return f"{value._meta.label} {inner(value.pk)}"
     state = _state(value)
     if state and not any(map(tokens.is_kept_as, state.values())):
-        return str(sorted((key, inner(each)) for key, each in state.items()))
+        return str(sorted((key, inner(member)) for key, member in state.items()))
     kind: Any = type(value)
     own = kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
     text = str(value) if own else ""
@@ -82,8 +82,8 @@ def _state(value: object) -> dict[str, object]:
     if hasattr(value, "storage") and hasattr(value, "name"):
         return {"name": value.name}
     slots = [name for cls in type(value).__mro__ for name in _list_slots(vars(cls).get("__slots__", ()))]
-    found = {name: getattr(value, name) for name in slots if not name.startswith("__") and hasattr(value, name)}
-    return {**found, **getattr(value, "__dict__", {})}
+    slot_values = {name: getattr(value, name) for name in slots if not name.startswith("__") and hasattr(value, name)}
+    return {**slot_values, **getattr(value, "__dict__", {})}
 
 
 def _list_slots(slots: Any) -> list[str]:

@@ -31,30 +31,30 @@ _QUERY = (
 
 def read(parts: Collection[tuple[Database, Sequence[Target]]]) -> dict[str, list[int]]:
     """The counters of every table of these databases, by its label."""
-    found = {}
+    counters = {}
     for database, targets in parts:
         labels = {(table.schema, table.name): table.label for table in catalog.tables(database)}
         for schema, name, *counts in database.rows(_QUERY):
             if (schema, name) in labels:
-                found[labels[schema, name]] = [int(count) for count in counts]
+                counters[labels[schema, name]] = [int(count) for count in counts]
         for group in by_table(targets):
             query = sql.SQL("SELECT count(*) FROM {}").format(group.table.rows)
             rows = int(database.rows(query, table=group.table.label)[0][0])
-            found[group.table.label] = [*found.get(group.table.label, [0, 0, 0]), rows]
-    return found
+            counters[group.table.label] = [*counters.get(group.table.label, [0, 0, 0]), rows]
+    return counters
 
 
 def changed_since(database: Database, targets: Sequence[Target], concurrent_writes: ConcurrentWrites) -> dict[str, int]:
     """Count, by table, the rows that others have written since the census."""
     since = concurrent_writes.since.get(database.alias)
-    ours = array([str(one) for one in sorted(concurrent_writes.ours.get(database.alias, ()))])
-    found = {}
+    ours = array([str(transaction) for transaction in sorted(concurrent_writes.ours.get(database.alias, ()))])
+    changed = {}
     for group in by_table(targets) if since else ():
         query = sql.SQL(
             "SELECT count(*) FROM {} AS t WHERE age(t.xmin) BETWEEN 0 AND age(%s::xid) AND t.xmin <> ALL(%s::xid[])"
         ).format(group.table.rows)
-        found[group.table.label] = int(database.rows(query, (since, ours), table=group.table.label)[0][0])
-    return found
+        changed[group.table.label] = int(database.rows(query, (since, ours), table=group.table.label)[0][0])
+    return changed
 
 
 def count_written(before: Counters, after: Counters, changed: Mapping[str, int]) -> dict[str, int]:
@@ -62,14 +62,14 @@ def count_written(before: Counters, after: Counters, changed: Mapping[str, int])
 
     ``changed`` has the numbers of changed rows of tables with targets.
     """
-    found = {}
+    written = {}
     for table, counts in after.items():
         inserted, updated, deleted, *rows = (now - was for now, was in zip(counts, before.get(table, [0] * 4)))
         if min(inserted, updated, deleted) < 0:
-            found[table] = UNKNOWN
+            written[table] = UNKNOWN
         elif table in changed:
-            found[table] = max(inserted + deleted, *map(abs, rows)) + changed[table]
+            written[table] = max(inserted + deleted, *map(abs, rows)) + changed[table]
         else:
-            found[table] = inserted + updated + deleted
-    found[ANYWHERE] = sum(found.values())
-    return found
+            written[table] = inserted + updated + deleted
+    written[ANYWHERE] = sum(written.values())
+    return written

@@ -46,7 +46,7 @@ class ConcurrentWrites:
             known.since.update(result["since"])
             for alias, spans in result["ours"].items():
                 known.ours.setdefault(alias, set()).update(
-                    one for first, last in spans for one in range(first, last + 1)
+                    transaction for first, last in spans for transaction in range(first, last + 1)
                 )
             for table, names in result["rows"].items():
                 known.rows.setdefault(table, set()).update(names)

@@ -64,7 +64,7 @@ class FenceState:
 
 def obstacles(database: Database, targets: Sequence[Target]) -> list[str]:
     """Return the reasons why this role cannot put up a fence around these targets; empty if it can."""
-    found = [
+    reasons = [
         f"the role does not own {table.label}"
         for table in _columns(targets)
         if database.rows(
@@ -74,8 +74,8 @@ def obstacles(database: Database, targets: Sequence[Target]) -> list[str]:
     ]
     may = "SELECT has_schema_privilege(current_schema(), 'CREATE') AND has_language_privilege(lanname, 'USAGE')"
     if database.rows(f"{may} FROM pg_language WHERE lanname = 'plpgsql'") != [(True,)]:
-        found.append(f"the role may not create a function in {database.alias}")
-    return found
+        reasons.append(f"the role may not create a function in {database.alias}")
+    return reasons
 
 
 def put_up(
@@ -125,8 +125,8 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
 
 def read_fence(database: Database) -> FenceState | None:
     """Return the fence of this database, even one that refuses nothing anymore."""
-    found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
-    return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
+    rows = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
+    return FenceState(**json.loads(rows[0][0].strip().splitlines()[0][len("-- ") :])) if rows else None
 
 
 def refuse_writers(database: Database, *, look_out: bool = False) -> list[str]:
@@ -147,10 +147,12 @@ def refusing(database: Database) -> FenceState | None:
 
 def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
     """Return the columns to close by table, search columns too."""
-    found: dict[Table, set[str]] = {}
+    by_table: dict[Table, set[str]] = {}
     for target in targets:
-        found.setdefault(target.table, set()).update([target.column, *(derived.column for derived in target.derived)])
-    return {table: sorted(columns) for table, columns in sorted(found.items())}
+        by_table.setdefault(target.table, set()).update(
+            [target.column, *(derived.column for derived in target.derived)]
+        )
+    return {table: sorted(columns) for table, columns in sorted(by_table.items())}
 
 
 def _close(database: Database, rotation_id: str) -> None:
@@ -178,23 +180,25 @@ def _define(database: Database, there: FenceState, action: sql.Composable) -> No
 
 def _schema(database: Database) -> str:
     """Return the schema of the function, or the one in which it will be created."""
-    found = database.rows(
+    rows = database.rows(
         "SELECT coalesce((SELECT nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE proname = %s"
         " AND prorettype = 'trigger'::regtype LIMIT 1), current_schema())::text",
         (FENCE,),
     )
-    return str(found[0][0])
+    return str(rows[0][0])
 
 
 def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool:
     """Return whether the table has both triggers, enabled in every session, for these columns."""
-    found = database.rows(
+    triggers = database.rows(
         "SELECT t.tgname::text, t.tgargs FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
         " WHERE t.tgrelid = to_regclass(%s) AND p.proname = %s AND t.tgenabled = 'A'",
         (table.regclass, FENCE),
     )
     arguments = b"".join(column.encode() + b"\0" for column in columns)
-    return {(name, bytes(stored)) for name, stored in found} == {(_trigger_name(event), arguments) for event in EVENTS}
+    return {(name, bytes(stored)) for name, stored in triggers} == {
+        (_trigger_name(event), arguments) for event in EVENTS
+    }
 
 
 def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:

@@ -53,7 +53,7 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
         return "functions of the application encrypt it"
     if not all(scheme.format.authenticated for scheme in used):
         return "it has values without authentication"
-    if searched := sorted({each.column for target in group.members for each in target.derived}):
+    if searched := sorted({recipe.column for target in group.members for recipe in target.derived}):
         return f"it has the search columns {', '.join(searched)}"
     if schemes is not None and (unknown := sorted({scheme.name for scheme in used} - {*schemes})):
         return f"only its values tell the scheme {', '.join(unknown)}"
@@ -66,7 +66,9 @@ def obstacle(database: Database, group: TargetGroup, keyring: Keyring, schemes: 
 
 def bytes_needed(database: Database, group: TargetGroup) -> int:
     """Return about how many bytes the prepared rows of a table take, with both sides and the two indexes."""
-    sizes = [sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier(each.column)) for each in group.members]
+    sizes = [
+        sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier(target.column)) for target in group.members
+    ]
     query = sql.SQL(
         "SELECT (SELECT count(*) FROM {rows}), (SELECT coalesce(avg(size), 0)::bigint"
         " FROM (SELECT {size} AS size FROM {rows} LIMIT %s) AS s)"
@@ -345,8 +347,10 @@ def _table_and_sides() -> dict[str, sql.Composable]:
 
 def whole(rows: PageRows, changes: Sequence[Change]) -> list[Change]:
     """Return the changes, and for all other rows their values: what is prepared is compared with the whole table."""
-    found = {change.key: change for change in changes}
-    return [found.get(key) or Change(key, tuple(values), tuple(values), (0,) * len(values), {}) for key, values in rows]
+    by_key = {change.key: change for change in changes}
+    return [
+        by_key.get(key) or Change(key, tuple(values), tuple(values), (0,) * len(values), {}) for key, values in rows
+    ]
 
 
 @dataclass(frozen=True)

@@ -138,16 +138,16 @@ class Progress:
         return metrics_text.text(METRICS, self._samples())
 
     def _samples(self) -> Iterator[Sample]:
-        found = self.as_document()
+        document = self.as_document()
         rotation = {"rotation_id": self._ids["rotation_id"]}
-        for target in found["targets"]:
+        for target in document["targets"]:
             column = {**rotation, "column": target["column"]}
             yield "values_expected", column, target["total"]
             yield "values_done", column, target["done"]
             yield from ((f"target_{name}", column, number) for name, number in _known_pace(target))
-        yield from ((name, rotation, number) for name, number in _known_pace(found))
-        yield "step_seconds", rotation, found["seconds"]
-        yield "waiting", rotation, bool(found["waits_for"])
+        yield from ((name, rotation, number) for name, number in _known_pace(document))
+        yield "step_seconds", rotation, document["seconds"]
+        yield "waiting", rotation, bool(document["waits_for"])
 
     def _target(self, name: str) -> ColumnNumbers:
         before = self._before.get(name, NOTHING)
@@ -169,10 +169,12 @@ class Progress:
         """The targets of an earlier step, by column, and its retries in all."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             with open(str(self._files.document), encoding="utf-8") as handle:
-                found = json.load(handle)
-            if self._files.document and all(found[name] == value for name, value in self._ids.items()):
-                targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
-                return targets, int(found["retries"])
+                document = json.load(handle)
+            if self._files.document and all(document[name] == value for name, value in self._ids.items()):
+                targets = {
+                    target["column"]: {name: int(target[name]) for name in NOTHING} for target in document["targets"]
+                }
+                return targets, int(document["retries"])
         return {}, 0
 
 

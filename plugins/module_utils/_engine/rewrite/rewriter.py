@@ -334,10 +334,10 @@ class Rewriting:
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
             raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)
-        found = list(values)
+        rewritten = list(values)
         for row, value in new.items():
-            found[row] = value
-        return found
+            rewritten[row] = value
+        return rewritten
 
     def _refuse(self, problems: Sequence[tuple[str, int, Target]], rows: Sequence[str], theirs: set[int]) -> None:
         """Stop at a value that does not open completely: it is never overwritten.

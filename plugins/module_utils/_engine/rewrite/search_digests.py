@@ -40,10 +40,10 @@ class DigestDerivation:
         """Add to ``derived`` what replaces which digest in the search columns of one token."""
         stage, inside = opened
         texts = texts_of(self.keyring.schemes[target.scheme].text_of(inside))
-        for each in target.derived:
-            values = derived.setdefault(each.column, {})
+        for recipe in target.derived:
+            values = derived.setdefault(recipe.column, {})
             for text in texts:
-                self._derive(each, stage, text, values)
+                self._derive(recipe, stage, text, values)
 
     def _derive(
         self, recipe: SearchColumnRecipe, stage: str, text: bytes, values: dict[str | None, str | None]
@@ -86,7 +86,7 @@ class SearchColumn(NamedTuple):
             "WHEN {after} IS NOT NULL AND coalesce({held} = {before}, {held} <> '') THEN {after}"
         )
         pairs = zip(self._side("b", first), self._side("d", first))
-        cases = sql.SQL(" ").join(case.format(held=self.held, before=one, after=other) for one, other in pairs)
+        cases = sql.SQL(" ").join(case.format(held=self.held, before=before, after=after) for before, after in pairs)
         return sql.SQL("(CASE {} ELSE {} END)").format(cases, self.held)
 
     def assigned(self, first: int) -> sql.Composable:
@@ -113,10 +113,10 @@ class SearchColumn(NamedTuple):
 
     def arrays(self, derived: Iterable[Derivations]) -> Iterator[Sequence[str | None]]:
         """Yield two arrays for each way: what is replaced in every row, and what replaces it."""
-        pairs = [list(each.get(self.column, {}).items()) for each in derived]
+        pairs = [list(derivations.get(self.column, {}).items()) for derivations in derived]
         for place in range(self.ways):
             for side in (0, 1):
-                yield [each[place][side] if place < len(each) else None for each in pairs]
+                yield [ways[place][side] if place < len(ways) else None for ways in pairs]
 
 
 class SearchColumns(NamedTuple):
@@ -128,10 +128,12 @@ class SearchColumns(NamedTuple):
     def of(cls, members: Sequence[Target], derived: Sequence[Derivations]) -> SearchColumns:
         """Return those of a table's targets."""
         recipes: dict[str, list[SearchColumnRecipe]] = {}
-        for each in [recipe for target in members for recipe in target.derived]:
-            recipes.setdefault(each.column, []).append(each)
-        ways = {column: max((len(each.get(column, {})) for each in derived), default=0) for column in recipes}
-        looks = {column: [MAY_BE, *(each.looks for each in known)] for column, known in recipes.items()}
+        for recipe in [recipe for target in members for recipe in target.derived]:
+            recipes.setdefault(recipe.column, []).append(recipe)
+        ways = {
+            column: max((len(derivations.get(column, {})) for derivations in derived), default=0) for column in recipes
+        }
+        looks = {column: [MAY_BE, *(recipe.looks for recipe in known)] for column, known in recipes.items()}
         return cls(
             tuple(
                 SearchColumn(column, known[0].type, "|".join(dict.fromkeys(looks[column])), ways[column])
@@ -143,16 +145,18 @@ class SearchColumns(NamedTuple):
     @property
     def placed(self) -> list[tuple[SearchColumn, int]]:
         """Each column, with its first way among those of all."""
-        return [(each, sum(other.ways for other in self.columns[:place])) for place, each in enumerate(self.columns)]
+        return [
+            (column, sum(other.ways for other in self.columns[:place])) for place, column in enumerate(self.columns)
+        ]
 
     @property
     def names(self) -> list[str]:
         """The names of the ways in ``v``."""
-        return [f"{side}{place}" for place in range(sum(each.ways for each in self.columns)) for side in "bd"]
+        return [f"{side}{place}" for place in range(sum(column.ways for column in self.columns)) for side in "bd"]
 
     def arrays(self, derived: Sequence[Derivations]) -> list[Sequence[str | None]]:
         """Return a list for each of the ``names``."""
-        return [values for each in self.columns for values in each.arrays(derived)]
+        return [values for column in self.columns for values in column.arrays(derived)]
 
 
 class DigestsFound(NamedTuple):
@@ -171,15 +175,15 @@ def find_stale(
 ) -> list[DigestsFound]:
     """Return what will be stale once the rows are written as it was derived for them."""
     table, key, members = group
-    derived = [each for _, each in rows]
+    derived = [derivations for _, derivations in rows]
     search = SearchColumns.of(members, derived)
     if not search.columns:
         return []
     names = [*key.names, *search.names]
     asked = [
         part
-        for each, first in search.placed
-        for part in (each.may_be_derived(each.becomes(first), first), each.is_stale(each.becomes(first), first))
+        for column, first in search.placed
+        for part in (column.may_be_derived(column.becomes(first), first), column.is_stale(column.becomes(first), first))
     ]
     query = sql.SQL("SELECT {keys}, {asked} FROM {rows} AS t JOIN {lists} AS v({names}) ON {same}").format(
         keys=sql.identifiers(key.names, "v"),
@@ -190,14 +194,14 @@ def find_stale(
         same=key.same,
     )
     lists = [array(values) for values in [*zip(*(row for row, _ in rows)), *search.arrays(derived)]]
-    looks = [each.looks for each in search.columns for _ in range(2)]
-    found = database.rows(query, [*looks, *lists], table=table.label)
+    looks = [column.looks for column in search.columns for _ in range(2)]
+    answers = database.rows(query, [*looks, *lists], table=table.label)
     width = len(key.names)
     return [
         DigestsFound(
-            each.column,
-            {row[:width] for row in found if row[width + 2 * place]},
-            {row[:width] for row in found if row[width + 2 * place + 1]},
+            column.column,
+            {row[:width] for row in answers if row[width + 2 * place]},
+            {row[:width] for row in answers if row[width + 2 * place + 1]},
         )
-        for place, each in enumerate(search.columns)
+        for place, column in enumerate(search.columns)
     ]

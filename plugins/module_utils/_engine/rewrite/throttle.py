@@ -105,12 +105,12 @@ class Pace:
         rows, seconds, squares, products = self._means
         spread = squares - rows * rows
         told_apart = spread > (LEAST_SPREAD * rows) ** 2
-        each = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
+        row_seconds = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
         last_rows, last_seconds = self._last
-        fixed = seconds - max(each, 0.0) * rows
+        fixed = seconds - max(row_seconds, 0.0) * rows
         if last_seconds > FAR_TOO_LONG * (self._seconds + fixed):  # whatever was before
             return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
-        if each <= 0:  # rows cost nothing that can be seen
+        if row_seconds <= 0:  # rows cost nothing that can be seen
             return min(most, int(2 * rows) + 1)
         left = max(self._seconds - fixed, self._seconds / 2)
-        return max(1, min(most, int(left / each)))
+        return max(1, min(most, int(left / row_seconds)))

@@ -69,14 +69,14 @@ def findings(database: Database, survey: Survey, keyring: Keyring) -> Iterator[F
         trial = _tried(database, survey, group, keyring) if triggers else _TrialUpdate()
         listed, disable = ", ".join(triggers), DISABLE.format(table=group.table.label)
         if trial.refused:
-            found, advice = REFUSES.format(**trial.refused.where, triggers=listed), f"{SEE_LOG}{disable}"
+            obstacle, advice = REFUSES.format(**trial.refused.where, triggers=listed), f"{SEE_LOG}{disable}"
         elif trial.copies:
-            found = COPIES.format(columns=", ".join(trial.copies), triggers=listed)
+            obstacle = COPIES.format(columns=", ".join(trial.copies), triggers=listed)
             advice = f"Disable the one that does{disable}"
         else:
             continue
         for target in group.members:
-            error = ColumnTied(column=target.name, obstacle=found, advice=advice)
+            error = ColumnTied(column=target.name, obstacle=obstacle, advice=advice)
             yield Finding.of(target.name, error, kind="tied")
 
 
@@ -110,10 +110,14 @@ def _copies(database: Database, survey: Survey, updated: Table) -> list[str]:
                 if table.label_of(column.name) not in settled:
                     other.look(table, column)
     # Plain text stops nothing if there are targets.
-    before = {(each.kind.name, each.column) for each in survey.findings.with_text(stops=True)}
+    before = {(finding.kind.name, finding.column) for finding in survey.findings.with_text(stops=True)}
     after = unsettled(other.findings.with_text(stops=True), survey.settled)
-    new = [each for each in after if (each.kind.name, each.column) not in before and each.kind.name != "plain"]
-    return list(dict.fromkeys(each.column for each in new))
+    new = [
+        finding
+        for finding in after
+        if (finding.kind.name, finding.column) not in before and finding.kind.name != "plain"
+    ]
+    return list(dict.fromkeys(finding.column for finding in new))
 
 
 def _changes(database: Database, group: TargetGroup, keyring: Keyring) -> Iterator[Change]:
@@ -121,10 +125,10 @@ def _changes(database: Database, group: TargetGroup, keyring: Keyring) -> Iterat
     table, key, members = group
     query = sql.SQL("SELECT {chosen} FROM {rows} AS t WHERE {filled} LIMIT %s").format(
         chosen=sql.SQL(", ").join(
-            [*(sql.SQL("{}::text").format(part) for part in key.parts), *(each.value for each in members)]
+            [*(sql.SQL("{}::text").format(part) for part in key.parts), *(target.value for target in members)]
         ),
         rows=table.rows,
-        filled=sql.SQL(" OR ").join(sql.SQL("octet_length({}) > 0").format(each.value) for each in members),
+        filled=sql.SQL(" OR ").join(sql.SQL("octet_length({}) > 0").format(target.value) for target in members),
     )
     width = len(key.columns)
     for row in database.rows(query, (ROWS,), table=table.label):
@@ -140,8 +144,8 @@ def _seal_again(target: Target, value: Any, keyring: Keyring) -> Any:
     with contextlib.suppress(RotationError):
         opened = [keyring.stage_of(target.scheme, token) for token in tokens]
         fresh = [
-            keyring.cipher(target.scheme, found[0]).seal(found[1]) if found else token
-            for token, found in zip(tokens, opened)
+            keyring.cipher(target.scheme, opening[0]).seal(opening[1]) if opening else token
+            for token, opening in zip(tokens, opened)
         ]
         new = target.kind.put(value, tokens, fresh) if tokens else value
         return value if target.limit and len(new) > target.limit else new

@@ -59,7 +59,7 @@ def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Ch
         for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
             columns.append(target.kind.elements(values))
     columns += search.arrays(derived)
-    params = [array(values) for values in columns] + [each.looks for each in search.columns]
+    params = [array(values) for values in columns] + [column.looks for column in search.columns]
     statement = build_update(database, TargetGroup(table, key, tuple(members)), search)
     rows = database.rows(statement, params, table=table.label)
     return interpret_returning(rows, group, search)
@@ -84,14 +84,14 @@ def build_update(database: Database, group: TargetGroup, search: SearchColumns) 
             rows=table.rows,
             lists=sql.unnest(types),
             names=sql.identifiers(names),
-            assign=sql.SQL(", ").join([*assign, *(each.assigned(first) for each, first in search.placed)]),
+            assign=sql.SQL(", ").join([*assign, *(column.assigned(first) for column, first in search.placed)]),
             same=sql.SQL(" AND ").join(same),
             row=key.same,
             outcome=sql.SQL(", ").join(
                 [
                     sql.SQL(" OR ").join(kept),
                     sql.identifiers(key.names, "v"),
-                    *(each.is_stale(each.held, first) for each, first in search.placed),
+                    *(column.is_stale(column.held, first) for column, first in search.placed),
                 ]
             ),
         )
@@ -106,7 +106,7 @@ def interpret_returning(rows: Sequence[tuple[Any, ...]], group: TargetGroup, sea
     transaction = [row[0] for row in rows[:1]]
     whole = len(written) == len(rows)
     flags = [*zip(*rows)][width:]
-    left = {table.label_of(each.column): sum(map(bool, stale)) for each, stale in zip(search.columns, flags)}
+    left = {table.label_of(column.column): sum(map(bool, stale)) for column, stale in zip(search.columns, flags)}
     return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
 
 

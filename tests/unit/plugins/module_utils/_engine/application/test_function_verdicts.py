@@ -129,8 +129,8 @@ class Process:
             raise self.refusal(function, answer[0])
         return answer[0]
 
-    def refusal(self, function, found):
-        return FunctionFailed(function=function, key_id="k", fault=found)
+    def refusal(self, function, fault):
+        return FunctionFailed(function=function, key_id="k", fault=fault)
 
 
 def cipher(make, key, *others):
