@@ -89,8 +89,8 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
 
 def _differences(result: TaskResult) -> list[Any]:
     """Return what Ansible shows with --diff, for one file or for several."""
-    found = result.pop("diff", [])
-    return found if isinstance(found, list) else [found]
+    difference = result.pop("diff", [])
+    return difference if isinstance(difference, list) else [difference]
 
 
 def _has_failed(result: TaskResult, codes: Collection[str] | None) -> bool:

@@ -52,22 +52,22 @@ class PgBackRest:
             self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
         self._verify()
         info = self._info()
-        found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
-        if found is None or found.get("error"):
+        backup_info, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
+        if backup_info is None or backup_info.get("error"):
             raise PgbackrestFailed(
                 command="info", ended=pipelines.format_exit(0), reason="the backup is missing or has errors"
             )
-        database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
+        database = next(each for each in info["db"] if each["id"] == backup_info["database"]["id"])
         return _written(
             one,
             engine="pgbackrest",
-            path=f"{self.stanza}/{found['label']}",
-            size=found["info"]["repository"]["delta"],
+            path=f"{self.stanza}/{backup_info['label']}",
+            size=backup_info["info"]["repository"]["delta"],
             server_version=database["version"],
             system_identifier=str(database["system-id"]),
             encrypted_to=[] if cipher == "none" else [cipher],
             key_ids=sorted(key_ids),
-            snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
+            snapshot={"time": at(backup_info["timestamp"]["stop"]), "lsn": backup_info["lsn"]["stop"]},
             begun=begun,
         )
 
@@ -79,9 +79,9 @@ class PgBackRest:
             raise PgbackrestFailed(command="verify", ended=pipelines.format_exit(0), reason=reason)
 
     def _info(self) -> PgbackrestInfo:
-        for found in json.loads(self._run("info", "--output=json") or "[]"):
-            if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
-                return dict(found)
+        for stanza in json.loads(self._run("info", "--output=json") or "[]"):
+            if stanza["name"] == self.stanza and stanza["status"]["code"] in (0, 2):  # ok, no valid backups yet
+                return dict(stanza)
         raise PgbackrestFailed(
             command="info", ended=pipelines.format_exit(0), reason=f"there is no stanza {self.stanza}"
         )

@@ -342,22 +342,22 @@ class Restoration:
             raise InvalidOption(option="id", fault="is not set", advice=advice)
         return dump.Backup(self._options.backup_dir, self._options.rotation_id, self._alias)
 
-    def _described(self, one: dump.Backup) -> Manifest:
-        described = one.read()
+    def _described(self, backup: dump.Backup) -> Manifest:
+        described = backup.read()
         if described is None:
-            known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
-            raise BackupNotFound(manifest=one.manifest, known_backups=known or "none")
+            known = ", ".join(f"{other.rotation_id} of {other.time}" for other in self._all())
+            raise BackupNotFound(manifest=backup.manifest, known_backups=known or "none")
         if not described.is_dump:
-            raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
+            raise RestoreEngine(manifest=backup.manifest_of(described), engine=described.engine)
         return described
 
     def _newest(self) -> Manifest | None:
-        return max(self._all(), key=lambda one: one.worth, default=None)
+        return max(self._all(), key=lambda backup: backup.worth, default=None)
 
     def _all(self) -> list[Manifest]:
         """Return the manifests of this database's backups that can be restored here."""
-        found = [found for _, found in manifest.in_folder(self._options.backup_dir)]
-        return [one for one in found if one.alias == self._alias and one.is_dump]
+        backups = [backup for _, backup in manifest.in_folder(self._options.backup_dir)]
+        return [backup for backup in backups if backup.alias == self._alias and backup.is_dump]
 
     def _tables(self) -> set[str]:
         """Return the tables of the database in use; empty if the server says that the database does not exist."""
@@ -411,9 +411,9 @@ def _alias_of_backup(options: RestoreOptions) -> str:
     """Return the alias by which a database was backed up: ``alias`` may be another alias of the same database."""
     named, rotation_id = options.alias, options.rotation_id
     same = django_project.same_database(named)
-    known = [found for _, found in manifest.in_folder(options.backup_dir) if found.alias in same and found.is_dump]
-    fit = [found for found in known if not rotation_id or found.rotation_id == rotation_id]
-    newest = max(fit, key=lambda found: found.worth, default=None)
+    known = [backup for _, backup in manifest.in_folder(options.backup_dir) if backup.alias in same and backup.is_dump]
+    fit = [backup for backup in known if not rotation_id or backup.rotation_id == rotation_id]
+    newest = max(fit, key=lambda backup: backup.worth, default=None)
     return newest.alias if newest else named
 
 
@@ -425,17 +425,17 @@ def find_backup(options: RestoreOptions, *, dry: bool) -> FoundBackup:
     nothing.
     """
     works = {alias: Restoration(replace(options, alias=alias)) for alias in django_project.aliases()}
-    found = [described for work in works.values() if (described := work.described())]
-    newest = max(found, key=lambda one: one.worth, default=None)
+    backups = [described for work in works.values() if (described := work.described())]
+    newest = max(backups, key=lambda backup: backup.worth, default=None)
     for work in works.values():
         work.let_in(dry=dry)
     gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
-    copies = {alias: made for alias, work in works.items() if (made := work.copies())}
+    copies = {alias: left_over for alias, work in works.items() if (left_over := work.copies())}
     if newest is None:
         return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
     of_one = replace(options, rotation_id=newest.rotation_id)
     works = {alias: Restoration(replace(of_one, alias=alias)) for alias in works}
-    missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
+    missing = {alias: work.missing(backup) for alias, work in works.items() if (backup := work.described())}
     return {
         "changed": False,
         "backup": _select_facts(newest),
@@ -468,11 +468,11 @@ def _names_in_models(label: str) -> tuple[str, str]:
 
 
 def _under(tallies: list[Tally]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for tally in tallies:
         for name, count in tally.classes.items():
-            found[name] = found.get(name, 0) + count
-    return found
+            counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def _result(
@@ -490,8 +490,13 @@ def _result(
     }
 
 
-def _count_lost(found: backup_difference.Difference) -> LostRows:
-    return {"table": found.table, "added": found.added, "changed": found.changed, "deleted": found.deleted}
+def _count_lost(difference: backup_difference.Difference) -> LostRows:
+    return {
+        "table": difference.table,
+        "added": difference.added,
+        "changed": difference.changed,
+        "deleted": difference.deleted,
+    }
 
 
 def _select_facts(described: Manifest) -> BackupFacts:

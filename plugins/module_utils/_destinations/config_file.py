@@ -44,11 +44,11 @@ class ConfigFile(Destination):
         """Return the environment variables whose defaults the values are. Raise the errors of ``read``."""
         if self._form != PYTHON:
             return []
-        text, found = env_file_editor.read_text(self.path), []
+        text, variables = env_file_editor.read_text(self.path), []
         for path in self._paths.values():
             with self._refusing(path):
-                found.append(python_constants.variable(text, path))
-        return [variable for variable in found if variable]
+                variables.append(python_constants.variable(text, path))
+        return [variable for variable in variables if variable]
 
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
@@ -66,15 +66,15 @@ class ConfigFile(Destination):
         return (PythonModuleChange if self._form == PYTHON else env_file_editor.FileChange)(self.path, text, new_text)
 
     def _values(self, text: str, *, every: bool) -> dict[str, str]:
-        found = {}
+        values = {}
         for name, path in self._paths.items():
             with self._refusing(path):
                 try:
-                    found[name] = self._value(text, path)
+                    values[name] = self._value(text, path)
                 except UnsetValue:
                     if every:
                         raise
-        return found
+        return values
 
     def _value(self, text: str, path: Sequence[str]) -> str:
         if self._form == PYTHON:

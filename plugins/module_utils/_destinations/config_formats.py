@@ -73,10 +73,10 @@ def _plain(value: Any, depth: int = 0) -> Tree:
 
 
 def _unique(pairs: list[tuple[str, Tree]]) -> dict[str, Tree]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
         raise InvalidText
-    return found
+    return tree
 
 
 def _parse_json(text: str) -> Tree:

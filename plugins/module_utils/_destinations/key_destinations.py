@@ -29,28 +29,28 @@ def of(env_file: str | None, keys: KeyEntries, dialect: str = "dotenv") -> list[
 
     Raise E_ENV_PATH, and E_OPTION if one file is named twice: each key would overwrite the other.
     """
-    found = _build(env_file, keys, dialect)
-    _refuse_shared_files(found)
-    return found
+    places = _build(env_file, keys, dialect)
+    _refuse_shared_files(places)
+    return places
 
 
 def _build(env_file: str | None, keys: KeyEntries, dialect: str) -> list[Destination]:
     lines = names_of_env_file(keys)
-    found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
+    places: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
     own = {key["name"]: _resolved(key) for key in keys if key.get("destination")}
-    found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
+    places += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
     members = {name: each for name, each in own.items() if isinstance(each, Mapping)}
-    found += [
+    places += [
         CommandDestination(KeyCommands(name, each["read"], each["write"]))
         for name, each in members.items()
         if each.get("write")
     ]
     of_files = {name: each for name, each in members.items() if each.get("file")}
     other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
-    found += _other_lines(other_lines)
-    found += _secrets({name: each for name, each in members.items() if each.get("secret")})
-    found += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
-    return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
+    places += _other_lines(other_lines)
+    places += _secrets({name: each for name, each in members.items() if each.get("secret")})
+    places += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
+    return places + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
 
 
 def _resolved(key: KeyEntry) -> str | DestinationOptions | CredentialSource | None:
@@ -188,8 +188,8 @@ def described(env_file: str | None, keys: KeyEntries) -> str:
 
 def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:
     """Return the change of each place that would change. Raise the errors of ``read``."""
-    found = (place.change(values) for place in of(env_file, keys, dialect))
-    return [change for change in found if change]
+    place_changes = (place.change(values) for place in of(env_file, keys, dialect))
+    return [change for change in place_changes if change]
 
 
 def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:

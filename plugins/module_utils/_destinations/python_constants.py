@@ -87,13 +87,13 @@ def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
 
 def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
     """Return the value that the module assigns to this name. Raise RefusedValue."""
-    found = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
-    if not found:
+    assignments = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
+    if not assignments:
         raise UnsetValue
-    if len(found) > 1:
-        lines = ", ".join(dict.fromkeys(str(node.lineno) for node, _ in found))
+    if len(assignments) > 1:
+        lines = ", ".join(dict.fromkeys(str(node.lineno) for node, _ in assignments))
         raise RefusedValue(f"is set several times (lines {lines})")
-    statement, value = found[0]
+    statement, value = assignments[0]
     _refuse_later_change(module, statement, path[0])
     for name in path[1:]:
         value = _member(value, name)
@@ -183,13 +183,13 @@ def _has(node: ast.AST, name: str) -> bool:
 
 def _member(value: ast.expr | None, name: str) -> ast.expr:
     if isinstance(value, ast.Dict):
-        found = [
+        members = [
             member
             for key, member in zip(value.keys, value.values)
             if isinstance(key, ast.Constant) and str(key.value) == name
         ]
-        if len(found) == 1 and None not in value.keys:
-            return found[0]
+        if len(members) == 1 and None not in value.keys:
+            return members[0]
     if isinstance(value, (ast.List, ast.Tuple)) and name.isdigit() and int(name) < len(value.elts):
         return value.elts[int(name)]
     raise UnsetValue

@@ -118,7 +118,7 @@ def check(
     evidence = _Evidence(kept, last, trusted, first)
     checked = [_checked(record, evidence, sums[record.folder]) for record in records]
     checked += _absent(places, records, kept)
-    checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
+    checked += [each for checksums in sums.values() if checksums for each in _sums_themselves(checksums, trusted)]
     for place in places:
         for name in set(folders(place)) - set(names(place)):
             problem = Problem("unreadable", f"the name of the folder {name} is not a rotation ID")
@@ -224,8 +224,8 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
     problems = list(_stale(record, last) if last else ())
     notes: list[Problem] = []
     planted = _planted(record, first) if last and trusted else ()
-    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
-        for problem in found:
+    for group in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
+        for problem in group:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     problems = problems or list(_cut_off(record))
     notes += [*_not_kept(record, ours), *_later_format(record)]
@@ -349,12 +349,13 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
 def _approvals(record: StoredRecord) -> Iterator[Problem]:
     """Yield each approval that its evidence contradicts. Only the beginning of a rotation has an approval."""
     for line in record.lines:
-        found, required = line.members.get("approval"), line.members.get("require_approval") is True
-        if not found and not required:
+        approval, required = line.members.get("approval"), line.members.get("require_approval") is True
+        if not approval and not required:
             continue
-        who = f"the approval by {found.get('principal') if isinstance(found, dict) else 'nobody'} in line {line.number}"
+        principal = approval.get("principal") if isinstance(approval, dict) else "nobody"
+        who = f"the approval by {principal} in line {line.number}"
         begins = line.event.name == ROTATE and line.event.is_intent
-        bare = not isinstance(found, dict) or not MADE_OF & set(found)
+        bare = not isinstance(approval, dict) or not MADE_OF & set(approval)
         if not begins:
             yield Problem("approval", f"{who} is not valid: that line does not start a rotation")
         elif bare and not required and not chain.chained([line]):
@@ -362,13 +363,13 @@ def _approvals(record: StoredRecord) -> Iterator[Problem]:
         elif bare:
             yield Problem("approval", f"{who} has no signature next to it")
         else:
-            yield _approval(found, who)
+            yield _approval(approval, who)
 
 
-def _approval(found: Any, who: str) -> Problem:
+def _approval(approval: Any, who: str) -> Problem:
     try:
-        if ApprovalEvidence.borne_out(found):
-            return Problem("approved", f"{who} is signed by {found['fingerprint']}")
+        if ApprovalEvidence.borne_out(approval):
+            return Problem("approved", f"{who} is signed by {approval['fingerprint']}")
     except FileNotFoundError:
         return Problem("unchecked", f"{who} was not checked: ssh-keygen is not installed here")
     return Problem("approval", f"{who} was changed after it was signed, or was signed by someone else")

@@ -371,8 +371,8 @@ class Maintenance:
 
     def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
         if failures:
-            found = "; ".join(exc.what for exc in failures)
-            raise StopIncomplete(changed=changed, reason=found)
+            reason = "; ".join(exc.what for exc in failures)
+            raise StopIncomplete(changed=changed, reason=reason)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
         """Return whether to stop it. A manual stop includes it if its state is unknown."""

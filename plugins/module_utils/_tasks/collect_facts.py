@@ -36,7 +36,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
         django, read = _of_django(application, request, params)
         held = _held_in_caches(application)
         django_project.let_go()
-        found = {
+        facts = {
             "databases": [host_facts.of_database(database) for database in databases],
             # twice: who connects for one request only is seen by the one look or the other
             "sessions": connected + _sessions(databases, params),
@@ -51,7 +51,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }
-    return {"changed": False, "facts": found}
+    return {"changed": False, "facts": facts}
 
 
 def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSession]:

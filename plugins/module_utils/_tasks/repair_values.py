@@ -36,7 +36,7 @@ def repair_values(task: HostTask) -> ModuleResult:
     params = task.params
     repaired: Counter[str] = Counter()
     left: list[work.Left] = []
-    found: set[str] = set()
+    named: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with open_application(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
@@ -50,10 +50,10 @@ def repair_values(task: HostTask) -> ModuleResult:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
                 done = work.repair(database, copied, survey.found, scope, kept.keep)
             repaired.update(done.values)
-            found |= done.named
+            named |= done.named
             left += done.unrepaired
         if not task.check_mode:
-            left += _missing(application, set(params["named"]) - found)
+            left += _missing(application, set(params["named"]) - named)
     return {
         "changed": bool(repaired) or task.check_mode,
         "repaired": dict(repaired),

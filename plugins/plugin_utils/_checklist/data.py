@@ -63,9 +63,9 @@ def plan(seen: Observations) -> ChecklistItem:
     item = of_result("plan", seen.plan, "path")
     if item.status != OK:
         return item
-    found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
-    if approved not in ("", found):
-        summary = f"the plan with the hash {approved[:16]} was approved, but it is now {found[:16] or 'missing'}"
+    current, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
+    if approved not in ("", current):
+        summary = f"the plan with the hash {approved[:16]} was approved, but it is now {current[:16] or 'missing'}"
         todo = "Restore the plan that was approved, or roll back and have the new one approved."
         return ChecklistItem("plan", STOP, summary, todo)
     if "plan" not in seen.plan:
@@ -97,8 +97,8 @@ def reads(seen: Observations) -> ChecklistItem:
     """Check that the application itself can read and write now, and that the names to leave out exist."""
     if not seen.facts:
         return unseen("application")
-    found = [facts["reads"] for facts in seen.facts.values()]
-    unknown = {name: near for each in found for name, near in each["unknown"].items()}
+    reads_by_host = [facts["reads"] for facts in seen.facts.values()]
+    unknown = {name: near for host_reads in reads_by_host for name, near in host_reads["unknown"].items()}
     if unknown:
         summary = (
             f"key_rotation_application_ignore has {', '.join(unknown)}, which no model derives from an encrypted column"
@@ -107,20 +107,28 @@ def reads(seen: Observations) -> ChecklistItem:
         todo = f"Similar names: {', '.join(near)}." if near else "Write each as app.Model.name of a field or property."
         return ChecklistItem("application", STOP, summary, todo)
     broken: dict[str, RotationError] = {
-        trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]
+        trip["name"]: RoundTripFailed(**trip) for host_reads in reads_by_host for trip in host_reads["broken"]
     }
     if not seen.is_switched:  # the application may have other keys than the values, until this is resumed
-        broken.update({one["name"]: ValuesRefused(**one) for each in found for one in each["refused"]})
+        broken.update(
+            {
+                refused["name"]: ValuesRefused(**refused)
+                for host_reads in reads_by_host
+                for refused in host_reads["refused"]
+            }
+        )
     if broken:
         items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
         return worst("application", items, "")
     by_kind = {
-        "derived from ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
-        "derived from the date or time": sorted({name for each in found for name in each["dated"]}),
+        "derived from ciphertext": sorted(
+            {name for host_reads in reads_by_host for name in host_reads["of_ciphertext"]}
+        ),
+        "derived from the date or time": sorted({name for host_reads in reads_by_host for name in host_reads["dated"]}),
     }
     noted = [
-        f"; {words}, so only the number of values is compared: {', '.join(made)}"
-        for words, made in by_kind.items()
-        if made
+        f"; {words}, so only the number of values is compared: {', '.join(names)}"
+        for words, names in by_kind.items()
+        if names
     ]
     return ChecklistItem("application", OK, f"it can read what it encrypts, on every host{''.join(noted)}")

@@ -63,11 +63,11 @@ def versions(seen: Observations) -> ChecklistItem:
             known[name] = version
             if name not in TESTED:
                 continue
-            (least, most), found = TESTED[name], _numbers(version, TESTED[name])
-            if found < least:
+            (least, most), numbers = TESTED[name], _numbers(version, TESTED[name])
+            if numbers < least:
                 todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
                 items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
-            elif found > most:
+            elif numbers > most:
                 summary = f"{name} {version} is newer than what this was tested with"
                 items.append(ChecklistItem("versions", WARN, summary, "Rehearse with great care."))
     return worst("versions", items, ", ".join(f"{name} {version}" for name, version in known.items()))

@@ -84,7 +84,7 @@ def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
     if not older:
         return ChecklistItem("processes", OK, "")
     names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
-    found = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
+    summary = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
     return ChecklistItem(
-        "processes", WARN, found, "If that change concerned a key, restart them first: they use other keys."
+        "processes", WARN, summary, "If that change concerned a key, restart them first: they use other keys."
     )

@@ -13,7 +13,7 @@ from .item import OK, SKIP, STOP, ChecklistItem, Observations
 def authorized(seen: Observations) -> ChecklistItem:
     """Check that there is a reason and an authorization. Production requires both."""
     reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
-    missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
+    missing = [f"key_rotation_{name}" for name, text in (("reason", reason), ("authorization", who)) if not text]
     if not missing:
         return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
     status = STOP if seen.production else SKIP

@@ -38,14 +38,14 @@ def other_users(seen: Observations) -> ChecklistItem:
         return unseen(name)
     if not is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
-    found = users(seen)
-    if queued := max(one.get("queued") or 0 for one in found):
+    users_by_host = users(seen)
+    if queued := max(host_users.get("queued") or 0 for host_users in users_by_host):
         summary = (
             f"{counted(queued, 'task of django-q2 is', 'tasks of django-q2 are')} waiting and could no longer be read"
         )
         return ChecklistItem(name, STOP, summary, "Let the queue drain, and pause its schedules.")
     chosen = seen.options.get("sessions", "")
-    ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
+    ends = list(dict.fromkeys(end for host_users in users_by_host for end in _ends(host_users, chosen)))
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
     return ChecklistItem(name, WARN, "; ".join(ends), "Notify the users." if chosen else f"Notify the users. {UNSET}")
@@ -92,11 +92,11 @@ def _is_unclear(seen: Observations, chosen: str) -> bool:
     return named not in known if named else chosen == FALLBACKS and is_rotated(seen)
 
 
-def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
+def _ends(key_users: SecretKeyUsers, chosen: str) -> list[str]:
     """Return what ends with the old key, given this choice for the sessions."""
-    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
-    ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
-    for package in found.get("packages", []):
+    ends = [SESSIONS[key_users["sessions"]]] if key_users.get("sessions") in SESSIONS and chosen not in KEPT else []
+    ends += ["links to reset a password end"] if key_users.get("logins") and chosen != FALLBACKS else []
+    for package in key_users.get("packages", []):
         honors, what = SIGNERS[package]
         if not (honors and chosen == FALLBACKS):
             ends.append(f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}")

@@ -138,13 +138,15 @@ class DataTracker:
             self._has(event.host, event.key_id)
 
     def _census(self, event: CensusEvent, *, proved: bool) -> None:
-        found = read_census(event.targets, {**self.stages, **event.key_ids})
+        counts = read_census(event.targets, {**self.stages, **event.key_ids})
         passed = event.unopened.get("count", 0)
-        odd_ones = found.odd or ({"unreadable": passed} if passed else {})
+        odd_ones = counts.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
         self.others_wrote |= bool(event.concurrent_rows)
         more_plain = count_more(self.plain, count_plain(event.targets))
-        self.values = replace(found, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain)
+        self.values = replace(
+            counts, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain
+        )
         self.open = 0
 
     def _nest(self, targets: Sequence[ColumnCounts]) -> None:

@@ -74,8 +74,8 @@ def repaired(event: RepairEvent) -> Iterator[Row]:
 
 def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
     """A line for each copy of a restore that did not replace a database: what it is, and the command that drops it."""
-    for alias, found in copies.items():
-        for name, rotation_id in found.items():
+    for alias, rotation_ids in copies.items():
+        for name, rotation_id in rotation_ids.items():
             what = f"{name} is the copy of an unfinished restore. Running the same restore again uses it"
             yield f"{what}; {drop_command(rotation_id, alias, variables)} drops it."
 

@@ -323,11 +323,15 @@ class RotationState:
     @property
     def warnings(self) -> list[str]:
         """Return the warnings besides the failure itself."""
-        found = [*self.noted.texts(run_status.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
+        texts = [
+            *self.noted.texts(
+                run_status.failure(self.runs).get("what"), {database.name for database in self.kept_aside}
+            )
+        ]
         if self.refused:
             first = self.runs[len(self.settled_runs)].first
             why = self.last_run.failure.get("code") or "see its last line"
-            found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
-        found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
+            texts.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
+        texts += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
-        return [*dict.fromkeys(found), *(row.as_sentence() for row in untold)]
+        return [*dict.fromkeys(texts), *(row.as_sentence() for row in untold)]

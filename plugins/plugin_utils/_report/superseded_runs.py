@@ -110,12 +110,12 @@ def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationStat
 def others(record: Record) -> list[RotationState]:
     """The rotations of the records next to this one, except records that cannot be read: the index lists those."""
     folder = os.path.dirname(os.path.dirname(record.path))
-    found = []
+    rotations = []
     for name in sorted(os.listdir(folder)):
         if name != record.rotation_id and os.path.isfile(os.path.join(folder, name, FILE_NAME)):
             with contextlib.suppress(Exception):  # a record may hold anything
-                found.append(read(Record(folder, name)))
-    return [one for one in found if one.runs]
+                rotations.append(read(Record(folder, name)))
+    return [rotation for rotation in rotations if rotation.runs]
 
 
 def _order(rotation: RotationState) -> tuple[str, str]:

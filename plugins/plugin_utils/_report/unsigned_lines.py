@@ -56,9 +56,9 @@ def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
         yield _part(seen.lines, seen.signed + 1, len(seen.lines), of)
 
 
-def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
+def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, signed_at: str | None = None) -> Unsigned:
     part = [line.event for line in lines[first - 1 : last]]
     ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
     # Only a run that ends before the store has a version writes this. Verification checks that such a line is genuine.
     expected = first == 1 and bool(ends) and all(event.had_empty_store for event in ends)
-    return Unsigned(first, last, of, found, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))
+    return Unsigned(first, last, of, signed_at, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))

@@ -87,8 +87,8 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
         folder, record.rotation_id, anchor=store.anchor(), key=key, former=former
     )
     if problems:
-        found = "; ".join(problem.found for problem in problems)
-        raise RecordChanged(path=record.path, problems=found, folder=folder)
+        problem_texts = "; ".join(problem.found for problem in problems)
+        raise RecordChanged(path=record.path, problems=problem_texts, folder=folder)
     return {"unsigned_before": unsigned} if unsigned else {}
 
 
