@@ -71,9 +71,9 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
     results = {part.name: part.result for part in parts if part.result is not None}
     failed: TaskResult = next(
         (
-            each
-            for name, each in results.items()
-            if _has_failed(each, fatal if all_of_them and name not in fatal else None)
+            result
+            for name, result in results.items()
+            if _has_failed(result, fatal if all_of_them and name not in fatal else None)
         ),
         {},
     )

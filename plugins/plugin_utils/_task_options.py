@@ -125,8 +125,8 @@ def _expected(option: OptionSpec) -> str:
     choices: Sequence[str] = option.get("choices", ())
     if choices:
         return f"one of {', '.join(choice for choice in choices if choice)}"
-    one, _ = KINDS[option["type"]]
-    return f"{one} of {KINDS[option['elements']][1]}" if "elements" in option else one
+    kind, _ = KINDS[option["type"]]
+    return f"{kind} of {KINDS[option['elements']][1]}" if "elements" in option else kind
 
 
 def _refusal(place: str, fault: str, action: str) -> RotationError:

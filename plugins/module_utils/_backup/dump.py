@@ -193,7 +193,7 @@ class Backup:
         If rows may have been ``written`` under new keys, the first backup stays: no other is from before that. Backups
         of another engine, which are not in the folder, stay too.
         """
-        older = [one for one in self.all() if one.name != described.name and one.is_dump]
+        older = [backup for backup in self.all() if backup.name != described.name and backup.is_dump]
         try:
             yield
         except BaseException as exc:
@@ -202,8 +202,8 @@ class Backup:
                 if isinstance(exc, RotationError):
                     raise exc.with_changed(f"The previous backup, {self.path(older[-1])}, is unchanged.") from None
             raise
-        for one in older[1:] if written else older:
-            self._drop(one)
+        for backup in older[1:] if written else older:
+            self._drop(backup)
 
     def _drop(self, described: Manifest) -> None:
         """Remove a backup, its manifest first: files without a manifest are removed later."""
@@ -218,7 +218,7 @@ class Backup:
 
     def _clear(self) -> None:
         """Remove the files of runs that were killed before they wrote the manifest."""
-        for stem in {_FILE.sub("", name) for name in self._ours()} - {one.name for one in self.all()}:
+        for stem in {_FILE.sub("", name) for name in self._ours()} - {backup.name for backup in self.all()}:
             self._remove(stem)
 
     def _ours(self) -> list[str]:

@@ -154,7 +154,9 @@ class Restoration:
     def copies(self) -> dict[str, str]:
         """Return the copies that restores left, each with its rotation's ID; empty if the server does not answer."""
         with contextlib.suppress(RotationError), self._as_admin() as admin:
-            names = {DatabaseSwap(admin, self._name, one.rotation_id).copy: one.rotation_id for one in self._all()}
+            names = {
+                DatabaseSwap(admin, self._name, backup.rotation_id).copy: backup.rotation_id for backup in self._all()
+            }
             there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
             return {name: names[name] for (name,) in there}
         return {}
@@ -193,8 +195,8 @@ class Restoration:
         return self._restore(dry=dry, swap=True)
 
     def _restore(self, *, dry: bool, swap: bool) -> RestoreResult:
-        one = self._backup()
-        described = self._described(one)
+        backup = self._backup()
+        described = self._described(backup)
         self._refuse_without_keys(described)
         with self._as_admin() as admin:
             pair = DatabaseSwap(admin, self._name, described.rotation_id)
@@ -205,14 +207,14 @@ class Restoration:
                 self._refuse_again(pair, described)
                 return _result(described, {**self._names, "aside": pair.aside, "under": {}}, changed=False)
             if like is None:
-                raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
+                raise RestoreFacts(database=self._name, manifest=backup.manifest_of(described))
             if dry:
-                one.refuse_unopened(described, self._options.identity)
+                backup.refuse_unopened(described, self._options.identity)
                 return _result(described, {"database": self._name})
             pair.let_in()
             if not pair.verified(described.sha256 or ""):
                 try:
-                    self._make(pair, one, described, like)
+                    self._make(pair, backup, described, like)
                 except BaseException:
                     with contextlib.suppress(RotationError):  # what it was that went wrong is the news
                         pair.drop(pair.copy)
@@ -247,9 +249,9 @@ class Restoration:
                     pair.drop(name)
         return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [pair.aside, pair.copy]}
 
-    def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
+    def _make(self, pair: DatabaseSwap, backup: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
-        with one.opened(described, self._options.identity) as archives:  # refused before anything is created
+        with backup.opened(described, self._options.identity) as archives:  # refused before anything is created
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
                 tools = pg_client.find_tools(self._options.pg_bindir, server_info.read_server_major(copy))
@@ -291,13 +293,13 @@ class Restoration:
         self, pair: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers, unless the numbers or the time were acknowledged."""
-        moment, unknown = described.time, [one.table for one in lost if one.lost is None]
-        count = sum(one.lost or 0 for one in lost)
-        both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
+        moment, unknown = described.time, [change.table for change in lost if change.lost is None]
+        count = sum(change.lost or 0 for change in lost)
+        both = count + sum(change.deleted or 0 for change in lost)  # an erasure that comes back is a loss as well
         accepted = [moment] if unknown else [moment, str(both)]
         if not {self._prefix_alias(word) for word in accepted} & set(self._read_acknowledged(own=True)):
-            by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
-            deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
+            by_table = ", ".join(f"{change.table} {change.lost:,}" for change in lost if change.lost) or "none"
+            deleted = ", ".join(f"{change.table} {change.deleted:,}" for change in lost if change.deleted)
             back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
             uncounted = f"; unknown for {', '.join(unknown)}" if unknown else ""
             state = "unchanged" if self._name in pair.facts() else "still missing"
@@ -486,7 +488,7 @@ def _result(
         "changed": changed,
         "backup": _select_facts(described),
         "restored": done,
-        "lost": [_count_lost(one) for one in lost],
+        "lost": [_count_lost(difference) for difference in lost],
     }
 
 

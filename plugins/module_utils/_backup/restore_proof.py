@@ -79,8 +79,8 @@ def needed(described: Manifest, kind: str) -> str:
     return _better(described.failed["kind"], kind) if described.failed else kind
 
 
-def _better(one: str, other: str) -> str:
-    return max(one, other, key=KINDS.index)
+def _better(kind: str, other: str) -> str:
+    return max(kind, other, key=KINDS.index)
 
 
 def prove(

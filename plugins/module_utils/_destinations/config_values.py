@@ -130,9 +130,9 @@ def _with(tree: Tree, steps: Steps, value: Tree) -> Tree:
     step, rest = steps[0], steps[1:]
     if isinstance(tree, list):
         if isinstance(step, int):
-            return [_with(each, rest, value) if index == step else each for index, each in enumerate(tree)]
-        return [f"{step}{value}" if isinstance(each, str) and each.startswith(step) else each for each in tree]
-    return {name: _with(each, rest, value) if name == step else each for name, each in tree.items()}
+            return [_with(member, rest, value) if index == step else member for index, member in enumerate(tree)]
+        return [f"{step}{value}" if isinstance(member, str) and member.startswith(step) else member for member in tree]
+    return {name: _with(member, rest, value) if name == step else member for name, member in tree.items()}
 
 
 def _replaced(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:

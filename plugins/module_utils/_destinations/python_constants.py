@@ -146,7 +146,7 @@ def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
         yield None
     elif isinstance(node, ast.Expr) and _has(node.value, name) and isinstance(node.value, ast.Call):
         yield None  # such as FERNET_KEYS.insert(0, ...)
-    if any(_binds(each, name) for each in _own_nodes(node)):
+    if any(_binds(child, name) for child in _own_nodes(node)):
         yield None
 
 
@@ -178,7 +178,7 @@ def _head(node: ast.stmt) -> ast.AST:
 
 
 def _has(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+    return any(isinstance(child, ast.Name) and child.id == name for child in ast.walk(node))
 
 
 def _member(value: ast.expr | None, name: str) -> ast.expr:
@@ -200,12 +200,12 @@ def _literals(node: ast.expr) -> list[ast.Constant]:
     several = node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
     if not several:
         raise RefusedValue("is an empty list")
-    for each in several:
-        if not isinstance(each, ast.Constant) or not isinstance(each.value, (str, bytes)):
+    for element in several:
+        if not isinstance(element, ast.Constant) or not isinstance(element.value, (str, bytes)):
             raise RefusedValue(f"is computed (line {node.lineno}), not a literal")
-        if not each.value:
+        if not element.value:
             raise RefusedValue("is empty")
-        if not isinstance(node, ast.Constant) and "," in _text_of(each):
+        if not isinstance(node, ast.Constant) and "," in _text_of(element):
             raise RefusedValue("is a list with a comma in a member")
     return cast("list[ast.Constant]", several)
 

@@ -80,7 +80,11 @@ class SecretDestination(Destination):
 
         names = {f"f:{entry}" for entry in self._entries.values()}
         fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
-        times = [each.get("time") for each in fields if names & {*((each.get("fieldsV1") or {}).get("f:data") or {})}]
+        times = [
+            managed.get("time")
+            for managed in fields
+            if names & {*((managed.get("fieldsV1") or {}).get("f:data") or {})}
+        ]
         return max((seconds_since_1970(time) for time in times if time), default=0.0)
 
     def read(self, *, every: bool = True) -> dict[str, str]:

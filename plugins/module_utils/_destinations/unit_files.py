@@ -56,11 +56,17 @@ class UnitFiles:
     def of(cls, shown: str) -> UnitFiles:
         """Parse the lines PROPERTY=VALUE of one unit. A list has several lines."""
         lines = [line.partition("=") for line in shown.splitlines()]
-        one = {name: value for name, _, value in lines}
+        properties = {name: value for name, _, value in lines}
         shown_files = (value.rpartition(" (") for name, _, value in lines if name == "EnvironmentFiles")
         files = {file: remark == "ignore_errors=yes)" for file, _, remark in shown_files}
-        units = [one.get("FragmentPath", ""), *one.get("DropInPaths", "").split()]
-        return cls(one.get("Id", ""), one.get("LoadState", ""), one.get("User", ""), [*filter(None, units)], files)
+        units = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
+        return cls(
+            properties.get("Id", ""),
+            properties.get("LoadState", ""),
+            properties.get("User", ""),
+            [*filter(None, units)],
+            files,
+        )
 
     @property
     def files(self) -> list[str]:

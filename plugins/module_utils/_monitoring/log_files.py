@@ -78,7 +78,7 @@ class Files:
     """The log files of this host. ``known`` has the ``places`` after the last check, at ``looked`` (Unix time)."""
 
     def __init__(self, known: Iterable[LogPlace], looked: float, patterns: Patterns) -> None:
-        self._places = [LogPosition(**each) for each in known]
+        self._places = [LogPosition(**position) for position in known]
         self._looked = looked
         self._patterns = patterns
         self.unreadable: dict[str, str] = {}  # reason by path
@@ -160,7 +160,7 @@ class Files:
                 offset=offset,
                 head=_head(handle, min(offset, HEAD_BYTES)),
             )
-        self._places = [each for each in self._places if each is not place] + [now]
+        self._places = [other for other in self._places if other is not place] + [now]
         return source, counts
 
     def _begin(self, path: str, log: str, gone: list[LogPosition], written: float, *, fresh: bool) -> int | None:
@@ -193,7 +193,7 @@ def _folders(asked: str) -> list[str]:
     folder = asked if os.path.basename(asked) == "**" else fixed
     while glob.has_magic(fixed):
         fixed = os.path.dirname(fixed) or os.curdir
-    return [fixed, *(each for each in glob.glob(folder, recursive=True) if os.path.isdir(each))]
+    return [fixed, *(path for path in glob.glob(folder, recursive=True) if os.path.isdir(path))]
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _present(asked: str, known: set[str]) -> dict[str, str]:
     log."""
     paths = [path for path in sorted(glob.glob(asked, recursive=True)) if os.path.isfile(path)]
     # A log that was moved away and not begun again is still one. Here a star is for slashes too.
-    gone = {path for each in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, each)}
+    gone = {path for pattern in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, pattern)}
     names = {*(path for path in paths if not path.endswith(COMPRESSED)), *gone}
     logs = [log for log in sorted(names) if not any(_made_of(log, other) for other in names)]
     log_of = {path: path for path in logs if path in paths}

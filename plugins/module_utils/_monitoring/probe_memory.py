@@ -65,10 +65,10 @@ class ProbeMemory:
                     held.enter_context(atomic_file.folder_lock(self.folder))
                 except OSError as exc:
                     raise self._error(exc.strerror) from None
-            seen = cast(SeenBefore, self._read("seen.json"))
-            yield seen
+            remembered = cast(SeenBefore, self._read("seen.json"))
+            yield remembered
             if kept:
-                self._write("seen.json", seen)
+                self._write("seen.json", remembered)
 
     def baseline(self) -> Baseline:
         """Return the baseline. Empty before the first check. Raise E_MONITOR_DIR."""

@@ -120,15 +120,15 @@ class _Look:
     def logs(self) -> Watched:
         """Return the counts of the logs since the last check, and what was remembered of versions and values."""
         params, snapshot = self._params, self.snapshot
-        with self._memory.changed(kept=self._kept) as seen:
-            watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
+        with self._memory.changed(kept=self._kept) as remembered:
+            watched = Watched(remembered.setdefault("logs", {}), params["log_patterns"])
             new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
-            snapshot["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
+            snapshot["logs"] = _since(remembered, params["looker"], watched.totals(), looked_at=new)
             snapshot["logs"]["told"] = _update_error_times(
-                seen, snapshot["logs"]["new"], snapshot["time"], params["log_errors"]
+                remembered, snapshot["logs"]["new"], snapshot["time"], params["log_errors"]
             )
-            self._known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
-            snapshot["last_census"] = _last_census(params, seen)
+            self._known = remembered["rotation"] = params["rotation"] or remembered.get("rotation", {})
+            snapshot["last_census"] = _last_census(params, remembered)
         snapshot["rotation"] = self._known
         snapshot["logs"]["unreadable"] = len(watched.problems)
         return watched
@@ -152,8 +152,8 @@ class _Look:
     def keep(self) -> None:
         """Remember the census, and first measurements."""
         if self.snapshot["census"]:
-            with self._memory.changed(kept=self._kept) as seen:
-                seen["census"] = self.snapshot["census"]
+            with self._memory.changed(kept=self._kept) as remembered:
+                remembered["census"] = self.snapshot["census"]
         if self._kept:
             measured = {
                 measure["what"]: [measure["seconds"], self.snapshot["time"], "a look"]
@@ -173,8 +173,8 @@ class _Look:
         """Write the metrics, then note that this check has ended. A failed write is one more finding."""
         unwritten = _unwritten(self._params, self.snapshot)
         # Last: if a check is ended before this, the next one reports everything.
-        with self._memory.changed(kept=self._kept) as seen:
-            seen.setdefault("lookers", {})[self._params["looker"]] = {
+        with self._memory.changed(kept=self._kept) as remembered:
+            remembered.setdefault("lookers", {})[self._params["looker"]] = {
                 "time": self.snapshot["time"],
                 "totals": self.snapshot["logs"]["totals"],
             }
@@ -236,10 +236,10 @@ def _put_off(
     Its metrics are those of the last snapshot, as far as they are still valid. The lines of the logs are left for the
     next check.
     """
-    with memory.changed(kept=False) as seen:
-        totals, error_times = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
-        snapshot["rotation"] = params["rotation"] or seen.get("rotation", {})
-        snapshot["last_census"] = _last_census(params, seen)
+    with memory.changed(kept=False) as remembered:
+        totals, error_times = remembered.get("logs", {}).get("totals", {}), remembered.get("told", {})
+        snapshot["rotation"] = params["rotation"] or remembered.get("rotation", {})
+        snapshot["last_census"] = _last_census(params, remembered)
     snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": error_times, "unreadable": 0}
     nothing: MonitoringSnapshot = {"response": [], "findings": [], "warnings": [], "retire": []}
     snapshot.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
@@ -247,14 +247,14 @@ def _put_off(
     return snapshot
 
 
-def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusSnapshot | None:
+def _last_census(params: ProbeOptions, remembered: SeenBefore) -> CensusSnapshot | None:
     """Return what the last census of this host found. It is forgotten if another host tries the values now.
 
     Before and after a rotation, no host is asked for a census.
     """
     if not (params["census"] or params["looker"] == "rotation"):
-        seen.pop("census", None)
-    return seen.get("census")
+        remembered.pop("census", None)
+    return remembered.get("census")
 
 
 def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
@@ -354,13 +354,13 @@ def _class(name: str, unopened: Collection[str]) -> str:
     return "not_current" if name in UNOPENED and name not in unopened else name
 
 
-def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
+def _since(remembered: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
     """Return the counts since the last complete check by the same kind of caller, for the logs ``looked_at``.
 
     The timer, a person and the rotations are counted separately. A new caller continues where the others are, except
     the rotations: no one sees what they have counted.
     """
-    lookers = seen.get("lookers", {})
+    lookers = remembered.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
     last = lookers.get(looker) or max(others, key=lambda last: last["time"], default=None)
     before = last["totals"] if last else {}
@@ -372,13 +372,13 @@ def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Col
     return {"since": last["time"] if last else None, "new": since, "totals": totals}
 
 
-def _update_error_times(seen: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
+def _update_error_times(remembered: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
     """Update when each log last had more errors than are ``tolerated``.
 
     This includes the first errors ever, because Prometheus does not see an increase of a counter that was not there
     before.
     """
-    error_times = seen.setdefault("told", {})
+    error_times = remembered.setdefault("told", {})
     error_times.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
     return dict(error_times)
 

@@ -110,8 +110,8 @@ class KeyChange:
         """Return why it is stale, and what to type. Empty if it is not stale."""
         if environment.replaced:
             recreate = f"recreate the container of {process.name}: a restart is not enough"
-            seen = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
-            return seen, recreate
+            why = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
+            return why, recreate
         reason, todo = self._stale(process, started, environment, orphan)
         if not reason and environment.missing and started > self.at + CLOCKS:
             reason, todo = self._missing(there, process, environment.missing)

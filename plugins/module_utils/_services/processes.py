@@ -214,7 +214,7 @@ def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
 def hands_on(processes: Mapping[int, Process], process: Process, names: Collection[str]) -> bool:
     """Return whether a process that it started, directly or not, was started with all of these variables."""
     family = {process.pid}
-    while more := {pid for pid, each in processes.items() if each.parent in family} - family:
+    while more := {pid for pid, child in processes.items() if child.parent in family} - family:
         family |= more
     for pid in family - {process.pid}:
         with contextlib.suppress(PermissionError, *GONE):

@@ -40,7 +40,7 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     variables: dict[str, str] = {}
     credentials: dict[str, bytes] = {}
     folder = ""
-    seen: set[str] = set()
+    read_paths: set[str] = set()
     for source in sources:
         keys = source.get("keys") or []
         credentials |= key_destinations.credential_contents(keys, {})
@@ -60,9 +60,9 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
         else:
             files = [_File(source.get("file") or "", source.get("dialect", ""), bool(source.get("optional")))]
         for file in files:
-            if file.path and file.path not in seen:
+            if file.path and file.path not in read_paths:
                 variables |= file.variables()
-                seen.add(file.path)
+                read_paths.add(file.path)
     return ProcessEnvironment(variables, credentials, folder)
 
 

@@ -134,11 +134,11 @@ class DuplicateEntries(Service):
         return self._entries
 
     def is_up(self, *, unknown: bool) -> bool:
-        return any(each.is_up(unknown=unknown) for each in self._entries)
+        return any(entry.is_up(unknown=unknown) for entry in self._entries)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        for each in self._entries:
-            each.refuse_unfit(names)
+        for entry in self._entries:
+            entry.refuse_unfit(names)
 
 
 class Unit(Service):

@@ -248,7 +248,7 @@ class History:
             state = EXPOSED if self.stage("current").is_compromised else state  # it has the same values
             self.stage("current").enter("deactivated")
             self.stages.pop("previous", None)
-        version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
+        version = next((known for known in self.versions if known.key_id == keys.key_id and not known.destroyed), None)
         if version is None:
             place = f"adopted {keys.key_id}"
             version = Version(

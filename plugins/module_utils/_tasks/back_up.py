@@ -60,23 +60,23 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     from .._engine.postgres import server_info
 
     params, (database, survey) = task.params, application.databases[place]
-    one = Backup(params["backup_dir"], params["rotation_id"], database.alias)
-    described = one.known_since(_oldest(params), [params["engine"]])
+    backup = Backup(params["backup_dir"], params["rotation_id"], database.alias)
+    described = backup.known_since(_oldest(params), [params["engine"]])
     kind = restore_proof.needed(described, params["proof"]) if described else params["proof"]
     if described and restore_proof.proved(described, kind):
-        return {"changed": False, **one.as_result(described)}
+        return {"changed": False, **backup.as_result(described)}
     tools = _tools(task, database)
     if kind != "none":
         restore_proof.refuse_impossible(database)
     if described is None:
         dump_rights.refuse_unreadable(database)
-        one.refuse_unusable(server_info.measure_size(database))
+        backup.refuse_unusable(server_info.measure_size(database))
     if described is None and task.check_mode:
-        return {"changed": True, **one.as_planned(database, order)}
+        return {"changed": True, **backup.as_planned(database, order)}
     if not task.check_mode:
-        described = described or one.dump(tools, database, order)
+        described = described or backup.dump(tools, database, order)
         source = restore_proof.RestoreSource(
-            backup=one,
+            backup=backup,
             manifest=described,
             database=database,
             tools=tools,
@@ -85,9 +85,9 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         )
         # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
-        with one.proving(described, written=written):
+        with backup.proving(described, written=written):
             described = restore_proof.prove(source, survey.found, application.keyring, kind, application.accepted)
-    return {"changed": True, **one.as_result(described)}
+    return {"changed": True, **backup.as_result(described)}
 
 
 def _cleared(task: HostTask) -> ModuleResult:

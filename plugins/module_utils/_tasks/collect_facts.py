@@ -85,11 +85,11 @@ def _held_in_caches(application: Application) -> ModuleResult:
     from .._engine.application import lasting_caches
     from .._engine.discovery import cached_tokens
 
-    held = [each for part in application.databases for each in cached_tokens.find(*part, application.keyring)]
+    held = [tokens for part in application.databases for tokens in cached_tokens.find(*part, application.keyring)]
     return {
         "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
-        "cached_tokens": {each.column: each.count for each in held if not each.sessions},
-        "session_tokens": {each.column: each.count for each in held if each.sessions},
+        "cached_tokens": {tokens.column: tokens.count for tokens in held if not tokens.sessions},
+        "session_tokens": {tokens.column: tokens.count for tokens in held if tokens.sessions},
         "clear_sessions": lasting_caches.CLEAR_SESSIONS,
     }
 
@@ -112,7 +112,7 @@ def _files(application: Application) -> list[Any]:
     from .._engine.discovery import stored_files
 
     return [
-        stored_files.as_fact(each, application.settlements)
+        stored_files.as_fact(stored_file, application.settlements)
         for part in application.databases
-        for each in stored_files.find(*part, application.keyring)
+        for stored_file in stored_files.find(*part, application.keyring)
     ]

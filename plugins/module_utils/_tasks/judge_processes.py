@@ -54,11 +54,11 @@ def judge_processes(task: HostTask) -> ModuleResult:
     asked = _select_processes(params, there)
     judged = {pid: change.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
     verdicts = {pid: verdict for pid, verdict in judged.items() if verdict}
-    for each, pids in asked.items():
+    for subject, pids in asked.items():
         if not pids & set(verdicts) and (
-            params["absent"] == "refuse" or each.still_runs
+            params["absent"] == "refuse" or subject.still_runs
         ):  # one that ended shows nothing
-            raise ProcessNotFound(subject=str(each))
+            raise ProcessNotFound(subject=str(subject))
     pods = [
         pod
         for place in key_destinations.secrets(params["keys"])

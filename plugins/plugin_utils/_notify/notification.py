@@ -333,10 +333,10 @@ def _build_template_values(rotation: RotationState) -> TemplateValues:
     return {**names, **_filled(rotation), "act": {**attributes(rotation.last_run), **_filled(rotation.last_run)}}
 
 
-def _filled(one: RotationState | Run) -> TemplateValues:
-    failure = one.failure
+def _filled(source: RotationState | Run) -> TemplateValues:
+    failure = source.failure
     return {
-        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **one.authorization},
+        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **source.authorization},
         "failure": {**dict.fromkeys(("code", "what", "changed", "todo"), ""), **failure} if failure else {},
     }
 

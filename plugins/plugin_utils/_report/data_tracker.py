@@ -119,14 +119,14 @@ class DataTracker:
         since = event.since_before
         self.same &= since.same is True
         self.others_wrote |= bool(since.changed or since.new)
-        if (seen := event.seen) is None:
+        if (before := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
-        for name, key_id in (seen.get("files") or {}).items():
+        for name, key_id in (before.get("files") or {}).items():
             self._has(str(name), str(key_id or ""))
-        if seen.get("targets"):
-            self._nest(seen["targets"])
-            self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
+        if before.get("targets"):
+            self._nest(before["targets"])
+            self._census(CensusEvent(targets=before["targets"], key_ids=before.get("key_ids") or {}), proved=False)
 
     def _store(self, event: StagesEvent) -> None:
         self.stages = event.stages or self.stages

@@ -142,8 +142,12 @@ class RotationState:
             for dump in event.dumps:
                 if isinstance(dump, Mapping) and dump.get("path"):
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
-        if isinstance(event, ChecklistEvent) and event.checks and all(isinstance(one, Mapping) for one in event.checks):
-            self.checks = [read_item(one) for one in event.checks]
+        if (
+            isinstance(event, ChecklistEvent)
+            and event.checks
+            and all(isinstance(check, Mapping) for check in event.checks)
+        ):
+            self.checks = [read_item(check) for check in event.checks]
         if isinstance(event, ChecklistEvent):
             self.exposed = event.exposed_backups or self.exposed
         if isinstance(event, KeyEvent):

@@ -264,11 +264,11 @@ def not_counted(settlements: Iterable[Mapping[str, str]], counted_columns: Colle
     Single values, as table.column:key, are among those that were left alone.
     """
     return [
-        f"{each['column']} {NOT_COUNTED[each['decision']]} ({each.get('reason')})"
-        for each in settlements
-        if each.get("decision") in NOT_COUNTED
-        and "." not in each["column"].rpartition(":")[0]
-        and each["column"] not in counted_columns
+        f"{settlement['column']} {NOT_COUNTED[settlement['decision']]} ({settlement.get('reason')})"
+        for settlement in settlements
+        if settlement.get("decision") in NOT_COUNTED
+        and "." not in settlement["column"].rpartition(":")[0]
+        and settlement["column"] not in counted_columns
     ]
 
 

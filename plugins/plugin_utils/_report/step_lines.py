@@ -106,9 +106,9 @@ def proof_line(proof: Proof | None) -> str:
 
 def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:
     """One line per backup that is kept: its time, and the keys that it needs."""
-    for one in backups:
-        needs = ", ".join(one["key_ids"]) or "no keys"
-        yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
+    for backup in backups:
+        needs = ", ".join(backup["key_ids"]) or "no keys"
+        yield f"  {backup['manifest']}: {backup['database']} as of {backup['snapshot']['time']}, needs {needs}"
 
 
 def versions(descriptions: Sequence[VersionDescription]) -> Iterator[str]:

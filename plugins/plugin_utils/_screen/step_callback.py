@@ -114,9 +114,9 @@ class StepCallback(CallbackBase):
         self._note = f"{result.task.get_name()}, {counted(left, 'try', 'tries')} left"
 
     def v2_on_file_diff(self, result: Any) -> None:
-        for one in result.result.get("results", [result.result]) if result.task.loop else [result.result]:
-            if one.get("diff") and one.get("changed"):
-                self._below += self._get_diff(one["diff"]).splitlines()
+        for item in result.result.get("results", [result.result]) if result.task.loop else [result.result]:
+            if item.get("diff") and item.get("changed"):
+                self._below += self._get_diff(item["diff"]).splitlines()
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         self._tell(["No host of the inventory is in this play."], C.COLOR_SKIP)
