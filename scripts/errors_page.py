@@ -64,7 +64,7 @@ def entry(error: Any) -> Iterator[str]:
 def shown(text: str) -> str:
     """A text of the catalog as Markdown, with a word in capitals for each field."""
     parts = []
-    text = OPTION_FIELD.sub(lambda found: option_names.variable_of(found[1]), text)
+    text = OPTION_FIELD.sub(lambda match: option_names.variable_of(match[1]), text)
     for literal, field, spec, _conversion in string.Formatter().parse(text):
         parts.append(MARKDOWN.sub(r"\\\1", option_names.spell_options(literal)))
         if field and "/" not in str(spec):

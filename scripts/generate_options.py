@@ -214,12 +214,12 @@ def module_specs(module: str) -> Iterator[str]:
 def documentation_of(module: str) -> Documented:
     """The DOCUMENTATION of a module, which is read without importing it: it imports what is generated here."""
     tree = ast.parse((PLUGINS / f"modules/{module}.py").read_text(encoding="utf-8"))
-    found: str = next(
+    documentation: str = next(
         ast.literal_eval(node.value)
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DOCUMENTATION"
     )
-    return dict(yaml.safe_load(found))
+    return dict(yaml.safe_load(documentation))
 
 
 def specs_of(options: Mapping[str, Documented], *, internal: bool) -> dict[str, Any]:

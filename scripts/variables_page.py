@@ -58,4 +58,4 @@ def meaning(option: Mapping[str, Any]) -> Iterator[str]:
 
 def text(description: str | list[str]) -> str:
     joined = description if isinstance(description, str) else " ".join(description)
-    return MARKUP.sub(lambda found: f"`{found[1].partition('#')[0]}`", joined).replace("|", "\\|").strip()
+    return MARKUP.sub(lambda match: f"`{match[1].partition('#')[0]}`", joined).replace("|", "\\|").strip()

@@ -19,9 +19,9 @@ class ActionModule(HostAction):
     spec = APPLICATION_LOG_INFO
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
-        found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
-        if found.get("errors"):
-            display.warning(f"{host}: {log_window.error(found['errors']).what}.")
-        for word in (*found.get("problems", ()), *found.get("notes", ())):
+        logs, host = result.get("logs", {}), self.variables.get("inventory_hostname")
+        if logs.get("errors"):
+            display.warning(f"{host}: {log_window.error(logs['errors']).what}.")
+        for word in (*logs.get("problems", ()), *logs.get("notes", ())):
             display.warning(f"{host}: {word}.")
         return result

@@ -22,9 +22,9 @@ class ActionModule(RecordAction):
         return {"state": "still_open"}
 
     def act(self, options: TaskArguments) -> TaskResult:
-        seen = observe(self.log(options), options["rotation_id"], checklist_options(options, backed_up=True))
-        item = window.window(seen)
+        observations = observe(self.log(options), options["rotation_id"], checklist_options(options, backed_up=True))
+        item = window.window(observations)
         lines.show([f"  window: {item.seen}. {item.todo}".rstrip(". ")], "Checklist")
         if item.status == STOP and "window" not in options["accept"] and not self._task.check_mode:
-            raise window.too_short(item, resumed=seen.options["resumed"])
+            raise window.too_short(item, resumed=observations.options["resumed"])
         return {"changed": False, "status": item.status, "seen": item.seen}

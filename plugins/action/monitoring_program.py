@@ -19,11 +19,11 @@ class ActionModule(HostCaller):
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
         super().run(tmp, task_vars)
         self.validate_argument_spec(on_controller(MONITORING_PROGRAM))
-        with tempfile.NamedTemporaryFile() as made:
-            made.write(program())
-            made.flush()
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(program())
+            file.flush()
             task = self._task.copy()
             task.action = "ansible.legacy.copy"
-            task.args = {"src": made.name, "dest": self._task.args["path"], "mode": "0644"}
+            task.args = {"src": file.name, "dest": self._task.args["path"], "mode": "0644"}
             result: TaskResult = self.action_of(task).run(task_vars=task_vars)
         return result

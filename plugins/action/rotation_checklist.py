@@ -31,12 +31,12 @@ class ActionModule(RecordAction):
         log, rotation_id = self.log(options), options["rotation_id"]
         if options["planned"]:
             options = {**options, "compromised": compromise.will_be_for_compromise(options["reason"], log)}
-        seen = observe(log, rotation_id, checklist_options(options))
-        items = checklist.judge_items(seen, options["accept"], planned=options["planned"])
+        observations = observe(log, rotation_id, checklist_options(options))
+        items = checklist.judge_items(observations, options["accept"], planned=options["planned"])
         if options["compromised"]:
-            lines.show(list(compromise.what_happens(seen, rotation_id)), "Compromise")
+            lines.show(list(compromise.what_happens(observations, rotation_id)), "Compromise")
         lines.show(checklist.table(items, whole=Display().verbosity > 0), "Checklist")
-        result = build_result(items, seen, rotation_id)
+        result = build_result(items, observations, rotation_id)
         if not self._task.check_mode:
             result["path"] = write_checklist(self.record(options), result)
         try:

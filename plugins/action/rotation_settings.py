@@ -26,11 +26,11 @@ class ActionModule(RotationAction):
         specs = self._loader.load_from_file(variable_checks.SPEC_FILE, cache="none")["argument_specs"]
         spec, of_stores = specs["settings"]["options"], configured_store.VARIABLES
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
-        problems = [each for host in hosts for each in variable_checks.find_problems(spec, of_stores, host)]
+        problems = [problem for host in hosts for problem in variable_checks.find_problems(spec, of_stores, host)]
         if options["refuse"]:
             variable_checks.refuse(problems)
-        for each in dict.fromkeys(problems):
-            display.warning(f"{each.name} {each.fault}. {each.advice}")
+        for problem in dict.fromkeys(problems):
+            display.warning(f"{problem.name} {problem.fault}. {problem.advice}")
         return {"changed": False}
 
     def _settings(self, host: str) -> variable_checks.HostSettings:

@@ -76,7 +76,7 @@ from ..plugin_utils._task_types import TaskArguments, Variables
 
 def flattened(terms: list[Any]) -> list[Any]:
     """Return the terms, with the members of lists as terms of their own."""
-    return [one for term in terms for one in (flattened(term) if isinstance(term, list) else [term])]
+    return [member for term in terms for member in (flattened(term) if isinstance(term, list) else [term])]
 
 
 class LookupModule(LookupBase):

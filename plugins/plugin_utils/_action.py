@@ -252,10 +252,10 @@ class RotationAction(HostCaller, abc.ABC):
     def select_recorded_arguments(self, args: TaskArguments) -> TaskArguments:
         """Return the arguments that go into the record."""
         words = ("state", "stage", "destination", "expect_stage")
-        found = {name: word(args[name]) for name in words if name in args}
+        spelled = {name: word(args[name]) for name in words if name in args}
         serving = {"serving": True} if args.get("serving") else {}
         return {
-            **found,
+            **spelled,
             **serving,
             **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args},
         }

@@ -71,9 +71,9 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
     results = {part.name: part.result for part in parts if part.result is not None}
     failed: TaskResult = next(
         (
-            each
-            for name, each in results.items()
-            if _has_failed(each, fatal if all_of_them and name not in fatal else None)
+            result
+            for name, result in results.items()
+            if _has_failed(result, fatal if all_of_them and name not in fatal else None)
         ),
         {},
     )
@@ -89,8 +89,8 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
 
 def _differences(result: TaskResult) -> list[Any]:
     """Return what Ansible shows with --diff, for one file or for several."""
-    found = result.pop("diff", [])
-    return found if isinstance(found, list) else [found]
+    difference = result.pop("diff", [])
+    return difference if isinstance(difference, list) else [difference]
 
 
 def _has_failed(result: TaskResult, codes: Collection[str] | None) -> bool:

@@ -84,8 +84,8 @@ class HostCaller(ActionBase):
         advice = OWN_PYTHON
         if python.startswith("auto"):
             facts = self.variables.get("ansible_facts") or {}
-            found = self._discovered_interpreter or facts.get("discovered_interpreter_python")
-            python = f"{found}, which Ansible discovered" if found else "the path that Ansible discovered"
+            discovered = self._discovered_interpreter or facts.get("discovered_interpreter_python")
+            python = f"{discovered}, which Ansible discovered" if discovered else "the path that Ansible discovered"
             advice = DISCOVERED
         if exit_code == CONTAINER:
             return ContainerNotStarted(python=python)

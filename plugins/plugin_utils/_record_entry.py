@@ -95,10 +95,10 @@ class RecordEntry:
         Raise E_RECORD_* with what the step was, if the record cannot be written.
         """
         phase = "failed" if result.get("failed") else "done"
-        found = {name: result[name] for name in RECORDED if name in result}
+        recorded = {name: result[name] for name in RECORDED if name in result}
         if took:
-            found["took"] = took
+            recorded["took"] = took
         try:
-            self._record.append(self._event, phase, error=result.get("error"), **self._about, **found)
+            self._record.append(self._event, phase, error=result.get("error"), **self._about, **recorded)
         except RotationError as exc:
             raise exc.with_changed(f"The step itself, {self._event}, was {phase}.") from None

@@ -62,8 +62,8 @@ def refuse_unknown(spec: Spec, given: Options, action: str) -> None:
 
 def refuse_wrong(spec: Spec, given: Options, action: str) -> None:
     """Raise E_ARGUMENT for an option of ``spec`` that is missing, or is not what it must be."""
-    for place, found in find_wrong(spec, given):
-        raise _refusal(place, found, action)
+    for place, fault in find_wrong(spec, given):
+        raise _refusal(place, fault, action)
 
 
 def find_wrong(spec: Spec, given: Options, within: str = "") -> Iterator[tuple[str, str]]:
@@ -125,9 +125,9 @@ def _expected(option: OptionSpec) -> str:
     choices: Sequence[str] = option.get("choices", ())
     if choices:
         return f"one of {', '.join(choice for choice in choices if choice)}"
-    one, _ = KINDS[option["type"]]
-    return f"{one} of {KINDS[option['elements']][1]}" if "elements" in option else one
+    kind, _ = KINDS[option["type"]]
+    return f"{kind} of {KINDS[option['elements']][1]}" if "elements" in option else kind
 
 
-def _refusal(place: str, found: str, action: str) -> RotationError:
-    return InvalidArgument(argument=place, fault=found, advice=f"See ansible-doc {action}.")
+def _refusal(place: str, fault: str, action: str) -> RotationError:
+    return InvalidArgument(argument=place, fault=fault, advice=f"See ansible-doc {action}.")

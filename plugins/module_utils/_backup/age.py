@@ -33,10 +33,10 @@ TRIAL_BYTES = 1024
 
 def program(name: str = "age") -> str:
     """Return the path of age. Raise E_AGE_MISSING."""
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise AgeMissing(name=name)
-    return found
+    return path
 
 
 def check_recipients(recipients: Sequence[str]) -> None:
@@ -129,6 +129,6 @@ def try_out(recipients: Sequence[str], identity: str) -> None:
         sealed.write(encrypted_bytes(trial, recipients))
         sealed.seek(0)
         with decrypted(sealed, identity) as stream:
-            found = stream.read()
-    if found != trial:
+            decrypted_bytes = stream.read()
+    if decrypted_bytes != trial:
         raise BackupIdentity(fault="does not decrypt what it encrypted")

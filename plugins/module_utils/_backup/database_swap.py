@@ -170,11 +170,11 @@ def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:
     If several servers have one of the same name, the key IDs are those of all of them.
     """
     said = "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database"
-    found: dict[str, set[str]] = {}
+    key_ids_by_name: dict[str, set[str]] = {}
     for name, comment in (row for database in databases for row in database.rows(said)):
         if (comment or "").startswith(KEPT):
-            found.setdefault(name, set()).update(comment[len(KEPT) :].split(", "))
-    return {name: sorted(key_ids) for name, key_ids in found.items()}
+            key_ids_by_name.setdefault(name, set()).update(comment[len(KEPT) :].split(", "))
+    return {name: sorted(key_ids) for name, key_ids in key_ids_by_name.items()}
 
 
 def _fitting(name: str) -> str:

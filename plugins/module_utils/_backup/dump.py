@@ -72,16 +72,16 @@ class Backup:
         """Return the manifests, oldest snapshot first. Raise E_BACKUP_MANIFEST, E_BACKUP_NAME."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
-        found = [manifest for path in paths if (manifest := manifests.read(path))]
-        for other in found:  # second of spring, and the default one of spring.second
+        backups = [manifest for path in paths if (manifest := manifests.read(path))]
+        for other in backups:  # second of spring, and the default one of spring.second
             if (other.rotation_id, other.alias) != (self.rotation_id, self.alias):
                 path, of = self.manifest_of(other), f"{other.rotation_id} for DATABASES[{other.alias}]"
                 raise BackupName(rotation_id=self.rotation_id, path=path, other=of)
-        return sorted(found, key=lambda one: one.time)
+        return sorted(backups, key=lambda backup: backup.time)
 
     def read(self) -> Manifest | None:
         """Return the manifest that a restore prefers, or None without a backup. Raise E_BACKUP_MANIFEST."""
-        return max(self.all(), key=lambda one: one.worth, default=None)
+        return max(self.all(), key=lambda backup: backup.worth, default=None)
 
     def new_name(self, begun: str) -> str:
         """Return a name for a manifest that overwrites no other: the first backup is from before the first write."""
@@ -104,13 +104,13 @@ class Backup:
 
         Its dump is checked against it. Raise E_BACKUP_*.
         """
-        found = [one for one in self.all() if one.time >= moment and one.engine in engines]
-        if not found:
+        backups = [backup for backup in self.all() if backup.time >= moment and backup.engine in engines]
+        if not backups:
             return None
-        if found[-1].is_dump:
-            with self._checked(found[-1]):
-                self.refuse_damaged_settings(found[-1])
-        return found[-1]
+        if backups[-1].is_dump:
+            with self._checked(backups[-1]):
+                self.refuse_damaged_settings(backups[-1])
+        return backups[-1]
 
     def as_planned(self, database: Database, order: DumpOrder) -> DumpSummary:
         """The paths that a dump would have, as ``as_result`` has those of an existing one."""
@@ -166,7 +166,7 @@ class Backup:
             atomic_file.private_folder(self.folder)
             self._clear()
             undone.callback(self._remove, stem)
-            found = _Dumping(database, tools, order).into(os.path.join(self.folder, stem))
+            dumped = _Dumping(database, tools, order).into(os.path.join(self.folder, stem))
             described = Manifest(
                 name=stem,
                 rotation_id=self.rotation_id,
@@ -178,7 +178,7 @@ class Backup:
                 settings=self._keep(order.settings, order.recipients, stem),
                 begun=begun,
                 ended=now(),
-                **found,
+                **dumped,
                 **_about(database),
             )
             self.describe(described)
@@ -193,7 +193,7 @@ class Backup:
         If rows may have been ``written`` under new keys, the first backup stays: no other is from before that. Backups
         of another engine, which are not in the folder, stay too.
         """
-        older = [one for one in self.all() if one.name != described.name and one.is_dump]
+        older = [backup for backup in self.all() if backup.name != described.name and backup.is_dump]
         try:
             yield
         except BaseException as exc:
@@ -202,8 +202,8 @@ class Backup:
                 if isinstance(exc, RotationError):
                     raise exc.with_changed(f"The previous backup, {self.path(older[-1])}, is unchanged.") from None
             raise
-        for one in older[1:] if written else older:
-            self._drop(one)
+        for backup in older[1:] if written else older:
+            self._drop(backup)
 
     def _drop(self, described: Manifest) -> None:
         """Remove a backup, its manifest first: files without a manifest are removed later."""
@@ -218,7 +218,7 @@ class Backup:
 
     def _clear(self) -> None:
         """Remove the files of runs that were killed before they wrote the manifest."""
-        for stem in {_FILE.sub("", name) for name in self._ours()} - {one.name for one in self.all()}:
+        for stem in {_FILE.sub("", name) for name in self._ours()} - {backup.name for backup in self.all()}:
             self._remove(stem)
 
     def _ours(self) -> list[str]:
@@ -277,8 +277,8 @@ class Backup:
                 yield [_checked(stack, path, expected)]
                 return
             sums = _checked(stack, os.path.join(path, SUMS), expected).read().decode().splitlines()
-            found = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
-            yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described.parts]
+            digests = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
+            yield [_checked(stack, os.path.join(path, name), digests.get(name, "")) for name in described.parts]
 
     def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> KeptSettings | None:
         """Write files next to the dump in one archive, as private as the dump. Return its path and the names in it."""
@@ -312,7 +312,7 @@ def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
     """Return the loaded settings modules that hold no key, by their path in the project."""
     package = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[0]
     root = os.path.join(os.path.realpath(project_dir), "")
-    found = {}
+    files = {}
     for name, module in list(sys.modules.items()):
         of_settings = name == os.environ["DJANGO_SETTINGS_MODULE"] or (
             package and name.startswith(f"{package}.") and "settings" in name
@@ -322,8 +322,8 @@ def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
             with open(path, "rb") as handle:
                 content = handle.read()
             if not any(key.encode() in content for key in keys if key):
-                found[path[len(root) :]] = content
-    return found
+                files[path[len(root) :]] = content
+    return files
 
 
 def _removed(path: str) -> None:
@@ -379,11 +379,11 @@ class _Dumping:
             source = SnapshotDump(
                 self.tools, database.libpq(), snapshot.name, partial(database.holders, snapshot.tables)
             )
-            told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
+            combined = CombinedProgress(lambda done: progress.tell("dumping", done, most))
             # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
             archives, recipients = dump_shards.archives(database, self.order.jobs), self.order.recipients
             path = _path_of(path, archives, recipients)
-            files = _archived(path, archives, source.archive, recipients, told)
+            files = _archived(path, archives, source.archive, recipients, combined)
             tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
             return {
                 **files,
@@ -427,25 +427,31 @@ class CombinedProgress:
 
 
 def _archived(
-    path: str, archives: Mapping[str, Sequence[str]], source: Source, recipients: Sequence[str], told: CombinedProgress
+    path: str,
+    archives: Mapping[str, Sequence[str]],
+    source: Source,
+    recipients: Sequence[str],
+    progress: CombinedProgress,
 ) -> ArchiveFiles:
     """Write one file, or a folder of several that are dumped at once."""
     if dump_shards.WHOLE in archives:
-        size, sha256 = _archive(path, partial(source, archives[dump_shards.WHOLE]), recipients, told, Cancellation())
+        size, sha256 = _archive(
+            path, partial(source, archives[dump_shards.WHOLE]), recipients, progress, Cancellation()
+        )
         return {"size": size, "sha256": sha256, "parts": []}
     names = {name: f"{name}.dump{'.age' if recipients else ''}" for name in archives}
     with _published_folder(path) as folder:
-        made = task_group.run_all(
+        archived = task_group.run_all(
             [
-                partial(_archive, os.path.join(folder, names[name]), partial(source, options), recipients, told)
+                partial(_archive, os.path.join(folder, names[name]), partial(source, options), recipients, progress)
                 for name, options in archives.items()
             ]
         )
-        sums = "".join(f"{sha256}  {name}\n" for name, (_, sha256) in zip(names.values(), made)).encode()
+        sums = "".join(f"{sha256}  {name}\n" for name, (_, sha256) in zip(names.values(), archived)).encode()
         with _published_file(os.path.join(folder, SUMS)) as handle:
             handle.write(sums)
     return {
-        "size": sum(size for size, _ in made),
+        "size": sum(size for size, _ in archived),
         "sha256": hashlib.sha256(sums).hexdigest(),
         "parts": list(names.values()),
     }
@@ -455,7 +461,7 @@ def _archive(
     path: str,
     source: Callable[[Cancellation], AbstractContextManager[IO[bytes]]],
     recipients: Sequence[str],
-    told: CombinedProgress,
+    progress: CombinedProgress,
     over: Cancellation,
 ) -> tuple[int, str]:
     """Write one archive to its file. Return its bytes and their SHA-256."""
@@ -465,7 +471,7 @@ def _archive(
             handle.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-            told.more(len(chunk))
+            progress.more(len(chunk))
         return size, digest.hexdigest()
 
 

@@ -42,32 +42,32 @@ class PgBackRest:
 
     def system_identifier(self) -> str:
         """Return the identifier of the cluster that pgBackRest backs up now. Raise E_PGBACKREST."""
-        return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
+        return str(max(self._info()["db"], key=lambda database: database["id"])["system-id"])
 
-    def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> Manifest:
+    def backup(self, backup: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> Manifest:
         """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
         written."""
         begun = now()
-        if _of(self._info(), one.rotation_id, oldest) is None:
-            self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
+        if _of(self._info(), backup.rotation_id, oldest) is None:
+            self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={backup.rotation_id}")
         self._verify()
         info = self._info()
-        found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
-        if found is None or found.get("error"):
+        backup_info, cipher = _of(info, backup.rotation_id, oldest), _cipher(info)
+        if backup_info is None or backup_info.get("error"):
             raise PgbackrestFailed(
                 command="info", ended=pipelines.format_exit(0), reason="the backup is missing or has errors"
             )
-        database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
+        database = next(entry for entry in info["db"] if entry["id"] == backup_info["database"]["id"])
         return _written(
-            one,
+            backup,
             engine="pgbackrest",
-            path=f"{self.stanza}/{found['label']}",
-            size=found["info"]["repository"]["delta"],
+            path=f"{self.stanza}/{backup_info['label']}",
+            size=backup_info["info"]["repository"]["delta"],
             server_version=database["version"],
             system_identifier=str(database["system-id"]),
             encrypted_to=[] if cipher == "none" else [cipher],
             key_ids=sorted(key_ids),
-            snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
+            snapshot={"time": at(backup_info["timestamp"]["stop"]), "lsn": backup_info["lsn"]["stop"]},
             begun=begun,
         )
 
@@ -79,9 +79,9 @@ class PgBackRest:
             raise PgbackrestFailed(command="verify", ended=pipelines.format_exit(0), reason=reason)
 
     def _info(self) -> PgbackrestInfo:
-        for found in json.loads(self._run("info", "--output=json") or "[]"):
-            if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
-                return dict(found)
+        for stanza in json.loads(self._run("info", "--output=json") or "[]"):
+            if stanza["name"] == self.stanza and stanza["status"]["code"] in (0, 2):  # ok, no valid backups yet
+                return dict(stanza)
         raise PgbackrestFailed(
             command="info", ended=pipelines.format_exit(0), reason=f"there is no stanza {self.stanza}"
         )
@@ -106,14 +106,14 @@ def _cipher(info: PgbackrestInfo) -> str:
 
 def _of(info: PgbackrestInfo, rotation_id: str, oldest: str) -> PgbackrestInfo | None:
     """Return the newest backup of a rotation, unless it is older than ``oldest``."""
-    for each in reversed(info["backup"]):
-        annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
-        if annotated and at(each["timestamp"]["stop"]) >= oldest:
-            return dict(each)
+    for backup_info in reversed(info["backup"]):
+        annotated = (backup_info.get("annotation") or {}).get(ANNOTATION) == rotation_id
+        if annotated and at(backup_info["timestamp"]["stop"]) >= oldest:
+            return dict(backup_info)
     return None
 
 
-def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Manifest:
+def snapshot(backup: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Manifest:
     """Run the operator's command, and return the manifest that was written. The last line of its output names the
     backup.
 
@@ -121,24 +121,24 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> Man
     """
     begun = now()
     try:
-        done = run_program(command, variables={"KEY_ROTATION_ID": one.rotation_id})
+        done = run_program(command, variables={"KEY_ROTATION_ID": backup.rotation_id})
     except OSError as exc:
         raise SnapshotFailed(command=command[0], ended=pipelines.format_exit(127), reason=exc.strerror) from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0][: pipelines.LINE_CHARACTERS]
         raise SnapshotFailed(command=command[0], ended=pipelines.format_exit(done.returncode), reason=reason)
     name = (done.stdout.strip().splitlines() or [""])[-1]
-    return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
+    return _written(backup, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 
 
-def _written(one: Backup, begun: str, **known: Any) -> Manifest:
+def _written(backup: Backup, begun: str, **known: Any) -> Manifest:
     """Write the manifest with what is ``known`` of the backup, and return it."""
     ended = now()
     described = Manifest(
         **{
-            "name": one.new_name(begun),
-            "rotation_id": one.rotation_id,
-            "alias": one.alias,
+            "name": backup.new_name(begun),
+            "rotation_id": backup.rotation_id,
+            "alias": backup.alias,
             "database": "the whole cluster",
             "server": os.uname().nodename,
             "encrypted_to": [],
@@ -149,8 +149,8 @@ def _written(one: Backup, begun: str, **known: Any) -> Manifest:
         }
     )
     try:
-        atomic_file.private_folder(one.folder)
-        one.describe(described)
+        atomic_file.private_folder(backup.folder)
+        backup.describe(described)
     except OSError as exc:
-        raise one.unusable(str(exc.strerror)) from None
+        raise backup.unusable(str(exc.strerror)) from None
     return described

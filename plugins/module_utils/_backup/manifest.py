@@ -127,7 +127,7 @@ class Manifest:
     def from_document(cls, name: str, document: ManifestDocument) -> Manifest:
         """Return the manifest of a document that was read as ``name``.json."""
         needed = dict.fromkeys(("rotation_id", "alias", "engine", "path", "begun", "ended"), "")
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        known = {member.name: document[member.name] for member in fields(cls) if member.name in document}
         members: ManifestDocument = {**needed, "snapshot": {"time": "", "lsn": None}, **known, "name": name}
         return cls(**members)
 

@@ -85,8 +85,12 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
     E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
     """
     newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
-    found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]
-    fitting = sorted((one for one in found if server_major <= one.major <= newest), key=_oldest_major_newest_minor)
+    installed = [
+        Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))
+    ]
+    fitting = sorted(
+        (tools for tools in installed if server_major <= tools.major <= newest), key=_oldest_major_newest_minor
+    )
     if not fitting:
         last = "or newer" if newest == math.inf else f"to {newest}"
         wanted = f"{server_major} {last}" if newest != server_major else str(server_major)
@@ -125,8 +129,8 @@ def _version(folder: str) -> tuple[int, ...] | None:
     program = os.path.join(folder, "pg_dump")
     if not os.access(program, os.X_OK):
         return None
-    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", run_program([program, "--version"]).stdout)
-    return tuple(map(int, found[1].split("."))) if found else None
+    match = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", run_program([program, "--version"]).stdout)
+    return tuple(map(int, match[1].split("."))) if match else None
 
 
 @contextlib.contextmanager
@@ -181,8 +185,8 @@ class SnapshotDump:
 
 def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -> RotationError:
     reason = first_complaint(complaints)
-    if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
-        return TablesLocked(holders=found)
+    if b"LOCK TABLE" in complaints.read() and (sessions := holders()) != FREE:  # the rest is in the server's language
+        return TablesLocked(holders=sessions)
     return PgDumpFailed(ended=pipelines.format_exit(code), reason=reason)
 
 
@@ -236,11 +240,11 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
         raise PgRestoreFailed(
             ended=pipelines.format_exit(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr))
         )
-    found: list[list[bytes]] = [[] for _ in PASSES]
+    entries: list[list[bytes]] = [[] for _ in PASSES]
     for line in asked.stdout.splitlines(keepends=True):
         if entry := _ENTRY.match(line):
-            found[next((number for number, kinds in enumerate(PASSES) if entry[1].startswith(kinds)), 0)].append(line)
-    return [b"".join(lines) for lines in found]
+            entries[next((number for number, kinds in enumerate(PASSES) if entry[1].startswith(kinds)), 0)].append(line)
+    return [b"".join(lines) for lines in entries]
 
 
 def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:

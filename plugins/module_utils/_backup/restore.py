@@ -154,7 +154,9 @@ class Restoration:
     def copies(self) -> dict[str, str]:
         """Return the copies that restores left, each with its rotation's ID; empty if the server does not answer."""
         with contextlib.suppress(RotationError), self._as_admin() as admin:
-            names = {DatabaseSwap(admin, self._name, one.rotation_id).copy: one.rotation_id for one in self._all()}
+            names = {
+                DatabaseSwap(admin, self._name, backup.rotation_id).copy: backup.rotation_id for backup in self._all()
+            }
             there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
             return {name: names[name] for (name,) in there}
         return {}
@@ -193,8 +195,8 @@ class Restoration:
         return self._restore(dry=dry, swap=True)
 
     def _restore(self, *, dry: bool, swap: bool) -> RestoreResult:
-        one = self._backup()
-        described = self._described(one)
+        backup = self._backup()
+        described = self._described(backup)
         self._refuse_without_keys(described)
         with self._as_admin() as admin:
             pair = DatabaseSwap(admin, self._name, described.rotation_id)
@@ -205,14 +207,14 @@ class Restoration:
                 self._refuse_again(pair, described)
                 return _result(described, {**self._names, "aside": pair.aside, "under": {}}, changed=False)
             if like is None:
-                raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
+                raise RestoreFacts(database=self._name, manifest=backup.manifest_of(described))
             if dry:
-                one.refuse_unopened(described, self._options.identity)
+                backup.refuse_unopened(described, self._options.identity)
                 return _result(described, {"database": self._name})
             pair.let_in()
             if not pair.verified(described.sha256 or ""):
                 try:
-                    self._make(pair, one, described, like)
+                    self._make(pair, backup, described, like)
                 except BaseException:
                     with contextlib.suppress(RotationError):  # what it was that went wrong is the news
                         pair.drop(pair.copy)
@@ -247,9 +249,9 @@ class Restoration:
                     pair.drop(name)
         return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [pair.aside, pair.copy]}
 
-    def _make(self, pair: DatabaseSwap, one: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
+    def _make(self, pair: DatabaseSwap, backup: dump.Backup, described: Manifest, like: DatabaseProperties) -> None:
         """Create the copy, and prove that it has all rows of the snapshot and that every value opens."""
-        with one.opened(described, self._options.identity) as archives:  # refused before anything is created
+        with backup.opened(described, self._options.identity) as archives:  # refused before anything is created
             pair.make(like)
             with self._as_admin(dbname=pair.copy) as copy:
                 tools = pg_client.find_tools(self._options.pg_bindir, server_info.read_server_major(copy))
@@ -291,13 +293,13 @@ class Restoration:
         self, pair: DatabaseSwap, described: Manifest, lost: list[backup_difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers, unless the numbers or the time were acknowledged."""
-        moment, unknown = described.time, [one.table for one in lost if one.lost is None]
-        count = sum(one.lost or 0 for one in lost)
-        both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
+        moment, unknown = described.time, [change.table for change in lost if change.lost is None]
+        count = sum(change.lost or 0 for change in lost)
+        both = count + sum(change.deleted or 0 for change in lost)  # an erasure that comes back is a loss as well
         accepted = [moment] if unknown else [moment, str(both)]
         if not {self._prefix_alias(word) for word in accepted} & set(self._read_acknowledged(own=True)):
-            by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
-            deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
+            by_table = ", ".join(f"{change.table} {change.lost:,}" for change in lost if change.lost) or "none"
+            deleted = ", ".join(f"{change.table} {change.deleted:,}" for change in lost if change.deleted)
             back = f"; rows deleted since then are restored: {deleted}" if deleted else ""
             uncounted = f"; unknown for {', '.join(unknown)}" if unknown else ""
             state = "unchanged" if self._name in pair.facts() else "still missing"
@@ -342,22 +344,22 @@ class Restoration:
             raise InvalidOption(option="id", fault="is not set", advice=advice)
         return dump.Backup(self._options.backup_dir, self._options.rotation_id, self._alias)
 
-    def _described(self, one: dump.Backup) -> Manifest:
-        described = one.read()
+    def _described(self, backup: dump.Backup) -> Manifest:
+        described = backup.read()
         if described is None:
-            known = ", ".join(f"{found.rotation_id} of {found.time}" for found in self._all())
-            raise BackupNotFound(manifest=one.manifest, known_backups=known or "none")
+            known = ", ".join(f"{other.rotation_id} of {other.time}" for other in self._all())
+            raise BackupNotFound(manifest=backup.manifest, known_backups=known or "none")
         if not described.is_dump:
-            raise RestoreEngine(manifest=one.manifest_of(described), engine=described.engine)
+            raise RestoreEngine(manifest=backup.manifest_of(described), engine=described.engine)
         return described
 
     def _newest(self) -> Manifest | None:
-        return max(self._all(), key=lambda one: one.worth, default=None)
+        return max(self._all(), key=lambda backup: backup.worth, default=None)
 
     def _all(self) -> list[Manifest]:
         """Return the manifests of this database's backups that can be restored here."""
-        found = [found for _, found in manifest.in_folder(self._options.backup_dir)]
-        return [one for one in found if one.alias == self._alias and one.is_dump]
+        backups = [backup for _, backup in manifest.in_folder(self._options.backup_dir)]
+        return [backup for backup in backups if backup.alias == self._alias and backup.is_dump]
 
     def _tables(self) -> set[str]:
         """Return the tables of the database in use; empty if the server says that the database does not exist."""
@@ -411,9 +413,9 @@ def _alias_of_backup(options: RestoreOptions) -> str:
     """Return the alias by which a database was backed up: ``alias`` may be another alias of the same database."""
     named, rotation_id = options.alias, options.rotation_id
     same = django_project.same_database(named)
-    known = [found for _, found in manifest.in_folder(options.backup_dir) if found.alias in same and found.is_dump]
-    fit = [found for found in known if not rotation_id or found.rotation_id == rotation_id]
-    newest = max(fit, key=lambda found: found.worth, default=None)
+    known = [backup for _, backup in manifest.in_folder(options.backup_dir) if backup.alias in same and backup.is_dump]
+    fit = [backup for backup in known if not rotation_id or backup.rotation_id == rotation_id]
+    newest = max(fit, key=lambda backup: backup.worth, default=None)
     return newest.alias if newest else named
 
 
@@ -425,17 +427,17 @@ def find_backup(options: RestoreOptions, *, dry: bool) -> FoundBackup:
     nothing.
     """
     works = {alias: Restoration(replace(options, alias=alias)) for alias in django_project.aliases()}
-    found = [described for work in works.values() if (described := work.described())]
-    newest = max(found, key=lambda one: one.worth, default=None)
+    backups = [described for work in works.values() if (described := work.described())]
+    newest = max(backups, key=lambda backup: backup.worth, default=None)
     for work in works.values():
         work.let_in(dry=dry)
     gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
-    copies = {alias: made for alias, work in works.items() if (made := work.copies())}
+    copies = {alias: left_over for alias, work in works.items() if (left_over := work.copies())}
     if newest is None:
         return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
     of_one = replace(options, rotation_id=newest.rotation_id)
     works = {alias: Restoration(replace(of_one, alias=alias)) for alias in works}
-    missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
+    missing = {alias: work.missing(backup) for alias, work in works.items() if (backup := work.described())}
     return {
         "changed": False,
         "backup": _select_facts(newest),
@@ -468,11 +470,11 @@ def _names_in_models(label: str) -> tuple[str, str]:
 
 
 def _under(tallies: list[Tally]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for tally in tallies:
         for name, count in tally.classes.items():
-            found[name] = found.get(name, 0) + count
-    return found
+            counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def _result(
@@ -486,12 +488,17 @@ def _result(
         "changed": changed,
         "backup": _select_facts(described),
         "restored": done,
-        "lost": [_count_lost(one) for one in lost],
+        "lost": [_count_lost(difference) for difference in lost],
     }
 
 
-def _count_lost(found: backup_difference.Difference) -> LostRows:
-    return {"table": found.table, "added": found.added, "changed": found.changed, "deleted": found.deleted}
+def _count_lost(difference: backup_difference.Difference) -> LostRows:
+    return {
+        "table": difference.table,
+        "added": difference.added,
+        "changed": difference.changed,
+        "deleted": difference.deleted,
+    }
 
 
 def _select_facts(described: Manifest) -> BackupFacts:

@@ -79,8 +79,8 @@ def needed(described: Manifest, kind: str) -> str:
     return _better(described.failed["kind"], kind) if described.failed else kind
 
 
-def _better(one: str, other: str) -> str:
-    return max(one, other, key=KINDS.index)
+def _better(kind: str, other: str) -> str:
+    return max(kind, other, key=KINDS.index)
 
 
 def prove(
@@ -94,24 +94,24 @@ def prove(
     always dropped.
     """
     began = time.monotonic()
-    one, described = source.backup, source.manifest
+    backup, described = source.backup, source.manifest
     try:
-        one.refuse_damaged_settings(described)
+        backup.refuse_damaged_settings(described)
         if kind == "none":
-            one.read_through(described, source.tools, source.identity)
+            backup.read_through(described, source.tools, source.identity)
             proof, key_ids = Proof(), described.key_ids
         else:
             proof, tallies = _opened(source, targets, keyring, kind, leave_alone)
             key_ids = _needed_keys(tallies, keyring) if kind == "full" else described.key_ids
     except RotationError as exc:
         with contextlib.suppress(RotationError):  # what it was that went wrong is the news
-            one.describe(replace(described, proof=None, failed={"kind": kind, "time": now(), "code": exc.code}))
-        kept = f"The backup {one.path(described)} is kept, but is not proved."
+            backup.describe(replace(described, proof=None, failed={"kind": kind, "time": now(), "code": exc.code}))
+        kept = f"The backup {backup.path(described)} is kept, but is not proved."
         raise exc.with_changed(f"{kept} To create another one, move it and its manifest to another folder.") from None
     proof = Proof(kind=kind, time=now(), **proof, seconds=round(time.monotonic() - began, 1))
-    made = replace(described, key_ids=key_ids, proof=proof, failed=None)
-    one.describe(made)
-    return made
+    proved_manifest = replace(described, key_ids=key_ids, proof=proof, failed=None)
+    backup.describe(proved_manifest)
+    return proved_manifest
 
 
 def _opened(
@@ -137,8 +137,8 @@ def _opened(
 
 
 def _needed_keys(tallies: Sequence[Tally], keyring: Keyring) -> list[str]:
-    found = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
-    return sorted(keyring.key_id(stage) for stage in found & {*keyring.stages})
+    needed_names = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
+    return sorted(keyring.key_id(stage) for stage in needed_names & {*keyring.stages})
 
 
 @contextlib.contextmanager
@@ -160,12 +160,12 @@ def restored(source: RestoreSource) -> Iterator[tuple[Database, str]]:
 
 def _filled(
     stack: contextlib.ExitStack,
-    made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
+    create: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
     source: RestoreSource,
 ) -> tuple[Database, str]:
-    """Create a copy by ``made`` and restore the backup into it; ``stack`` drops it. Raise E_PG_RESTORE."""
+    """Create a copy by ``create`` and restore the backup into it; ``stack`` drops it. Raise E_PG_RESTORE."""
     with contextlib.ExitStack() as undone:
-        copy, where = undone.enter_context(made(source.database, source.backup.rotation_id))
+        copy, where = undone.enter_context(create(source.database, source.backup.rotation_id))
         source.progress.tell(f"restoring a copy into {where}")
         with source.backup.opened(source.manifest, source.identity) as archives:
             pg_client.restore(source.tools, copy, archives, OPTIONS)
@@ -203,23 +203,23 @@ def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
     They are scratch databases that this role may drop, and folders of embedded servers. Only the run that holds this
     database may call it, since the copy of a living run has such a name too.
     """
-    found = leftovers(database)
-    for name in () if dry else [name for name, ours in found.items() if ours]:
+    copies = leftovers(database)
+    for name in () if dry else [name for name, ours in copies.items() if ours]:
         if os.path.isabs(name):
             _stop_leftover(name)
         else:
             _drop(database, name)
     left = {} if dry else leftovers(database)
-    return [name for name, ours in found.items() if ours and name not in left]
+    return [name for name, ours in copies.items() if ours and name not in left]
 
 
 def leftovers(database: Database) -> dict[str, bool]:
     """Return the names of these copies and folders, each with whether this role or user may drop it."""
     common = _scratches(database)
-    found = {str(name): bool(ours) for name, ours in database.rows(COPIES, (len(common), common))}
+    copies = {str(name): bool(ours) for name, ours in database.rows(COPIES, (len(common), common))}
     for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*")):
-        found[folder] = os.access(folder, os.W_OK) and not os.path.islink(folder)
-    return found
+        copies[folder] = os.access(folder, os.W_OK) and not os.path.islink(folder)
+    return copies
 
 
 @contextlib.contextmanager
@@ -231,8 +231,8 @@ def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, st
         with _scratch(database, database, rotation_id, locale) as copy:
             yield copy, "a scratch database"
         return
-    with _embedded_copy(database, rotation_id) as found:
-        yield found
+    with _embedded_copy(database, rotation_id) as embedded:
+        yield embedded
 
 
 @contextlib.contextmanager
@@ -276,8 +276,8 @@ def _scratches(database: Database) -> str:
 
 def _folders(database: Database) -> str:
     """Return the prefix of the folders of embedded servers; this host may have some for several database servers."""
-    found = database.libpq()
-    return f"{PREFIX}{_short(f'{found.host}:{found.port}/{found.database}')}_"
+    connection = database.libpq()
+    return f"{PREFIX}{_short(f'{connection.host}:{connection.port}/{connection.database}')}_"
 
 
 def _short(name: str) -> str:

@@ -15,30 +15,30 @@ from . import key_destinations
 KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 
 
-def agrees(found: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: str) -> bool:
-    """Return whether the files hold the current values of all keys that both the store and ``found`` have.
+def agrees(file_values: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: str) -> bool:
+    """Return whether the files hold the current values of all keys that both the store and ``file_values`` have.
 
     While a rotation is open, each file may hold the values of any stage.
     """
     current = key_sets.get("current", {})
-    if not found or not current:
+    if not file_values or not current:
         return True
     is_open = "pending" in key_sets or base != "current"
     stages = [key_sets[stage] for stage in ("current", "pending", "previous") if stage in key_sets]
     staged = stages if is_open else [current]
-    return bool(found.keys() & current.keys()) and each_file_is_staged(found, staged, keys)
+    return bool(file_values.keys() & current.keys()) and each_file_is_staged(file_values, staged, keys)
 
 
-def each_file_is_staged(found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: KeyEntries) -> bool:
+def each_file_is_staged(file_values: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: KeyEntries) -> bool:
     """Return whether each file holds the values of one of these versions. Keys in several files are switched file by
     file."""
-    return all(any(_same(found, values, names) for values in staged) for names in key_destinations.together(keys))
+    return all(any(_same(file_values, values, names) for values in staged) for names in key_destinations.together(keys))
 
 
-def completed(found: Mapping[str, str], key_sets: KeySets) -> KeySets:
+def completed(file_values: Mapping[str, str], key_sets: KeySets) -> KeySets:
     """The key sets, the current one with the keys that only the files have: the next rotation adopts them."""
-    return {**key_sets, "current": {**found, **key_sets["current"]}} if "current" in key_sets else key_sets
+    return {**key_sets, "current": {**file_values, **key_sets["current"]}} if "current" in key_sets else key_sets
 
 
-def _same(found: Mapping[str, str], values: Mapping[str, str], names: Sequence[str]) -> bool:
-    return all(found[name] == values[name] for name in names if name in found and name in values)
+def _same(file_values: Mapping[str, str], values: Mapping[str, str], names: Sequence[str]) -> bool:
+    return all(file_values[name] == values[name] for name in names if name in file_values and name in values)

@@ -62,8 +62,8 @@ class KeyCommands:
             raise KeyCommandFailed(name=self.name, word="reads", reason="prints bytes that are not UTF-8") from None
         value = text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
         if not value or not value.isprintable():
-            found = "prints several lines, or characters that a key cannot have" if value else "prints nothing"
-            raise KeyCommandFailed(name=self.name, word="reads", reason=found)
+            reason = "prints several lines, or characters that a key cannot have" if value else "prints nothing"
+            raise KeyCommandFailed(name=self.name, word="reads", reason=reason)
         return value
 
     def put(self, value: str) -> None:
@@ -87,8 +87,8 @@ class KeyCommands:
 
     def _failure(self, word: str, rc: int) -> KeyCommandFailed:
         argv = self.read if word == "reads" else self.write
-        found = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
-        return KeyCommandFailed(name=self.name, word=word, reason=found)
+        reason = child_processes.format_failure(rc, SECONDS, child_processes.program(argv))
+        return KeyCommandFailed(name=self.name, word=word, reason=reason)
 
     @property
     def written_at(self) -> float:
@@ -183,10 +183,10 @@ class CommandChange(DestinationChange):
 
         Raise E_COMMAND_READBACK if neither the new nor the old value is there.
         """
-        found = self.commands.value()
-        if found not in (self.old, self.new):
+        value = self.commands.value()
+        if value not in (self.old, self.new):
             raise CommandReadback(name=self.commands.name)
-        return found == self.new
+        return value == self.new
 
     def _switch(self) -> None:
         if self._is_switched():
@@ -205,12 +205,12 @@ class CommandChange(DestinationChange):
         If several hosts share the place, another one may have written the new value, or be about to. The old value
         never overwrites it.
         """
-        found = self._await_new()
-        if found == self.new:
+        value = self._await_new()
+        if value == self.new:
             self._stamp_switched()
-        elif found == self.old:
+        elif value == self.old:
             raise failure.with_changed(KEPT.format(name=self.commands.name)) from None
-        elif found is None:
+        elif value is None:
             raise failure.with_changed(UNKNOWN.format(name=self.commands.name)) from None
         else:
             raise failure.with_changed(self._put_back()) from None
@@ -224,9 +224,9 @@ class CommandChange(DestinationChange):
     def _await_new(self) -> str | None:
         """Return the new value as soon as it is there, otherwise the last value. None if it cannot be read."""
         end = time.monotonic() + SETTLING
-        while (found := self._read_value()) != self.new and time.monotonic() < end:
+        while (value := self._read_value()) != self.new and time.monotonic() < end:
             time.sleep(POLL)
-        return found
+        return value
 
     def _read_value(self) -> str | None:
         with contextlib.suppress(RotationError):

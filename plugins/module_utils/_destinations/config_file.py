@@ -21,7 +21,7 @@ PYTHON = "python"
 FORMATS = (*CONFIG_FORMATS, PYTHON)
 SUFFIXES = {
     ".py": PYTHON,
-    **{suffix: each.name for each in CONFIG_FORMATS.values() for suffix in each.suffixes},
+    **{suffix: config_format.name for config_format in CONFIG_FORMATS.values() for suffix in config_format.suffixes},
 }
 LITERAL = "Write it there as plain text or as a list of plain texts, or correct its path in O(keys)."
 
@@ -34,7 +34,7 @@ class ConfigFile(Destination):
     def __init__(self, path: str, paths: Mapping[str, str | Sequence[str]], form: str, delivery: Delivery) -> None:
         super().__init__(path, list(paths), path, delivery)
         self._form = form
-        self._paths = {name: _split(form, each) for name, each in paths.items()}
+        self._paths = {name: _split(form, key_path) for name, key_path in paths.items()}
 
     def read(self, *, every: bool = True) -> dict[str, str]:
         text = env_file_editor.read_text(self.path)
@@ -44,11 +44,11 @@ class ConfigFile(Destination):
         """Return the environment variables whose defaults the values are. Raise the errors of ``read``."""
         if self._form != PYTHON:
             return []
-        text, found = env_file_editor.read_text(self.path), []
+        text, variables = env_file_editor.read_text(self.path), []
         for path in self._paths.values():
             with self._refusing(path):
-                found.append(python_constants.variable(text, path))
-        return [variable for variable in found if variable]
+                variables.append(python_constants.variable(text, path))
+        return [variable for variable in variables if variable]
 
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
@@ -66,15 +66,15 @@ class ConfigFile(Destination):
         return (PythonModuleChange if self._form == PYTHON else env_file_editor.FileChange)(self.path, text, new_text)
 
     def _values(self, text: str, *, every: bool) -> dict[str, str]:
-        found = {}
+        values = {}
         for name, path in self._paths.items():
             with self._refusing(path):
                 try:
-                    found[name] = self._value(text, path)
+                    values[name] = self._value(text, path)
                 except UnsetValue:
                     if every:
                         raise
-        return found
+        return values
 
     def _value(self, text: str, path: Sequence[str]) -> str:
         if self._form == PYTHON:
@@ -144,7 +144,7 @@ def _compiled(module: str) -> list[str]:
     folders = [os.path.join(folder, "__pycache__")]
     if prefix := sys.pycache_prefix or os.environ.get("PYTHONPYCACHEPREFIX"):
         folders.append(os.path.join(os.path.abspath(prefix), folder.lstrip(os.sep)))
-    patterns = [os.path.join(glob.escape(each), f"{glob.escape(stem)}.*.pyc") for each in folders]
+    patterns = [os.path.join(glob.escape(parent), f"{glob.escape(stem)}.*.pyc") for parent in folders]
     next_to_it = os.path.join(folder, f"{stem}.pyc")
     return [*filter(os.path.lexists, [next_to_it]), *(path for pattern in patterns for path in glob.glob(pattern))]
 

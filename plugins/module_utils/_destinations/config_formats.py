@@ -73,10 +73,10 @@ def _plain(value: Any, depth: int = 0) -> Tree:
 
 
 def _unique(pairs: list[tuple[str, Tree]]) -> dict[str, Tree]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
         raise InvalidText
-    return found
+    return tree
 
 
 def _parse_json(text: str) -> Tree:
@@ -156,7 +156,7 @@ def _find_yaml(text: str, steps: Steps) -> tuple[int, int]:
         elif isinstance(step, int):
             node = node.value[step]
         else:
-            node = next(each for each in node.value if str(each.tag) == YAML_TEXT and each.value.startswith(step))
+            node = next(child for child in node.value if str(child.tag) == YAML_TEXT and child.value.startswith(step))
     return node.start_mark.index, node.end_mark.index
 
 
@@ -206,8 +206,8 @@ def _split_section(path: str) -> list[str]:
 
 
 CONFIG_FORMATS = {
-    each.name: each
-    for each in (
+    config_format.name: config_format
+    for config_format in (
         ConfigFormat("ini", (".ini", ".cfg", ".conf"), _parse_ini, _split_section, refused="%$", ignores_case=True),
         ConfigFormat("json", (".json",), _parse_json),
         ConfigFormat("unit", (), _parse_unit, refused="%\\\"'"),

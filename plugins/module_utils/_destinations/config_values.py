@@ -72,14 +72,14 @@ def _with_members(form: ConfigFormat, text: str, steps: Steps, values: Sequence[
     return text
 
 
-def _members(found: Tree) -> list[str]:
+def _members(value: Tree) -> list[str]:
     """Return the texts of a value. Raise RefusedValue."""
-    several = found if isinstance(found, list) else [found]
+    several = value if isinstance(value, list) else [value]
     if not all(isinstance(member, str) for member in several):
         raise RefusedValue("is neither a text nor a list of texts")
     if not several or not all(several):
         raise RefusedValue("is empty")
-    if isinstance(found, list) and any("," in member for member in several):
+    if isinstance(value, list) and any("," in member for member in several):
         raise RefusedValue("is a list with a comma in a member")
     return several
 
@@ -130,9 +130,9 @@ def _with(tree: Tree, steps: Steps, value: Tree) -> Tree:
     step, rest = steps[0], steps[1:]
     if isinstance(tree, list):
         if isinstance(step, int):
-            return [_with(each, rest, value) if index == step else each for index, each in enumerate(tree)]
-        return [f"{step}{value}" if isinstance(each, str) and each.startswith(step) else each for each in tree]
-    return {name: _with(each, rest, value) if name == step else each for name, each in tree.items()}
+            return [_with(member, rest, value) if index == step else member for index, member in enumerate(tree)]
+        return [f"{step}{value}" if isinstance(member, str) and member.startswith(step) else member for member in tree]
+    return {name: _with(member, rest, value) if name == step else member for name, member in tree.items()}
 
 
 def _replaced(form: ConfigFormat, text: str, steps: Steps, value: str) -> str:
@@ -191,7 +191,7 @@ def _span(form: ConfigFormat, text: str, steps: Steps) -> tuple[int, int]:
     mark = ("k" if value[0] != "k" else "m") * len(value)
     expected = _with(tree, steps, mark)
     first, last = form.find(text, steps)
-    places = [first + found.start() for found in re.finditer(f"(?={re.escape(value)})", text[first:last])]
+    places = [first + match.start() for match in re.finditer(f"(?={re.escape(value)})", text[first:last])]
     if len(places) > min(MOST_PLACES, 1 + MOST_PARSED // len(text)):
         raise RefusedValue("is a value too short to be found in a file of this size")
     for start in places:

@@ -39,12 +39,12 @@ class CredentialDestination(Destination):
     def contents(self, values: Mapping[str, str]) -> dict[str, bytes]:
         """Return what an application finds in each credential if the keys have these values. Others are unchanged."""
         text = env_file_editor.read_text(self.path, is_secret=self._is_secret)
-        found = {}
+        contents = {}
         for name, source in self._sources.items():
             content = self._content(source, text)
             new = key_files.replaced(content, values[name]) if name in values else content
-            found[source.name] = new.encode("utf-8")
-        return found
+            contents[source.name] = new.encode("utf-8")
+        return contents
 
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
@@ -80,5 +80,5 @@ class CredentialDestination(Destination):
         except InvalidLine as exc:
             raise ConfigValue(path=self.path, place=source.name, fault=exc.fault, advice=PLAIN) from None
         except UnicodeDecodeError:
-            found = "has bytes that are not UTF-8"
-            raise ConfigValue(path=self.path, place=source.name, fault=found, advice=PLAIN) from None
+            fault = "has bytes that are not UTF-8"
+            raise ConfigValue(path=self.path, place=source.name, fault=fault, advice=PLAIN) from None

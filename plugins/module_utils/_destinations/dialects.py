@@ -208,8 +208,8 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[EnvLine
 def literal(dialect: Dialect, quote: str, value: str) -> str | None:
     """Return ``value`` in this quoting as it is written to a file, or None if a reader might return another value."""
     written = f"{quote}{value}{quote}"
-    found = dialect.styles[quote].match(written)
-    if not found or found["value"] != value or found["tail"] or (quote != "'" and dialect.hash_cuts and "#" in value):
+    match = dialect.styles[quote].match(written)
+    if not match or match["value"] != value or match["tail"] or (quote != "'" and dialect.hash_cuts and "#" in value):
         return None
     return written
 
@@ -231,16 +231,16 @@ def _django_environ(text: str, names: Sequence[str]) -> Mapping[str, str | None]
     Reader: Any = type("Reader", (Env,), {"ENVIRON": {}})  # instead of os.environ
     log = logging.getLogger("environ.environ")
     before, log.disabled = log.disabled, True  # it prints the lines that it does not take, values and all
-    seen: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     try:
         Reader.read_env(io.StringIO(text))
         for name in names:
-            seen[name] = Reader().str(name)
+            values[name] = Reader().str(name)
     except ImproperlyConfigured:  # its text may hold the value
         return {}
     finally:
         log.disabled = before
-    return seen
+    return values
 
 
 def _python_decouple(text: str, names: Sequence[str]) -> Mapping[str, str | None]:

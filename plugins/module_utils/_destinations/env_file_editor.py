@@ -119,17 +119,17 @@ def refuse_path(path: str) -> None:
         raise EnvPath(path=path.replace("\0", "?").encode("utf-8", "replace").decode())
 
 
-def _refuse_unsafe(path: str, found: os.stat_result, loose: int) -> None:
+def _refuse_unsafe(path: str, status: os.stat_result, loose: int) -> None:
     if container_layer.is_lost(path):
         raise EnvInImage(path=path)
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise EnvUnsafe(path=path, kind="not a regular file")
-    if found.st_nlink > 1:
-        raise EnvUnsafe(path=path, kind=f"one of {found.st_nlink} hard links")
-    if found.st_size > MAX_BYTES:
+    if status.st_nlink > 1:
+        raise EnvUnsafe(path=path, kind=f"one of {status.st_nlink} hard links")
+    if status.st_size > MAX_BYTES:
         raise EnvUnsafe(path=path, kind=f"larger than {MAX_BYTES} bytes")
-    if found.st_mode & loose:
-        raise EnvMode(path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
+    if status.st_mode & loose:
+        raise EnvMode(path=path, mode=f"{stat.S_IMODE(status.st_mode):04o}")
     folder = os.path.dirname(path)
     mode = os.stat(folder).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
@@ -140,17 +140,17 @@ def _decoded(raw: bytes, path: str) -> str:
     """Return the bytes as text. An error names line and column, never the byte: it may be part of a key."""
     if raw.count(b"\n") > MAX_LINES:
         raise EnvUnsafe(path=path, kind=f"longer than {MAX_LINES} lines")
-    found, place = "a byte that is not UTF-8", raw.find(b"\0")
+    fault, place = "a byte that is not UTF-8", raw.find(b"\0")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
         place = exc.start
     else:
-        found = "a NUL"
+        fault = "a NUL"
         if place < 0:
             return text
     line, column = raw[:place].count(b"\n") + 1, place - raw.rfind(b"\n", 0, place)
-    raise EnvEncoding(path=path, line=line, fault=f"{found} (column {column})")
+    raise EnvEncoding(path=path, line=line, fault=f"{fault} (column {column})")
 
 
 def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
@@ -166,28 +166,28 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     if command and names:
         may = f"may be set or hidden by this line: it is not a plain assignment, and {model.reader} runs it"
         raise EnvSyntax(path=path, line=command, name=", ".join(names), fault=may)
-    found: dict[str, Assignment] = {}
+    assigned: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
             skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
             raise EnvSyntax(path=path, line=line.number, name=line.name, fault=skipped)
-        if line.name in found:
-            raise EnvDuplicate(path=path, line=line.number, name=line.name, first=found[line.name].line)
-        found[line.name] = _assignment(model, line, line.rest, path)
+        if line.name in assigned:
+            raise EnvDuplicate(path=path, line=line.number, name=line.name, first=assigned[line.name].line)
+        assigned[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
-        if name not in found:
+        if name not in assigned:
             raise EnvKeyMissing(path=path, name=name, line=PROPOSED, listed=listed_by(names))
-        if not found[name].value and name not in MAY_BE_EMPTY:
-            raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
-    return found
+        if not assigned[name].value and name not in MAY_BE_EMPTY:
+            raise EnvKeyEmpty(path=path, line=assigned[name].line, name=name)
+    return assigned
 
 
 def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) -> Assignment:
     quote = rest[:1] if rest[:1] in ("'", '"') else ""
     match = model.styles[quote].match(rest)
     if match is None:
-        found = f"has a value that {model.reader} changes or that its versions disagree on"
-        raise EnvSyntax(path=path, line=line.number, name=line.name, fault=found)
+        fault = f"has a value that {model.reader} changes or that its versions disagree on"
+        raise EnvSyntax(path=path, line=line.number, name=line.name, fault=fault)
     end = line.start + match.start("tail")
     return Assignment(name=line.name, line=line.number, start=line.start, end=end, quote=quote, value=match["value"])
 
@@ -201,18 +201,18 @@ def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = 
     if not every:
         there = {line.name for line in dialects.lines(DIALECTS[dialect], text, names)}
         names = [name for name in names if name in there]
-    values = {name: found.value for name, found in assignments(text, names, path, dialect).items()}
+    values = {name: assignment.value for name, assignment in assignments(text, names, path, dialect).items()}
     _compare_with_reader(text, values, path, dialect)
     return values
 
 
 def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
     """Return the value of each name that the file sets, without those whose lines would be refused."""
-    found = {}
+    values = {}
     for name in dict.fromkeys(_SETS.findall(read_text(path))):
         with contextlib.suppress(RotationError):
-            found.update(read(path, [name], dialect=dialect))
-    return found
+            values.update(read(path, [name], dialect=dialect))
+    return values
 
 
 def variables(path: str, dialect: str) -> dict[str, str]:
@@ -222,12 +222,12 @@ def variables(path: str, dialect: str) -> dict[str, str]:
     E_ENV_READ or E_ENV_ENCODING.
     """
     text = _read_any(path)
-    model, found = DIALECTS[dialect], {}
+    model, values = DIALECTS[dialect], {}
     for line in dialects.lines(model, text, _SETS.findall(text)):
         if line.rest is not None:
             with contextlib.suppress(EnvSyntax):
-                found[line.name] = _assignment(model, line, line.rest, path).value
-    return found
+                values[line.name] = _assignment(model, line, line.rest, path).value
+    return values
 
 
 def looks_set(path: str, name: str, dialect: str) -> bool:
@@ -253,12 +253,12 @@ def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "d
 
     Raise E_ENV_SYNTAX if there is no such quoting, and E_ENV_READER if the new text is read differently.
     """
-    found = assignments(text, list(values), path, dialect)
-    for name, line in sorted(found.items(), key=lambda item: -item[1].start):
+    lines = assignments(text, list(values), path, dialect)
+    for name, line in sorted(lines.items(), key=lambda item: -item[1].start):
         text = text[: line.start] + _quoted(DIALECTS[dialect], values[name], line, path) + text[line.end :]
-    seen = {name: line.value for name, line in assignments(text, list(values), path, dialect).items()}
+    reread = {name: line.value for name, line in assignments(text, list(values), path, dialect).items()}
     for name, value in values.items():
-        if seen[name] != value:
+        if reread[name] != value:
             raise EnvReader(path=path, name=name, reader=f"our model of {DIALECTS[dialect].reader}")
     _compare_with_reader(text, values, path, dialect)
     return text
@@ -276,9 +276,9 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
 def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
     """Raise an error unless the real reader agrees with our model. If this Python does not have it, the model
     decides."""
-    seen = dialects.read_for_real(dialect, text, list(values))
+    real_values = dialects.read_for_real(dialect, text, list(values))
     for name, value in values.items():
-        if seen is not None and seen.get(name) != value:
+        if real_values is not None and real_values.get(name) != value:
             raise EnvReader(path=path, name=name, reader=DIALECTS[dialect].reader)
 
 
@@ -385,9 +385,9 @@ def refuse_unwritable(path: str) -> None:
             raise _unwritable(path, errno.EROFS, f"{place} is on a read-only file system")
         if not os.access(place, right):
             raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
-    found = os.stat(path, follow_symlinks=False)
-    if os.geteuid() != 0 and (os.geteuid() != found.st_uid or not _can_keep_group(found.st_gid, os.stat(folder))):
-        raise _build_owner_error(path, found)
+    status = os.stat(path, follow_symlinks=False)
+    if os.geteuid() != 0 and (os.geteuid() != status.st_uid or not _can_keep_group(status.st_gid, os.stat(folder))):
+        raise _build_owner_error(path, status)
 
 
 def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
@@ -396,10 +396,10 @@ def _can_keep_group(gid: int, folder: os.stat_result) -> bool:
     return gid in (given, os.getegid(), *os.getgroups())
 
 
-def _build_owner_error(path: str, found: os.stat_result) -> EnvWrite:
+def _build_owner_error(path: str, status: os.stat_result) -> EnvWrite:
     """E_ENV_WRITE for a file whose replacement would have another owner or group."""
-    user, owner, group = users.own_name(), users.name_of(found.st_uid), users.group_name_of(found.st_gid)
-    if os.geteuid() not in (0, found.st_uid):
+    user, owner, group = users.own_name(), users.name_of(status.st_uid), users.group_name_of(status.st_gid)
+    if os.geteuid() not in (0, status.st_uid):
         advice = f"Let {user} own the file, or set {variable_of('user')} to {owner}."
         return EnvWrite(path=path, reason="only its owner and root can keep its owner", advice=advice)
     reason = f"a new file of {user} cannot keep its owner {owner} and its group {group}"

@@ -29,28 +29,32 @@ def of(env_file: str | None, keys: KeyEntries, dialect: str = "dotenv") -> list[
 
     Raise E_ENV_PATH, and E_OPTION if one file is named twice: each key would overwrite the other.
     """
-    found = _build(env_file, keys, dialect)
-    _refuse_shared_files(found)
-    return found
+    places = _build(env_file, keys, dialect)
+    _refuse_shared_files(places)
+    return places
 
 
 def _build(env_file: str | None, keys: KeyEntries, dialect: str) -> list[Destination]:
     lines = names_of_env_file(keys)
-    found: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
+    places: list[Destination] = [EnvLines(env_file, lines, dialect)] if env_file and lines else []
     own = {key["name"]: _resolved(key) for key in keys if key.get("destination")}
-    found += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
-    members = {name: each for name, each in own.items() if isinstance(each, Mapping)}
-    found += [
-        CommandDestination(KeyCommands(name, each["read"], each["write"]))
-        for name, each in members.items()
-        if each.get("write")
+    places += [KeyFile(_expanded(path), name) for name, path in own.items() if isinstance(path, str)]
+    members = {name: destination for name, destination in own.items() if isinstance(destination, Mapping)}
+    places += [
+        CommandDestination(KeyCommands(name, destination["read"], destination["write"]))
+        for name, destination in members.items()
+        if destination.get("write")
     ]
-    of_files = {name: each for name, each in members.items() if each.get("file")}
-    other_lines = {name: each for name, each in of_files.items() if each.get("dialect")}
-    found += _other_lines(other_lines)
-    found += _secrets({name: each for name, each in members.items() if each.get("secret")})
-    found += _credentials({name: each for name, each in own.items() if isinstance(each, CredentialSource)})
-    return found + _config_files({name: each for name, each in of_files.items() if name not in other_lines})
+    of_files = {name: destination for name, destination in members.items() if destination.get("file")}
+    other_lines = {name: destination for name, destination in of_files.items() if destination.get("dialect")}
+    places += _other_lines(other_lines)
+    places += _secrets({name: destination for name, destination in members.items() if destination.get("secret")})
+    places += _credentials(
+        {name: destination for name, destination in own.items() if isinstance(destination, CredentialSource)}
+    )
+    return places + _config_files(
+        {name: destination for name, destination in of_files.items() if name not in other_lines}
+    )
 
 
 def _resolved(key: KeyEntry) -> str | DestinationOptions | CredentialSource | None:
@@ -75,26 +79,26 @@ def _credentials(sources: Mapping[str, CredentialSource]) -> list[Destination]:
 def _secrets(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Each Secret of Kubernetes once, with all its keys."""
     secrets: dict[SecretPlace, dict[str, str]] = {}
-    for name, each in destinations.items():
-        secrets.setdefault(SecretPlace.of(each), {})[name] = each.get("entry") or name
+    for name, destination in destinations.items():
+        secrets.setdefault(SecretPlace.of(destination), {})[name] = destination.get("entry") or name
     return [SecretDestination(secret, entries) for secret, entries in secrets.items()]
 
 
 def _other_lines(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Return each further .env file once, with all its keys."""
     files: dict[tuple[str, str], list[str]] = {}
-    for name, each in destinations.items():
-        files.setdefault((each["file"], each["dialect"]), []).append(name)
+    for name, destination in destinations.items():
+        files.setdefault((destination["file"], destination["dialect"]), []).append(name)
     return [EnvLines(_expanded(file), names, dialect) for (file, dialect), names in files.items()]
 
 
 def _config_files(destinations: Mapping[str, DestinationOptions]) -> list[Destination]:
     """Each file once, with all its keys."""
     files: dict[tuple[str, str, Delivery], dict[str, str | Sequence[str]]] = {}
-    for name, each in destinations.items():
-        delivery = Delivery.ENVIRONMENT if each.get("exported") else Delivery.FILE
-        place = each["file"], format_of(each["file"], each.get("format")) or "", delivery
-        files.setdefault(place, {})[name] = path_of(name, each)
+    for name, destination in destinations.items():
+        delivery = Delivery.ENVIRONMENT if destination.get("exported") else Delivery.FILE
+        place = destination["file"], format_of(destination["file"], destination.get("format")) or "", delivery
+        files.setdefault(place, {})[name] = path_of(name, destination)
     return [ConfigFile(_expanded(file), paths, form, delivery) for (file, form, delivery), paths in files.items()]
 
 
@@ -143,7 +147,7 @@ def exported(keys: KeyEntries) -> list[Destination]:
 def credentials(keys: KeyEntries) -> dict[str, str]:
     """The keys that the application reads in credentials of systemd, and the names of these."""
     own = {key["name"]: destination_of(key) for key in keys}
-    return {name: each["credential"] for name, each in own.items() if "credential" in each}
+    return {name: destination["credential"] for name, destination in own.items() if "credential" in destination}
 
 
 def credential_contents(keys: KeyEntries, values: Mapping[str, str]) -> dict[str, bytes]:
@@ -188,8 +192,8 @@ def described(env_file: str | None, keys: KeyEntries) -> str:
 
 def changes(env_file: str, keys: KeyEntries, values: Mapping[str, str], dialect: str) -> list[DestinationChange]:
     """Return the change of each place that would change. Raise the errors of ``read``."""
-    found = (place.change(values) for place in of(env_file, keys, dialect))
-    return [change for change in found if change]
+    place_changes = (place.change(values) for place in of(env_file, keys, dialect))
+    return [change for change in place_changes if change]
 
 
 def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
@@ -209,13 +213,13 @@ def paths(env_file: str | None, keys: KeyEntries) -> list[str]:
 
 
 def _refuse_shared_files(places: Sequence[Destination]) -> None:
-    seen: set[str] = set()
+    real_paths: set[str] = set()
     for path in (place.path for place in places if place.path):
         env_file_editor.refuse_path(path)
-        if os.path.realpath(path) in seen:
+        if os.path.realpath(path) in real_paths:
             twice = f"has the destination {path} twice, or that path is the .env file"
             advice = (
                 "Use a separate file for each key with a destination, or write all keys of one file in the same way."
             )
             raise InvalidOption(option="keys", fault=twice, advice=advice)
-        seen.add(os.path.realpath(path))
+        real_paths.add(os.path.realpath(path))

@@ -62,10 +62,10 @@ def parse(text: str, path: str) -> str:
     if not text.startswith(_ARMOR):
         return ",".join(_lines(path, text))
     if not re.fullmatch(ARMORED, text):
-        found = (
+        fault = (
             "an OpenPGP key with other text around it, with a comma in its Comment line, or with lines that end in CR"
         )
-        raise InvalidKeyLine(path=path, line=1, fault=found)
+        raise InvalidKeyLine(path=path, line=1, fault=fault)
     return text
 
 

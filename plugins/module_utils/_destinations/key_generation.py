@@ -73,8 +73,8 @@ def check_keys(keys: KeyEntries) -> None:
         if kind not in (*TYPES, OPENPGP):
             raise UnknownKeyType(name=key["name"], type=word(kind), known_types=", ".join((*TYPES, OPENPGP)))
         if kind == OPENPGP and (not isinstance(key.get("destination"), str) or key.get("keep")):
-            found = "has the type openpgp, which needs a key file as its destination, and no keep"
-            raise InvalidKeySpec(index=index, fault=found)
+            fault = "has the type openpgp, which needs a key file as its destination, and no keep"
+            raise InvalidKeySpec(index=index, fault=fault)
         if size is not None and kind not in BYTES:
             raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
@@ -113,7 +113,7 @@ def generate(
     """
     check_keys(keys)
     _refuse_unmade(keys, supplied)
-    made: dict[str, str] = {}
+    values: dict[str, str] = {}
     newest: dict[tuple[Any, ...], str] = {}  # by the properties that keys with one value share
     for key in keys:
         name = key["name"]
@@ -121,10 +121,10 @@ def generate(
         if current.get(name):
             newest.setdefault(_likeness(key, current), value)
         old = [part for part in current.get(name, "").split(",") if part]
-        made[name] = ",".join([value, *old[: key.get("keep") or 0]])
-        if not _is_carried(key, dialect, made[name]):
+        values[name] = ",".join([value, *old[: key.get("keep") or 0]])
+        if not _is_carried(key, dialect, values[name]):
             raise KeyDialect(name=name, dialect=dialect)
-    return made
+    return values
 
 
 def _likeness(key: KeyEntry, current: Mapping[str, str]) -> tuple[Any, ...]:
@@ -188,9 +188,9 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
         if name not in kinds:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
             raise KeyWeak(name=entry, path=path, fault="is not for a key in key_rotation_keys")
-        for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
+        for pattern, fault in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
-                raise KeyWeak(name=name, path=path, fault=found)
+                raise KeyWeak(name=name, path=path, fault=fault)
         if list(supplied.values()).count(value) > 1:
             raise KeyWeak(name=name, path=path, fault="is also the value of another key")
         if len(set(value)) < LEAST_UNIQUE:

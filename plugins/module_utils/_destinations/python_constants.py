@@ -87,13 +87,13 @@ def _find(module: ast.Module, path: Sequence[str]) -> ast.expr:
 
 def _given(module: ast.Module, path: Sequence[str]) -> ast.expr:
     """Return the value that the module assigns to this name. Raise RefusedValue."""
-    found = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
-    if not found:
+    assignments = [(node, value) for node in _statements(module.body) for value in _assigned(node, path[0])]
+    if not assignments:
         raise UnsetValue
-    if len(found) > 1:
-        lines = ", ".join(dict.fromkeys(str(node.lineno) for node, _ in found))
+    if len(assignments) > 1:
+        lines = ", ".join(dict.fromkeys(str(node.lineno) for node, _ in assignments))
         raise RefusedValue(f"is set several times (lines {lines})")
-    statement, value = found[0]
+    statement, value = assignments[0]
     _refuse_later_change(module, statement, path[0])
     for name in path[1:]:
         value = _member(value, name)
@@ -146,7 +146,7 @@ def _assigned(node: ast.stmt, name: str) -> Iterator[ast.expr | None]:
         yield None
     elif isinstance(node, ast.Expr) and _has(node.value, name) and isinstance(node.value, ast.Call):
         yield None  # such as FERNET_KEYS.insert(0, ...)
-    if any(_binds(each, name) for each in _own_nodes(node)):
+    if any(_binds(child, name) for child in _own_nodes(node)):
         yield None
 
 
@@ -178,18 +178,18 @@ def _head(node: ast.stmt) -> ast.AST:
 
 
 def _has(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+    return any(isinstance(child, ast.Name) and child.id == name for child in ast.walk(node))
 
 
 def _member(value: ast.expr | None, name: str) -> ast.expr:
     if isinstance(value, ast.Dict):
-        found = [
+        members = [
             member
             for key, member in zip(value.keys, value.values)
             if isinstance(key, ast.Constant) and str(key.value) == name
         ]
-        if len(found) == 1 and None not in value.keys:
-            return found[0]
+        if len(members) == 1 and None not in value.keys:
+            return members[0]
     if isinstance(value, (ast.List, ast.Tuple)) and name.isdigit() and int(name) < len(value.elts):
         return value.elts[int(name)]
     raise UnsetValue
@@ -200,12 +200,12 @@ def _literals(node: ast.expr) -> list[ast.Constant]:
     several = node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
     if not several:
         raise RefusedValue("is an empty list")
-    for each in several:
-        if not isinstance(each, ast.Constant) or not isinstance(each.value, (str, bytes)):
+    for element in several:
+        if not isinstance(element, ast.Constant) or not isinstance(element.value, (str, bytes)):
             raise RefusedValue(f"is computed (line {node.lineno}), not a literal")
-        if not each.value:
+        if not element.value:
             raise RefusedValue("is empty")
-        if not isinstance(node, ast.Constant) and "," in _text_of(each):
+        if not isinstance(node, ast.Constant) and "," in _text_of(element):
             raise RefusedValue("is a list with a comma in a member")
     return cast("list[ast.Constant]", several)
 

@@ -80,12 +80,16 @@ class SecretDestination(Destination):
 
         names = {f"f:{entry}" for entry in self._entries.values()}
         fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
-        times = [each.get("time") for each in fields if names & {*((each.get("fieldsV1") or {}).get("f:data") or {})}]
+        times = [
+            managed.get("time")
+            for managed in fields
+            if names & {*((managed.get("fieldsV1") or {}).get("f:data") or {})}
+        ]
         return max((seconds_since_1970(time) for time in times if time), default=0.0)
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        found = self.secret.read()
-        data = found.get("data") or {}
+        secret = self.secret.read()
+        data = secret.get("data") or {}
         return {
             name: _value(self.secret, data, entry)[0] for name, entry in self._entries.items() if every or entry in data
         }
@@ -94,18 +98,18 @@ class SecretDestination(Destination):
         self._refuse_unfit(self.secret.read())
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
-        found = self.secret.read()
-        self._refuse_unfit(found)
-        data = found["data"]
+        secret = self.secret.read()
+        self._refuse_unfit(secret)
+        data = secret["data"]
         new = {
             entry: _encoded(values[name] + _value(self.secret, data, entry)[1]) for name, entry in self._entries.items()
         }
         old = {entry: data[entry] for entry in new}
         return SecretChange(self.secret, old, new) if new != old else None
 
-    def _refuse_unfit(self, found: Json) -> None:
+    def _refuse_unfit(self, secret: Json) -> None:
         place = self.place
-        metadata = found.get("metadata") or {}
+        metadata = secret.get("metadata") or {}
         for owner in metadata.get("ownerReferences") or []:
             raise KubernetesOwner(place=place, owner=f"{owner.get('kind')} {owner.get('name')}")
         for mark in {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}:
@@ -113,9 +117,9 @@ class SecretDestination(Destination):
                 if mark.startswith(beginning):
                     raise KubernetesOwner(place=place, owner=owner)
         for entry in self._entries.values():
-            if found.get("immutable"):
+            if secret.get("immutable"):
                 raise KubernetesSecret(place=place, entry=entry, fault="cannot be changed: the Secret is immutable")
-            _value(self.secret, found.get("data") or {}, entry)
+            _value(self.secret, secret.get("data") or {}, entry)
 
 
 def _value(secret: SecretPlace, data: Mapping[str, str], entry: str) -> tuple[str, str]:
@@ -148,41 +152,41 @@ class SecretChange(DestinationChange):
 
     def rehearse(self) -> None:
         """Let the API server check everything without the change: rights, admission, and that no one has changed it."""
-        found = self._read_unchanged()
-        if not self._is_switched(found):
-            self._put(found, dry=True)
+        secret = self._read_unchanged()
+        if not self._is_switched(secret):
+            self._put(secret, dry=True)
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[Callable[[], None]]:
-        found = self._read_unchanged()
-        yield lambda: self._switch(found)
+        secret = self._read_unchanged()
+        yield lambda: self._switch(secret)
 
     def refuse_difference(self) -> None:
         if not self._is_switched(self.secret.read()):
             raise KubernetesReadback(place=self.place)
 
-    def _entries_of(self, found: Json) -> dict[str, str | None]:
-        return {entry: (found.get("data") or {}).get(entry) for entry in self.new}
+    def _entries_of(self, secret: Json) -> dict[str, str | None]:
+        return {entry: (secret.get("data") or {}).get(entry) for entry in self.new}
 
-    def _is_switched(self, found: Json) -> bool:
-        return self._entries_of(found) == self.new
+    def _is_switched(self, secret: Json) -> bool:
+        return self._entries_of(secret) == self.new
 
     def _read_unchanged(self) -> Json:
         """Return the Secret if it has the old values, or the new ones, for example because another host wrote them."""
-        found = self.secret.read()
-        if self._entries_of(found) not in (self.old, self.new):
+        secret = self.secret.read()
+        if self._entries_of(secret) not in (self.old, self.new):
             raise KubernetesConflict(place=self.place)
-        return found
+        return secret
 
-    def _put(self, found: Json, *, dry: bool = False) -> None:
-        new = {**found, "data": {**found["data"], **self.new}}
+    def _put(self, secret: Json, *, dry: bool = False) -> None:
+        new = {**secret, "data": {**secret["data"], **self.new}}
         self.secret.cluster.put(self.secret.where, new, dry=dry)
 
-    def _switch(self, found: Json) -> None:
-        if self._is_switched(found):
+    def _switch(self, secret: Json) -> None:
+        if self._is_switched(secret):
             return
         try:
-            self._put(found)
+            self._put(secret)
         except RotationError as exc:
             if there := self._state_after_failure():
                 raise exc.with_changed(there.format(place=self.place)) from None
@@ -190,8 +194,8 @@ class SecretChange(DestinationChange):
     def _state_after_failure(self) -> str:
         """Return what the Secret has after a failed write or a lost answer. Empty if it has the new values."""
         with contextlib.suppress(RotationError):
-            found = self.secret.read()
-            if self._is_switched(found):
+            secret = self.secret.read()
+            if self._is_switched(secret):
                 return ""
-            return KEPT if self._entries_of(found) == self.old else UNKNOWN
+            return KEPT if self._entries_of(secret) == self.old else UNKNOWN
         return UNKNOWN

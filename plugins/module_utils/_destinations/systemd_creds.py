@@ -53,6 +53,6 @@ def _exchange(word: str, name: str, options: Sequence[str], data: bytes) -> byte
     if ended.rc == child_processes.NOT_FOUND:
         raise SystemdCreds(credential=name, word=word, reason="the program was not found", advice=INSTALL)
     if ended.rc:
-        found = child_processes.format_failure(ended.rc, SECONDS, PROGRAM)
-        raise SystemdCreds(credential=name, word=word, reason=found, advice=LOOK.format(word=word))
+        reason = child_processes.format_failure(ended.rc, SECONDS, PROGRAM)
+        raise SystemdCreds(credential=name, word=word, reason=reason, advice=LOOK.format(word=word))
     return ended.output

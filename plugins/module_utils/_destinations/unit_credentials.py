@@ -89,9 +89,9 @@ class CredentialSource:
 
 def _unescaped(written: str) -> str:
     """Resolve C escapes. A line ending would need a backslash before it, which joins it to the next line."""
-    if "\n" in written or not all(found[1] in ESCAPES for found in _ESCAPE.finditer(written)):
+    if "\n" in written or not all(escape[1] in ESCAPES for escape in _ESCAPE.finditer(written)):
         raise InvalidLine("is written over several lines, or with escapes other than \\n, \\r, \\t and \\\\")
-    return _ESCAPE.sub(lambda found: ESCAPES[found[1]], written.rstrip())
+    return _ESCAPE.sub(lambda escape: ESCAPES[escape[1]], written.rstrip())
 
 
 def _escaped(value: str) -> str:
@@ -103,30 +103,30 @@ def find(units: Sequence[str], credential: str, options: Sequence[str] = ()) -> 
 
     Raise E_SERVICE_MISSING, E_UNIT_CREDENTIAL or E_UNIT_SHARED.
     """
-    found = [unit_files.show(unit) for unit in units]
-    places = [_source(unit, credential, options) for unit in found]
-    for unit, place in zip(found[1:], places[1:]):
+    loaded = [unit_files.show(unit) for unit in units]
+    places = [_source(unit, credential, options) for unit in loaded]
+    for unit, place in zip(loaded[1:], places[1:]):
         if place != places[0]:
-            other = f"is in {place.file}, but for {found[0].id} in {places[0].file}"
+            other = f"is in {place.file}, but for {loaded[0].id} in {places[0].file}"
             raise UnitCredential(unit=unit.id, credential=credential, fault=other)
-    unit_files.refuse_shared(found, places[0].file, _files)
+    unit_files.refuse_shared(loaded, places[0].file, _files)
     return places[0]
 
 
 def _source(unit: UnitFiles, credential: str, options: Sequence[str]) -> CredentialSource:
-    found = unit.why_not_ours
+    fault = unit.why_not_ours
     try:
-        sources = {} if found else _sources(unit)
+        sources = {} if fault else _sources(unit)
         those = sources.get(credential, [])
         if len(those) == 1:
             return CredentialSource(credential, those[0].file, those[0].option, options)
         files = ", and overridden in ".join(source.file for source in those)
-        found = found or (f"is in {files}" if files else "is not set for it in a readable file")
+        fault = fault or (f"is in {files}" if files else "is not set for it in a readable file")
     except OSError as exc:
-        found = f"may be set in {exc.filename}, which {users.own_name()} cannot read"
+        fault = f"may be set in {exc.filename}, which {users.own_name()} cannot read"
     except InvalidLine as exc:
-        found = exc.fault
-    raise UnitCredential(unit=unit.id, credential=credential, fault=found)
+        fault = exc.fault
+    raise UnitCredential(unit=unit.id, credential=credential, fault=fault)
 
 
 def _sources(unit: UnitFiles) -> dict[str, list[CredentialSource]]:
@@ -153,10 +153,10 @@ def _expanded(path: str, unit: str) -> str:
     prefix, _, instance = name.partition("@")
     known = {**SPECIFIERS, "n": unit, "N": name, "p": prefix, "i": instance}
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            raise InvalidLine(f"is loaded from {path}, in which %{found[1]} cannot be expanded here")
-        return known[found[1]]
+    def value(specifier: re.Match[str]) -> str:
+        if specifier[1] not in known:
+            raise InvalidLine(f"is loaded from {path}, in which %{specifier[1]} cannot be expanded here")
+        return known[specifier[1]]
 
     return _SPECIFIER.sub(value, path)
 
@@ -178,13 +178,13 @@ def _files(unit: UnitFiles) -> list[str]:
 
 def contents(unit: str) -> dict[str, bytes]:
     """The credentials of a unit that this user can read; the application may need no others."""
-    found: dict[str, bytes] = {}
+    credentials: dict[str, bytes] = {}
     with contextlib.suppress(OSError, InvalidLine, RotationError):
         for name, sources in _sources(unit_files.show(unit)).items():
             for source in sources:
                 with contextlib.suppress(OSError, InvalidLine, RotationError):
-                    found[name] = _content(source)
-    return found
+                    credentials[name] = _content(source)
+    return credentials
 
 
 def _content(source: CredentialSource) -> bytes:

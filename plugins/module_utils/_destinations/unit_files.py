@@ -56,11 +56,17 @@ class UnitFiles:
     def of(cls, shown: str) -> UnitFiles:
         """Parse the lines PROPERTY=VALUE of one unit. A list has several lines."""
         lines = [line.partition("=") for line in shown.splitlines()]
-        one = {name: value for name, _, value in lines}
+        properties = {name: value for name, _, value in lines}
         shown_files = (value.rpartition(" (") for name, _, value in lines if name == "EnvironmentFiles")
         files = {file: remark == "ignore_errors=yes)" for file, _, remark in shown_files}
-        units = [one.get("FragmentPath", ""), *one.get("DropInPaths", "").split()]
-        return cls(one.get("Id", ""), one.get("LoadState", ""), one.get("User", ""), [*filter(None, units)], files)
+        units = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
+        return cls(
+            properties.get("Id", ""),
+            properties.get("LoadState", ""),
+            properties.get("User", ""),
+            [*filter(None, units)],
+            files,
+        )
 
     @property
     def files(self) -> list[str]:
@@ -116,8 +122,8 @@ class UnitFiles:
             raise self._unknown(name, file) from None
 
     def _unknown(self, name: str, file: str) -> UnitVariable:
-        found = f"may be set in {file}, which {users.own_name()} cannot read"
-        return UnitVariable(unit=self.id, name=name, fault=found)
+        fault = f"may be set in {file}, which {users.own_name()} cannot read"
+        return UnitVariable(unit=self.id, name=name, fault=fault)
 
 
 def _text(file: str) -> str:
@@ -135,19 +141,19 @@ def find(units: Sequence[str], name: str) -> DestinationOptions:
 
     Raise E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
-    found = [show(unit) for unit in units]
-    places = [_place(unit, name) for unit in found]
-    for unit, place in zip(found[1:], places[1:]):
+    loaded = [show(unit) for unit in units]
+    places = [_place(unit, name) for unit in loaded]
+    for unit, place in zip(loaded[1:], places[1:]):
         if place != places[0]:
-            told = f"is set in {place.file}, but for {found[0].id} in {places[0].file}"
-            raise UnitVariable(unit=unit.id, name=name, fault=told)
-    refuse_shared(found, places[0].file, lambda unit: unit.files)
+            fault = f"is set in {place.file}, but for {loaded[0].id} in {places[0].file}"
+            raise UnitVariable(unit=unit.id, name=name, fault=fault)
+    refuse_shared(loaded, places[0].file, lambda unit: unit.files)
     return places[0].destination
 
 
 def _place(unit: UnitFiles, name: str) -> Setter:
-    if found := unit.why_not_ours:
-        raise UnitVariable(unit=unit.id, name=name, fault=found)
+    if fault := unit.why_not_ours:
+        raise UnitVariable(unit=unit.id, name=name, fault=fault)
     places = unit.setters(name)
     if not places:
         raise UnitVariable(unit=unit.id, name=name, fault="is not set by it in a readable file")
@@ -184,10 +190,10 @@ def _hides_files(pattern: str) -> bool:
 def show(unit: str) -> UnitFiles:
     """Return a unit of this host. Raise E_SERVICE_MISSING."""
     name = unit if "." in unit else f"{unit}.service"
-    found = next(iter(_list_units(name)), None)
-    if found is None or found.state != "loaded":
+    listed = next(iter(_list_units(name)), None)
+    if listed is None or listed.state != "loaded":
         raise ServiceMissing(name=name)
-    return found
+    return listed
 
 
 def _list_units(pattern: str) -> list[UnitFiles]:

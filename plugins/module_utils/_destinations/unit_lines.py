@@ -55,17 +55,17 @@ def joined(text: str) -> Iterator[UnitLine]:
     its backslash stays.
     """
     begun, number, start = "", 0, 0
-    for count, found in enumerate(_LINE.finditer(text), start=1):
-        line = found[0]
+    for count, match in enumerate(_LINE.finditer(text), start=1):
+        line = match[0]
         if line.lstrip()[:1] in COMMENTS:
             continue
-        number, start = (number, start) if begun else (count, found.start())
+        number, start = (number, start) if begun else (count, match.start())
         begun += line.lstrip().rstrip("\r\n")
         if is_open(begun):
             begun = f"{begun[:-1]} "
             continue
         if begun.strip():
-            yield UnitLine(number, begun.strip(), start, found.start() + len(line.rstrip("\r\n")))
+            yield UnitLine(number, begun.strip(), start, match.start() + len(line.rstrip("\r\n")))
         begun = ""
     if begun:
         yield UnitLine(number, f"{begun[:-1]}\\", start, len(text))
@@ -95,9 +95,9 @@ def effects(text: str, name: str) -> Iterator[Effect]:
 def credentials(text: str) -> Iterator[CredentialLine]:
     """Yield the effects of the file on the credentials of the unit, line by line."""
     for section, line in _of_sections(text):
-        found = _CREDENTIAL.match(text, line.start, line.end)
-        if section == "[Service]" and found:
-            yield CredentialLine(found["option"], found["name"], found.end(), line.end)
+        match = _CREDENTIAL.match(text, line.start, line.end)
+        if section == "[Service]" and match:
+            yield CredentialLine(match["option"], match["name"], match.end(), line.end)
 
 
 def _of_sections(text: str) -> Iterator[tuple[str, UnitLine]]:

@@ -16,4 +16,4 @@ def variable_of(option: str) -> str:
 
 def spell_options(text: str) -> str:
     """A text with the variable of each option that it names."""
-    return _OPTION.sub(lambda found: variable_of(found[1]), text)
+    return _OPTION.sub(lambda match: variable_of(match[1]), text)

@@ -76,10 +76,10 @@ class Cluster:
         if not 200 <= status < 300:
             raise self._failure(where, f"status {status}")
         try:
-            found: Json = json.loads(answer)
+            content: Json = json.loads(answer)
         except ValueError:
             raise self._failure(where, "its answer is not JSON") from None
-        return found
+        return content
 
     def _by_package(self, method: str, where: ApiPath, body: bytes) -> tuple[int, bytes]:
         argv = [sys.executable, "-c", _program(), method, where.path, self.kubeconfig, self.context]
@@ -99,9 +99,9 @@ class Cluster:
             raise self._failure(where, child_processes.format_failure(ended.rc, SECONDS, "kubectl"))
         return REASONS.get(reason[1].decode(), 500), b""
 
-    def _failure(self, where: ApiPath, found: str) -> RotationError:
+    def _failure(self, where: ApiPath, reason: str) -> RotationError:
         return KubernetesFailed(
-            place=where.place, reason=found, look=shlex.join(self.kubectl("auth", "can-i", "--list"))
+            place=where.place, reason=reason, look=shlex.join(self.kubectl("auth", "can-i", "--list"))
         )
 
 

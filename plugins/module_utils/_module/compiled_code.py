@@ -52,10 +52,10 @@ class CompiledCode:
         with contextlib.suppress(OSError):
             os.makedirs(folder, 0o700, exist_ok=True)
             _remove_old(folder)
-            handle, made = tempfile.mkstemp(dir=folder)
+            handle, new_path = tempfile.mkstemp(dir=folder)
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(body).digest() + body)
-            os.replace(made, self._path)
+            os.replace(new_path, self._path)
 
 
 def path_of(packed: str) -> str:
@@ -72,9 +72,9 @@ def _read(path: str) -> dict[str, bytes]:
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            found = os.fstat(handle)
-            ours = found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            content = file.read() if ours and stat.S_ISREG(found.st_mode) else b""
+            status = os.fstat(handle)
+            ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            content = file.read() if ours and stat.S_ISREG(status.st_mode) else b""
         if hashlib.sha256(content[DIGEST_BYTES:]).digest() == content[:DIGEST_BYTES]:
             codes: dict[str, bytes] = marshal.loads(content[DIGEST_BYTES:])  # noqa: S302
             return codes

@@ -78,7 +78,7 @@ class Files:
     """The log files of this host. ``known`` has the ``places`` after the last check, at ``looked`` (Unix time)."""
 
     def __init__(self, known: Iterable[LogPlace], looked: float, patterns: Patterns) -> None:
-        self._places = [LogPosition(**each) for each in known]
+        self._places = [LogPosition(**position) for position in known]
         self._looked = looked
         self._patterns = patterns
         self.unreadable: dict[str, str] = {}  # reason by path
@@ -117,15 +117,15 @@ class Files:
             if place.path != place.source or place.source in present:
                 self._places.remove(place)
 
-    def _absent(self, asked: str, found: bool, *, expected: bool) -> None:
+    def _absent(self, asked: str, has_files: bool, *, expected: bool) -> None:
         """Report what ``glob`` hides: a path that does not exist, or a folder that cannot be listed."""
         try:
             if glob.has_magic(asked):
                 for folder in _folders(asked):
                     os.listdir(folder)
                     os.stat(os.path.join(folder, "."))  # what may be listed may still not be entered
-                self.empty += [asked] if expected and not found else []
-            elif not found:
+                self.empty += [asked] if expected and not has_files else []
+            elif not has_files:
                 os.stat(asked)
                 self.unreadable[asked] = "it is not a log file"
         except OSError as exc:
@@ -148,10 +148,10 @@ class Files:
         offset = place.offset if place else self._begin(path, log, gone, at.st_mtime, fresh=fresh)
         if offset is None:
             return source, Counter()
-        found = Counter[str]()
+        counts = Counter[str]()
         with open_log(path) as handle:
             if not (fresh and path.endswith(COMPRESSED)):
-                found, offset = _read(handle, offset, self._patterns, ended=path != source)
+                counts, offset = _read(handle, offset, self._patterns, ended=path != source)
             now = LogPosition(
                 path=path,
                 source=source,
@@ -160,8 +160,8 @@ class Files:
                 offset=offset,
                 head=_head(handle, min(offset, HEAD_BYTES)),
             )
-        self._places = [each for each in self._places if each is not place] + [now]
-        return source, found
+        self._places = [other for other in self._places if other is not place] + [now]
+        return source, counts
 
     def _begin(self, path: str, log: str, gone: list[LogPosition], written: float, *, fresh: bool) -> int | None:
         """Return where to begin a file without a known position. None if it is not ours to read."""
@@ -193,7 +193,7 @@ def _folders(asked: str) -> list[str]:
     folder = asked if os.path.basename(asked) == "**" else fixed
     while glob.has_magic(fixed):
         fixed = os.path.dirname(fixed) or os.curdir
-    return [fixed, *(each for each in glob.glob(folder, recursive=True) if os.path.isdir(each))]
+    return [fixed, *(path for path in glob.glob(folder, recursive=True) if os.path.isdir(path))]
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:
@@ -201,18 +201,18 @@ def _present(asked: str, known: set[str]) -> dict[str, str]:
     log."""
     paths = [path for path in sorted(glob.glob(asked, recursive=True)) if os.path.isfile(path)]
     # A log that was moved away and not begun again is still one. Here a star is for slashes too.
-    gone = {path for each in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, each)}
+    gone = {path for pattern in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, pattern)}
     names = {*(path for path in paths if not path.endswith(COMPRESSED)), *gone}
     logs = [log for log in sorted(names) if not any(_made_of(log, other) for other in names)]
-    found = {path: path for path in logs if path in paths}
+    log_of = {path: path for path in logs if path in paths}
     for log in logs:
         stem, extension = os.path.splitext(log)
         dated = glob.glob(f"{glob.escape(stem)}?*{glob.escape(extension)}*")
         rotated = {*glob.glob(f"{glob.escape(log)}?*"), *(path for path in dated if _made_of(path, log))}
         for path in sorted(rotated - set(logs)):
             if os.path.isfile(path) and not path.endswith(NOT_IN_PYTHON):
-                found.setdefault(path, log)
-    return found
+                log_of.setdefault(path, log)
+    return log_of
 
 
 def _made_of(path: str, log: str) -> bool:

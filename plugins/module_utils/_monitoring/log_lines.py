@@ -21,9 +21,9 @@ class Patterns:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._compiled = {pattern: _compiled(pattern) for pattern in patterns}
 
-    def counts(self, found: Counter[str]) -> dict[str, int]:
+    def counts(self, matches: Counter[str]) -> dict[str, int]:
         """Return the number of lines for each pattern, including 0."""
-        return {pattern: found[pattern] for pattern in self._compiled}
+        return {pattern: matches[pattern] for pattern in self._compiled}
 
     def first(self, text: bytes) -> str | None:
         """Return the first pattern that matches the text, or None."""

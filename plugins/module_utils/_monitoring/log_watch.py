@@ -63,8 +63,8 @@ class Watched:
         followed = Files(self._memory.get("files", []), self._memory.get("looked", 0.0), self._patterns)
         named = usual if files is None else files
         for asked in named:
-            for source, found in followed.look(asked, fresh=asked not in asked_before, expected=files is not None):
-                self._count(new, source, found)
+            for source, matches in followed.look(asked, fresh=asked not in asked_before, expected=files is not None):
+                self._count(new, source, matches)
         self._note_files(followed)
         for unit in units:
             self._unit(new, unit)
@@ -77,9 +77,9 @@ class Watched:
         """Return counts by source and pattern over all checks. They only grow, as Prometheus requires of a counter."""
         return {source: dict(counts) for source, counts in self._totals.items()}
 
-    def _count(self, new: dict[str, dict[str, int]], source: str, found: Counter[str]) -> None:
+    def _count(self, new: dict[str, dict[str, int]], source: str, matches: Counter[str]) -> None:
         for counts in (new.setdefault(source, {}), self._totals.setdefault(source, {})):
-            for pattern, count in self._patterns.counts(found).items():
+            for pattern, count in self._patterns.counts(matches).items():
                 counts[pattern] = counts.get(pattern, 0) + count
 
     def _note_files(self, followed: Files) -> None:

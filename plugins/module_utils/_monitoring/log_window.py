@@ -55,12 +55,12 @@ def counted(memory: LogMemory, asked: LogWindow) -> CountedErrors:
     return {"errors": errors, "problems": problems, "notes": [f"{glob} has no file" for glob in watched.empty]}
 
 
-def refuse(found: CountedErrors) -> None:
+def refuse(counts: CountedErrors) -> None:
     """Raise E_LOG_ERRORS if something was counted, E_LOG_UNSEEN if that nothing was counted proves nothing."""
-    if found["errors"]:
-        raise error(found["errors"])
-    if found["problems"]:
-        raise LogUnseen(problems="; ".join(found["problems"]))
+    if counts["errors"]:
+        raise error(counts["errors"])
+    if counts["problems"]:
+        raise LogUnseen(problems="; ".join(counts["problems"]))
 
 
 def error(errors: ErrorCounts) -> RotationError:

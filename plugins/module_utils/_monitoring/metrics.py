@@ -100,8 +100,8 @@ def _samples(snapshot: MonitoringSnapshot) -> Iterator[Sample]:
     for source, counts in snapshot["logs"]["totals"].items():
         for pattern, count in counts.items():
             yield "log_errors_total", {**project, "source": source, "pattern": pattern}, count
-    for source, told in snapshot["logs"]["told"].items():
-        yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds_since_1970(told)
+    for source, last_reported in snapshot["logs"]["told"].items():
+        yield "log_errors_timestamp_seconds", {**project, "source": source}, seconds_since_1970(last_reported)
     yield "logs_unreadable", project, snapshot["logs"]["unreadable"]
     dates = {name: rotation.get(name) for name in ("created", "due", "due_soon", "retire")}
     for name, time in dates.items():

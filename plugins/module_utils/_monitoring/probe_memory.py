@@ -65,10 +65,10 @@ class ProbeMemory:
                     held.enter_context(atomic_file.folder_lock(self.folder))
                 except OSError as exc:
                     raise self._error(exc.strerror) from None
-            seen = cast(SeenBefore, self._read("seen.json"))
-            yield seen
+            remembered = cast(SeenBefore, self._read("seen.json"))
+            yield remembered
             if kept:
-                self._write("seen.json", seen)
+                self._write("seen.json", remembered)
 
     def baseline(self) -> Baseline:
         """Return the baseline. Empty before the first check. Raise E_MONITOR_DIR."""
@@ -86,16 +86,16 @@ class ProbeMemory:
         path = os.path.join(self.folder, name)
         try:
             with open(path, encoding="utf-8") as handle:
-                found = json.load(handle)
+                content = json.load(handle)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as exc:
             raise self._error(exc.strerror) from None
         except ValueError:
-            found = None
-        if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+            content = None
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise self._error(f"{name} was not written by this collection")
-        return found
+        return content
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:
         text = json.dumps({"format": FORMAT, **content}, sort_keys=True) + "\n"

@@ -96,8 +96,8 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError):
-        found = f"is {ca_file}, but this user cannot read a certificate in it"
-        raise InvalidOption(option="health_ca_file", fault=found, advice="Set it to a file in PEM format.") from None
+        fault = f"is {ca_file}, but this user cannot read a certificate in it"
+        raise InvalidOption(option="health_ca_file", fault=fault, advice="Set it to a file in PEM format.") from None
 
 
 def of_opening(application: Application) -> Measure:

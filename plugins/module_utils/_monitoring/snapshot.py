@@ -120,15 +120,15 @@ class _Look:
     def logs(self) -> Watched:
         """Return the counts of the logs since the last check, and what was remembered of versions and values."""
         params, snapshot = self._params, self.snapshot
-        with self._memory.changed(kept=self._kept) as seen:
-            watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
+        with self._memory.changed(kept=self._kept) as remembered:
+            watched = Watched(remembered.setdefault("logs", {}), params["log_patterns"])
             new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
-            snapshot["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
+            snapshot["logs"] = _since(remembered, params["looker"], watched.totals(), looked_at=new)
             snapshot["logs"]["told"] = _update_error_times(
-                seen, snapshot["logs"]["new"], snapshot["time"], params["log_errors"]
+                remembered, snapshot["logs"]["new"], snapshot["time"], params["log_errors"]
             )
-            self._known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
-            snapshot["last_census"] = _last_census(params, seen)
+            self._known = remembered["rotation"] = params["rotation"] or remembered.get("rotation", {})
+            snapshot["last_census"] = _last_census(params, remembered)
         snapshot["rotation"] = self._known
         snapshot["logs"]["unreadable"] = len(watched.problems)
         return watched
@@ -152,8 +152,8 @@ class _Look:
     def keep(self) -> None:
         """Remember the census, and first measurements."""
         if self.snapshot["census"]:
-            with self._memory.changed(kept=self._kept) as seen:
-                seen["census"] = self.snapshot["census"]
+            with self._memory.changed(kept=self._kept) as remembered:
+                remembered["census"] = self.snapshot["census"]
         if self._kept:
             measured = {
                 measure["what"]: [measure["seconds"], self.snapshot["time"], "a look"]
@@ -173,8 +173,8 @@ class _Look:
         """Write the metrics, then note that this check has ended. A failed write is one more finding."""
         unwritten = _unwritten(self._params, self.snapshot)
         # Last: if a check is ended before this, the next one reports everything.
-        with self._memory.changed(kept=self._kept) as seen:
-            seen.setdefault("lookers", {})[self._params["looker"]] = {
+        with self._memory.changed(kept=self._kept) as remembered:
+            remembered.setdefault("lookers", {})[self._params["looker"]] = {
                 "time": self.snapshot["time"],
                 "totals": self.snapshot["logs"]["totals"],
             }
@@ -208,14 +208,14 @@ def _values(
     The census is added to ``snapshot``, and the time to decrypt a value to ``measures``.
     """
     try:
-        values, found, opening = _census(params)
+        values, problems, opening = _census(params)
     except RotationError as exc:
         return [exc], []
     snapshot["census"] = values
     measures.append(opening)
     few = (values["ratio"] or 0.0) >= params["success"]
-    tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
-    return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
+    tolerated = [problem.what for problem in problems if few and problem.code in OF_VALUES]
+    return [problem for problem in problems if not few or problem.code not in OF_VALUES], tolerated
 
 
 def _unwritten(params: ProbeOptions, snapshot: MonitoringSnapshot) -> list[RotationError]:
@@ -236,25 +236,25 @@ def _put_off(
     Its metrics are those of the last snapshot, as far as they are still valid. The lines of the logs are left for the
     next check.
     """
-    with memory.changed(kept=False) as seen:
-        totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
-        snapshot["rotation"] = params["rotation"] or seen.get("rotation", {})
-        snapshot["last_census"] = _last_census(params, seen)
-    snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
+    with memory.changed(kept=False) as remembered:
+        totals, error_times = remembered.get("logs", {}).get("totals", {}), remembered.get("told", {})
+        snapshot["rotation"] = params["rotation"] or remembered.get("rotation", {})
+        snapshot["last_census"] = _last_census(params, remembered)
+    snapshot["logs"] = {"since": None, "new": {}, "totals": totals, "told": error_times, "unreadable": 0}
     nothing: MonitoringSnapshot = {"response": [], "findings": [], "warnings": [], "retire": []}
     snapshot.update({**nothing, "put_off": why, "at_work": moment.at_work, "census": None, "census_asked": False})
     _unwritten(params, snapshot)  # the next check reports it
     return snapshot
 
 
-def _last_census(params: ProbeOptions, seen: SeenBefore) -> CensusSnapshot | None:
+def _last_census(params: ProbeOptions, remembered: SeenBefore) -> CensusSnapshot | None:
     """Return what the last census of this host found. It is forgotten if another host tries the values now.
 
     Before and after a rotation, no host is asked for a census.
     """
     if not (params["census"] or params["looker"] == "rotation"):
-        seen.pop("census", None)
-    return seen.get("census")
+        remembered.pop("census", None)
+    return remembered.get("census")
 
 
 def _baseline(kept: Baseline, known: RotationFacts) -> Baseline:
@@ -288,7 +288,7 @@ def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], 
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
     values += sum(column.values for column in closed if not column.is_accepted)
     current = sum(tally.classes["current"] for tally in tallies)
-    found: CensusSnapshot = {
+    census: CensusSnapshot = {
         "time": now(),
         "targets": [
             *(_target(tally, unopened) for tally in tallies),
@@ -301,7 +301,7 @@ def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], 
         "whole": not unproved,
         "kept_aside": aside,
     }
-    return found, problems, opening
+    return census, problems, opening
 
 
 def _target(tally: Tally, unopened: Collection[str]) -> ColumnCounts:
@@ -354,13 +354,13 @@ def _class(name: str, unopened: Collection[str]) -> str:
     return "not_current" if name in UNOPENED and name not in unopened else name
 
 
-def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
+def _since(remembered: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Collection[str]) -> LogSnapshot:
     """Return the counts since the last complete check by the same kind of caller, for the logs ``looked_at``.
 
     The timer, a person and the rotations are counted separately. A new caller continues where the others are, except
     the rotations: no one sees what they have counted.
     """
-    lookers = seen.get("lookers", {})
+    lookers = remembered.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
     last = lookers.get(looker) or max(others, key=lambda last: last["time"], default=None)
     before = last["totals"] if last else {}
@@ -372,15 +372,15 @@ def _since(seen: SeenBefore, looker: str, totals: ErrorCounts, *, looked_at: Col
     return {"since": last["time"] if last else None, "new": since, "totals": totals}
 
 
-def _update_error_times(seen: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
+def _update_error_times(remembered: SeenBefore, new: ErrorCounts, time: str, tolerated: int) -> dict[str, str]:
     """Update when each log last had more errors than are ``tolerated``.
 
     This includes the first errors ever, because Prometheus does not see an increase of a counter that was not there
     before.
     """
-    told = seen.setdefault("told", {})
-    told.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
-    return dict(told)
+    error_times = remembered.setdefault("told", {})
+    error_times.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
+    return dict(error_times)
 
 
 def _logs(logs: LogSnapshot, tolerated: int) -> Iterator[RotationError]:
@@ -455,40 +455,40 @@ def _retire(params: ProbeOptions, known: RotationFacts, snapshot: MonitoringSnap
         reasons = [f"rotation {known['open']} is open"] if known.get("open") else []
         if today < version["held_until"]:
             reasons.append(f"it is held until {version['held_until'][:10]}")
-        found = snapshot["census"]
-        reasons += [*_needed_by_values(version, found), *_needed_by_copies(version, found, params)]
+        census = snapshot["census"]
+        reasons += [*_needed_by_values(version, census), *_needed_by_copies(version, census, params)]
         backups = len(params["backups"].get("backups") or ())
         answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": backups})
     return answers
 
 
-def _needed_by_values(version: RetirableVersion, found: CensusSnapshot | None) -> Iterator[str]:
-    if found is None or version["stage"] not in found["key_ids"]:
+def _needed_by_values(version: RetirableVersion, census: CensusSnapshot | None) -> Iterator[str]:
+    if census is None or version["stage"] not in census["key_ids"]:
         yield "no census has checked its values"
         return
-    if count := sum(CensusResult.of(target).under(version["stage"]) for target in found["targets"]):
+    if count := sum(CensusResult.of(target).under(version["stage"]) for target in census["targets"]):
         yield f"{counted(count, 'value is', 'values are')} under it"
-    if not found["whole"]:
+    if not census["whole"]:
         yield "not every value could be tried"
-    if lost := _count(found, UNOPENED):
+    if lost := _count(census, UNOPENED):
         yield (
             f"{counted(lost, 'value opens', 'values open')} under no known key, and backups with such values may need "
             f"it"
         )
 
 
-def _needed_by_copies(version: RetirableVersion, found: CensusSnapshot | None, params: ProbeOptions) -> Iterator[str]:
+def _needed_by_copies(version: RetirableVersion, census: CensusSnapshot | None, params: ProbeOptions) -> Iterator[str]:
     backups = params["backups"].get("backups")
     if backups is None:
         unlisted = params["backups"].get("msg") or "no run has listed the backups yet"
         refused = params["backups"].get("error") or {"what": unlisted}
         yield f"the backups that need it could not be listed ({refused['what']})"
-    kept = found.get("kept_aside", {}) if found else {}  # earlier versions did not write it
+    kept = census.get("kept_aside", {}) if census else {}  # earlier versions did not write it
     if asides := [name for name, key_ids in kept.items() if version["key_id"] in key_ids]:
         yield f"the database {', '.join(asides)}, which a restore kept, may need it"
-    if needing := [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]:
+    if needing := [backup["rotation_id"] for backup in backups or () if version["key_id"] in backup["key_ids"]]:
         yield f"the backup {', '.join(needing)} needs it"
 
 
-def _count(found: CensusSnapshot, classes: Iterable[str]) -> int:
-    return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)
+def _count(census: CensusSnapshot, classes: Iterable[str]) -> int:
+    return sum(target["classes"].get(name, 0) for target in census["targets"] for name in classes)

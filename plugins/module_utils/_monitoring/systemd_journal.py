@@ -52,8 +52,8 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalRe
             limit = threading.Timer(seconds, _end, (process, over))
             limit.start()
             try:
-                for done.cursor, found in _entries(process.stdout, patterns):  # type: ignore[arg-type]
-                    done.matches += found
+                for done.cursor, matches in _entries(process.stdout, patterns):  # type: ignore[arg-type]
+                    done.matches += matches
                 code = process.wait()
             finally:
                 limit.cancel()

@@ -55,9 +55,9 @@ def main(path: str) -> int:
 def _configuration(path: str) -> Options:
     try:
         with open(path, encoding="utf-8") as handle:
-            found, about = dict(json.load(handle)), os.fstat(handle.fileno())
+            options, about = dict(json.load(handle)), os.fstat(handle.fileno())
     except (OSError, ValueError):
         raise MonitorConfiguration(path=path) from None
-    if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
+    if options.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
         raise MonitorToken(path=path)
-    return found
+    return options

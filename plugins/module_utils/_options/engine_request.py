@@ -103,12 +103,12 @@ class KeysAtHand:
 def _keys_at_hand(params: Options, *, every: bool) -> KeysAtHand:
     env_file, keys, dialect = params["env_file"], params["keys"], params["dialect"]
     if not params["key_sets"]:
-        found = key_destinations.read(env_file, keys, every=every, dialect=dialect)
-        return KeysAtHand({"current": found}, key_destinations.described(env_file, keys), found)
-    found = {}
+        values = key_destinations.read(env_file, keys, every=every, dialect=dialect)
+        return KeysAtHand({"current": values}, key_destinations.described(env_file, keys), values)
+    values = {}
     with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
-        found = key_destinations.read(env_file, keys, every=False, dialect=dialect)
-    return KeysAtHand(params["key_sets"], "the key store", found)
+        values = key_destinations.read(env_file, keys, every=False, dialect=dialect)
+    return KeysAtHand(params["key_sets"], "the key store", values)
 
 
 def _refuse_lost_state() -> None:

@@ -45,9 +45,9 @@ class Approval:
     def read(cls, text: bytes) -> Approval:
         """Parse an approval. Raise ValueError."""
         title, *lines = text.decode("utf-8").splitlines() or [""]
-        found = [line.partition(" ") for line in lines if line.strip()]
-        members = {name: value for name, _, value in found}
-        if title != TITLE or tuple(name for name, _, _ in found) != MEMBERS:  # each once: who signs reads the first
+        pairs = [line.partition(" ") for line in lines if line.strip()]
+        members = {name: value for name, _, value in pairs}
+        if title != TITLE or tuple(name for name, _, _ in pairs) != MEMBERS:  # each once: who signs reads the first
             raise ValueError("no approval")
         if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
             raise ValueError("a pattern")
@@ -56,9 +56,14 @@ class Approval:
         return read
 
     @classmethod
-    def recorded(cls, found: RecordedApproval) -> Approval:
+    def recorded(cls, recorded_approval: RecordedApproval) -> Approval:
         """Return the approval in a record. Raise KeyError."""
-        members = (found["plan_hash"], found["environment"], found["principal"], found["time"])
+        members = (
+            recorded_approval["plan_hash"],
+            recorded_approval["environment"],
+            recorded_approval["principal"],
+            recorded_approval["time"],
+        )
         return cls(*map(str, members))
 
     @property
@@ -81,30 +86,35 @@ class ApprovalEvidence:
     allowed_signers: str
 
     @classmethod
-    def recorded(cls, found: RecordedApproval) -> ApprovalEvidence | None:
+    def recorded(cls, recorded_approval: RecordedApproval) -> ApprovalEvidence | None:
         """Return the evidence of a record, or None if an earlier version kept none. Raise ValueError if it is
         invalid."""
-        if not MADE_OF & set(found):
+        if not MADE_OF & set(recorded_approval):
             return None
         try:
-            approval = Approval.recorded(found)
-            return cls(approval, str(found["text"]), str(found["signature"]), str(found["allowed_signers"]))
+            approval = Approval.recorded(recorded_approval)
+            return cls(
+                approval,
+                str(recorded_approval["text"]),
+                str(recorded_approval["signature"]),
+                str(recorded_approval["allowed_signers"]),
+            )
         except KeyError:
             raise ValueError("a member is missing") from None
 
     @classmethod
-    def borne_out(cls, found: RecordedApproval | None) -> ApprovalEvidence | None:
+    def borne_out(cls, recorded_approval: RecordedApproval | None) -> ApprovalEvidence | None:
         """Return the evidence of a record if it was valid at the time of the approval, otherwise None.
 
         Raise FileNotFoundError if there is no ``ssh-keygen``.
         """
-        if not isinstance(found, Mapping):
+        if not isinstance(recorded_approval, Mapping):
             return None
         try:
-            evidence = cls.recorded(found)
+            evidence = cls.recorded(recorded_approval)
             if evidence is None or not evidence.accepted(evidence.approval.moment):
                 return None
-            return evidence if evidence.as_recorded().items() <= found.items() else None
+            return evidence if evidence.as_recorded().items() <= recorded_approval.items() else None
         except ValueError:
             return None
 
@@ -146,7 +156,7 @@ class ApprovalEvidence:
 @contextlib.contextmanager
 def _file(text: str) -> Iterator[str]:
     """A private file that holds ``text``."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as made:
-        made.write(text)
-        made.flush()
-        yield made.name
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        yield handle.name

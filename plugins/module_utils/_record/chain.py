@@ -47,10 +47,10 @@ class Head:
     @classmethod
     def read(cls, text: object) -> Head:
         """Parse a head. Raise ValueError."""
-        found = _HEAD.fullmatch(str(text))
-        if not found:
+        match = _HEAD.fullmatch(str(text))
+        if not match:
             raise ValueError("no head")
-        return cls(found[1], int(found[2]), found[3], found[4] or "", found[5] or "")
+        return cls(match[1], int(match[2]), match[3], match[4] or "", match[5] or "")
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ def head(rotation_id: str, text: bytes, host: str = "") -> Head:
 
 def lines(text: bytes) -> list[RecordLine]:
     """The lines of a record, in one pass."""
-    found: list[RecordLine] = []
+    record_lines: list[RecordLine] = []
     so_far = hashlib.sha256()
     end = so_far.hexdigest()
     for number, raw in enumerate(io.BytesIO(text), 1):
         so_far.update(raw)
         content, before = read(raw), end
         end = str((content or {}).get("hash") or so_far.hexdigest())
-        found.append(RecordLine(number, raw, content, before, end))
-    return found
+        record_lines.append(RecordLine(number, raw, content, before, end))
+    return record_lines
 
 
 def problems(record: Iterable[RecordLine]) -> Iterator[Problem]:

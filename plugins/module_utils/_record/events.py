@@ -137,9 +137,9 @@ class SinceBefore(NamedTuple):
     new: Mapping[str, Sequence[str]]
 
     @classmethod
-    def of(cls, found: SinceFirstWrite) -> SinceBefore:
+    def of(cls, since: SinceFirstWrite) -> SinceBefore:
         """Return what the census for a report found."""
-        return cls(found.get("same"), found.get("written_rows") or {}, found.get("added_rows") or {})
+        return cls(since.get("same"), since.get("written_rows") or {}, since.get("added_rows") or {})
 
 
 @dataclass(frozen=True)
@@ -622,8 +622,8 @@ def decode_all(lines: Iterable[LineContent]) -> list[Event]:
 def _types(kind: type[Event]) -> dict[str, tuple[type, ...]]:
     """The types of each member's values, by that of its default."""
     plain = kind()
-    found = {member.name: _accepted(member.name, getattr(plain, member.name)) for member in fields(kind)}
-    return {name: types for name, types in found.items() if name not in ("name", "raw")}
+    accepted = {member.name: _accepted(member.name, getattr(plain, member.name)) for member in fields(kind)}
+    return {name: types for name, types in accepted.items() if name not in ("name", "raw")}
 
 
 def _accepted(name: str, default: object) -> tuple[type, ...]:

@@ -57,17 +57,17 @@ class PageChecksums:
     def _made_of(self, rotation_id: str, lines: Sequence[bytes], ended: int) -> bool:
         """Return whether the page is of these lines, or of those up to the end of its last run, if any run has
         ended."""
-        digest, found = hashlib.sha256(), self.of.get(f"{rotation_id}/{RECORD}")
+        digest, recorded = hashlib.sha256(), self.of.get(f"{rotation_id}/{RECORD}")
         for number, line in enumerate(lines, 1):
             digest.update(line)
-            if number >= ended and digest.hexdigest() == found:
+            if number >= ended and digest.hexdigest() == recorded:
                 return True
         return not ended
 
     def changed(self, name: str) -> Iterator[Problem]:
-        found = _sum(self.folder, name)
-        if name in self.of and found != self.of[name]:
-            yield Problem("page", f"its page {name} {'was changed after it was written' if found else 'is missing'}")
+        checksum = _sum(self.folder, name)
+        if name in self.of and checksum != self.of[name]:
+            yield Problem("page", f"its page {name} {'was changed after it was written' if checksum else 'is missing'}")
 
     def unknown_pages(self) -> Iterator[Problem]:
         """Yield the pages in the folder that no run has recorded. A rotation's own page is checked with its record."""

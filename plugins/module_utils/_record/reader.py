@@ -88,12 +88,12 @@ def names(folder: str) -> list[str]:
 def folders(folder: str) -> list[str]:
     """Whatever has a record in ``folder``, by any name."""
     try:
-        found = sorted(os.listdir(folder))
+        entries = sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
     except OSError as exc:
         raise RecordWrite(path=folder, reason=exc.strerror) from None
-    return [name for name in found if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
+    return [name for name in entries if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
 
 
 def _signature(armored: str, lines: Sequence[RecordLine]) -> tuple[int, str | None]:

@@ -81,9 +81,9 @@ class VerifiedRecord:
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
         vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
-        seen = "intact" if vouched else "consistent, but nothing proves that it is complete"
+        verdict = "intact" if vouched else "consistent, but nothing proves that it is complete"
         of, signed = OF_REFUSED if self.rotation_id == REFUSED else ("", f", {self.signed} of them signed")
-        whole = [f"{seen}, {counted(self.lines, 'line')}{signed}"] if self.lines else []
+        whole = [f"{verdict}, {counted(self.lines, 'line')}{signed}"] if self.lines else []
         return f"{self.rotation_id}{of}: {'; '.join([*whole, *notes])}"
 
 
@@ -111,19 +111,25 @@ def check(
     records = [look(place, name) for place in places for name in names(place)]
     last = Head.read(anchor) if anchor else None
     kept = [AnchoredHead(last, "the anchor")] if last else []
-    kept += [each for record in records for each in _follows(record, record.lines)]
+    kept += [anchored for record in records for anchored in _follows(record, record.lines)]
     trusted = _trusted(records, key, former)
     first = min((_began(record) for record in records if record.signed), default="")
     sums = {place: _sums(place) for place in places}
     evidence = _Evidence(kept, last, trusted, first)
     checked = [_checked(record, evidence, sums[record.folder]) for record in records]
     checked += _absent(places, records, kept)
-    checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
+    checked += [
+        verified for checksums in sums.values() if checksums for verified in _sums_themselves(checksums, trusted)
+    ]
     for place in places:
         for name in set(folders(place)) - set(names(place)):
             problem = Problem("unreadable", f"the name of the folder {name} is not a rotation ID")
             checked.append(VerifiedRecord(name, os.path.join(place, name, FILE_NAME), problems=[problem]))
-    return [each for each in checked if only in (None, each.rotation_id) or each.rotation_id == page_checksums.SUMS]
+    return [
+        verified
+        for verified in checked
+        if only in (None, verified.rotation_id) or verified.rotation_id == page_checksums.SUMS
+    ]
 
 
 def before_going_on(
@@ -134,14 +140,16 @@ def before_going_on(
     A head that names no control node may be of another one's record, and prevents nothing. Raise E_RECORD_WRITE.
     """
     records = [look(place, name) for name in names(place)]
-    record = next((each for each in records if each.rotation_id == rotation_id), None)
+    record = next((candidate for candidate in records if candidate.rotation_id == rotation_id), None)
     if record is None:
         return [], 0
-    kept = [each for other in records for each in _follows(other, other.lines)]
+    kept = [anchored for other in records for anchored in _follows(other, other.lines)]
     with contextlib.suppress(ValueError):
         kept.append(AnchoredHead(Head.read(anchor), "the anchor"))
-    ours = [each for each in kept if each.head.host and record.is_of(each.head)]
-    problems = [each for each in _tampering(record, ours, _trusted(records, key, former)) if each.kind in EXIT_CODES]
+    ours = [anchored for anchored in kept if anchored.head.host and record.is_of(anchored.head)]
+    problems = [
+        problem for problem in _tampering(record, ours, _trusted(records, key, former)) if problem.kind in EXIT_CODES
+    ]
     problems = problems or list(_cut_off(record))
     return problems, len(record.lines) - record.signed
 
@@ -149,8 +157,8 @@ def before_going_on(
 def exit_code(checked: Iterable[VerifiedRecord]) -> int:
     """Return the lowest exit code of the problems. Without a problem, that of the checks that were impossible."""
     every = list(checked)
-    problems = [EXIT_CODES[problem.kind][0] for each in every for problem in each.problems]
-    notes = [NOT_CHECKED[note.kind][0] for each in every for note in each.notes if note.kind in NOT_CHECKED]
+    problems = [EXIT_CODES[problem.kind][0] for verified in every for problem in verified.problems]
+    notes = [NOT_CHECKED[note.kind][0] for verified in every for note in verified.notes if note.kind in NOT_CHECKED]
     return min(problems or notes, default=0)
 
 
@@ -180,13 +188,13 @@ def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[
     known = dict.fromkeys(former, "which is listed as a former key") | ({key: ""} if key else {})
     while True:
         more = {
-            str(each): f"which line {line.number} of {record.rotation_id} lists as a former key"
+            str(former_key): f"which line {line.number} of {record.rotation_id} lists as a former key"
             for record in records
             if record.key in known
             for line in record.lines[: record.signed]
             if isinstance(line.event, RunEvent) and line.event.is_intent
-            for each in line.event.former_signers
-            if str(each) not in known
+            for former_key in line.event.former_signers
+            if str(former_key) not in known
         }
         if not more:
             return known
@@ -220,12 +228,12 @@ def _checked(record: StoredRecord, evidence: _Evidence, sums: page_checksums.Pag
     """Verify a record. ``sums`` are the checksums of the pages."""
     kept, last, trusted, first = evidence
     lines = record.lines
-    ours = [each for each in kept if record.is_of(each.head)]
+    ours = [anchored for anchored in kept if record.is_of(anchored.head)]
     problems = list(_stale(record, last) if last else ())
     notes: list[Problem] = []
     planted = _planted(record, first) if last and trusted else ()
-    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
-        for problem in found:
+    for group in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
+        for problem in group:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     problems = problems or list(_cut_off(record))
     notes += [*_not_kept(record, ours), *_later_format(record)]
@@ -247,8 +255,8 @@ def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapp
     """Yield the contradictions of chain, heads and signature with the record."""
     yield from chain.problems(record.lines)
     yield from chain.foreign(record.lines, record.rotation_id)
-    for each in ours:
-        yield from _missing(record, each, trusted)
+    for anchored in ours:
+        yield from _missing(record, anchored, trusted)
     yield from _signature(record, bool(ours), trusted)
 
 
@@ -277,14 +285,16 @@ def _stale(record: StoredRecord, last: Head) -> Iterator[Problem]:
         later = record.signed if record.signed > last.seq else 0
     else:
         heads = _follows(record, record.lines[: record.signed])
-        later = next((each.line for each in heads if _same(each.head, last) and each.head.seq >= last.seq), 0)
+        later = next(
+            (anchored.line for anchored in heads if _same(anchored.head, last) and anchored.head.seq >= last.seq), 0
+        )
     if later:
         behind = f"the anchor is line {last.seq} of {last.rotation_id}, but line {later} of {record.rotation_id}"
         yield Problem("stale", f"{behind} was signed after it")
 
 
-def _same(one: Head, other: Head) -> bool:
-    return one.rotation_id == other.rotation_id and (one.host == other.host or "" in (one.host, other.host))
+def _same(head: Head, other: Head) -> bool:
+    return head.rotation_id == other.rotation_id and (head.host == other.host or "" in (head.host, other.host))
 
 
 def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
@@ -349,12 +359,13 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
 def _approvals(record: StoredRecord) -> Iterator[Problem]:
     """Yield each approval that its evidence contradicts. Only the beginning of a rotation has an approval."""
     for line in record.lines:
-        found, required = line.members.get("approval"), line.members.get("require_approval") is True
-        if not found and not required:
+        approval, required = line.members.get("approval"), line.members.get("require_approval") is True
+        if not approval and not required:
             continue
-        who = f"the approval by {found.get('principal') if isinstance(found, dict) else 'nobody'} in line {line.number}"
+        principal = approval.get("principal") if isinstance(approval, dict) else "nobody"
+        who = f"the approval by {principal} in line {line.number}"
         begins = line.event.name == ROTATE and line.event.is_intent
-        bare = not isinstance(found, dict) or not MADE_OF & set(found)
+        bare = not isinstance(approval, dict) or not MADE_OF & set(approval)
         if not begins:
             yield Problem("approval", f"{who} is not valid: that line does not start a rotation")
         elif bare and not required and not chain.chained([line]):
@@ -362,13 +373,13 @@ def _approvals(record: StoredRecord) -> Iterator[Problem]:
         elif bare:
             yield Problem("approval", f"{who} has no signature next to it")
         else:
-            yield _approval(found, who)
+            yield _approval(approval, who)
 
 
-def _approval(found: Any, who: str) -> Problem:
+def _approval(approval: Any, who: str) -> Problem:
     try:
-        if ApprovalEvidence.borne_out(found):
-            return Problem("approved", f"{who} is signed by {found['fingerprint']}")
+        if ApprovalEvidence.borne_out(approval):
+            return Problem("approved", f"{who} is signed by {approval['fingerprint']}")
     except FileNotFoundError:
         return Problem("unchecked", f"{who} was not checked: ssh-keygen is not installed here")
     return Problem("approval", f"{who} was changed after it was signed, or was signed by someone else")
@@ -404,7 +415,7 @@ def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> I
 
 def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Problem]:
     """Yield why a cut would not show. In a record without a chain, no cut shows."""
-    lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
+    lines, kept = len(record.lines), max((anchored.head.seq for anchored in ours), default=0)
     if not lines:
         yield Problem("unchecked", "it has no lines")
     elif not chain.chained(record.lines):
@@ -471,17 +482,17 @@ def _absent(
     """
     here = {"", node()}.union(*(record.nodes for record in records))
     gone: dict[tuple[str, str], AnchoredHead] = {}
-    for each in kept:
-        if not any(record.is_of(each.head) for record in records):
-            gone.setdefault((each.head.rotation_id, each.head.host), each)
-    for (rotation_id, host), each in sorted(gone.items()):
+    for anchored in kept:
+        if not any(record.is_of(anchored.head) for record in records):
+            gone.setdefault((anchored.head.rotation_id, anchored.head.host), anchored)
+    for (rotation_id, host), anchored in sorted(gone.items()):
         path = os.path.join(places[0], rotation_id, FILE_NAME)
-        there = f" in {each.head.place}" if each.head.place else ""
-        seen = f"is not in {', '.join(places)}, but {each.where} has seen it{there}"
+        there = f" in {anchored.head.place}" if anchored.head.place else ""
+        summary = f"is not in {', '.join(places)}, but {anchored.where} has seen it{there}"
         if host in here:
-            yield VerifiedRecord(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
+            yield VerifiedRecord(rotation_id, path, problems=[Problem("cut", f"its record {summary}")])
         else:
-            where = f"its record is on the control node {host}: it {seen}"
+            where = f"its record is on the control node {host}: it {summary}"
             yield VerifiedRecord(rotation_id, path, elsewhere=host, notes=[Problem("elsewhere", where)])
 
 
@@ -518,8 +529,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not checked:
         print(f"There is no record in {', '.join(asked.folders)}.", file=sys.stderr)
         return EXIT_CODES["unreadable"][0]
-    for each in checked:
-        print(each)
+    for verified in checked:
+        print(verified)
     return exit_code(checked)
 
 

@@ -152,12 +152,12 @@ class Record:
     def events(self) -> list[LineContent]:
         """Return all events so far, oldest first. Empty if there is no record yet. Raise E_RECORD_WRITE."""
         try:
-            found = [json.loads(line) for line in self.text().splitlines()]
+            events = [json.loads(line) for line in self.text().splitlines()]
         except (ValueError, RecursionError):
-            found = [None]
-        if not all(isinstance(event, dict) for event in found):
+            events = [None]
+        if not all(isinstance(event, dict) for event in events):
             raise RecordWrite(path=self.path, reason="a line is not valid JSON")
-        return found
+        return events
 
     def decoded(self) -> list[Event]:
         """Return all events as types. Raise E_RECORD_WRITE."""

@@ -63,11 +63,11 @@ def wait(check: HealthCheck, patience: float) -> Answer:
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
-        status, found = _request(address, sent, check.ca_file, check.answer_patience)
+        status, reason = _request(address, sent, check.ca_file, check.answer_patience)
         if 200 <= status < 300:
             return Answer(status, round(time.monotonic() - begun, 3))
         if time.monotonic() > end:
-            raise HealthCheckFailed(url=without_query(check.url), reason=found, seconds=f"{patience:.0f}")
+            raise HealthCheckFailed(url=without_query(check.url), reason=reason, seconds=f"{patience:.0f}")
         time.sleep(POLL)
 
 
@@ -91,7 +91,7 @@ def fit_url(url: str) -> str:
                 "O(health_headers)."
             ),
         )
-    path, query = (re.sub(r"[^!-~]+", lambda found: quote(found[0]), part) for part in (parts.path, parts.query))
+    path, query = (re.sub(r"[^!-~]+", lambda match: quote(match[0]), part) for part in (parts.path, parts.query))
     return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
 
 
@@ -104,8 +104,8 @@ def without_query(url: str) -> str:
 def refuse_ca_file(path: str | None) -> None:
     """Raise E_OPTION for one that is not there."""
     if path and not os.path.isfile(path):
-        found = f"is {path}, but there is no such file on this host"
-        raise InvalidOption(option="health_ca_file", fault=found, advice="Correct it.")
+        fault = f"is {path}, but there is no such file on this host"
+        raise InvalidOption(option="health_ca_file", fault=fault, advice="Correct it.")
 
 
 def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from .workloads import Workload
 
 def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[RotationError]]:
     """Return the services of the option ``services`` that can be stopped, and the errors in its entries."""
-    found: dict[str, Service] = {}
+    by_name: dict[str, Service] = {}
     wrong: list[RotationError] = []
     for entry in entries:
         try:
@@ -23,7 +23,7 @@ def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Ro
         except RotationError as exc:
             wrong.append(exc)
             service = Service(entry["name"], [], entry.get("stop") or [], entry.get("status") or [])
-        if service.name in found:
+        if service.name in by_name:
             wrong.append(
                 InvalidOption(
                     option="services",
@@ -34,9 +34,9 @@ def services_of(entries: Sequence[ServiceEntry]) -> tuple[list[Service], list[Ro
                     ),
                 )
             )
-            service = DuplicateEntries([*found[service.name].entries, service])
-        found[service.name] = service
-    return list(found.values()), wrong
+            service = DuplicateEntries([*by_name[service.name].entries, service])
+        by_name[service.name] = service
+    return list(by_name.values()), wrong
 
 
 def service_of(entry: ServiceEntry) -> Service:

@@ -153,7 +153,7 @@ class Maintenance:
     def _progress(self, memory: StoppedServices) -> StopProgress:
         """Return what there is to stop."""
         up = [service for service in self.services.values() if self._is_up(service, memory)]
-        return StopProgress(up, [each for each in up if self.options.jobs == "wait" and each.is_at_work])
+        return StopProgress(up, [running for running in up if self.options.jobs == "wait" and running.is_at_work])
 
     def _bring_down(self, progress: StopProgress, failures: list[RotationError]) -> None:
         """Stop each, or wait for it."""
@@ -175,8 +175,8 @@ class Maintenance:
         late = self._stop_late(memory, failures)
         names = {*known.names, *late}
         self._note_down(replace(known, names=[name for name in self.services if name in names]), failures)
-        progress.up = [each for each in self.services.values() if each in progress.up or each.name in late]
-        progress.down = [each for each in progress.up if late.get(each.name, each in progress.down)]
+        progress.up = [service for service in self.services.values() if service in progress.up or service.name in late]
+        progress.down = [service for service in progress.up if late.get(service.name, service in progress.down)]
 
     def _note_down(self, memory: StoppedServices, failures: list[RotationError]) -> None:
         """Note what must be started again, and set the flag for the web server.
@@ -371,8 +371,8 @@ class Maintenance:
 
     def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
         if failures:
-            found = "; ".join(exc.what for exc in failures)
-            raise StopIncomplete(changed=changed, reason=found)
+            reason = "; ".join(exc.what for exc in failures)
+            raise StopIncomplete(changed=changed, reason=reason)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
         """Return whether to stop it. A manual stop includes it if its state is unknown."""

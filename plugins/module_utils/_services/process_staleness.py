@@ -110,8 +110,8 @@ class KeyChange:
         """Return why it is stale, and what to type. Empty if it is not stale."""
         if environment.replaced:
             recreate = f"recreate the container of {process.name}: a restart is not enough"
-            seen = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
-            return seen, recreate
+            why = f"it still sees the previous {environment.replaced}, because that file itself is mounted"
+            return why, recreate
         reason, todo = self._stale(process, started, environment, orphan)
         if not reason and environment.missing and started > self.at + CLOCKS:
             reason, todo = self._missing(there, process, environment.missing)
@@ -124,16 +124,18 @@ class KeyChange:
         """Return what it was started with. Raise E_PROCESS_READ if it hides its environment and that is not
         accepted."""
         try:
-            found, hidden = processes.exported(process, self.keys.values)
+            variables, hidden = processes.exported(process, self.keys.values)
             replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
             credentials = self._read_credentials(process)
         except PermissionError:
             if not self.accept_hidden:
                 raise _kept_from_us(process) from None
             return _Environment({}, True, "", (), {}, ())
-        missing = [] if hidden else [name for name in self.keys.values if name in self.exports and name not in found]
+        missing = (
+            [] if hidden else [name for name in self.keys.values if name in self.exports and name not in variables]
+        )
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
-        exported = {name: value for name, value in found.items() if not self._names_file(name, value)}
+        exported = {name: value for name, value in variables.items() if not self._names_file(name, value)}
         lacking = [] if hidden else [self.credentials[name] for name in self.credentials if name not in credentials]
         return _Environment(exported, hidden, replaced, missing, credentials, lacking)
 
@@ -144,8 +146,12 @@ class KeyChange:
 
     def _read_credentials(self, process: Process) -> dict[str, str]:
         """Return the keys that it got from systemd as credentials. Raise the errors of ``processes.credentials``."""
-        found = processes.credentials(process, self.credentials.values()) if self.credentials else {}
-        return {name: _value(found[each]) for name, each in self.credentials.items() if each in found}
+        contents = processes.credentials(process, self.credentials.values()) if self.credentials else {}
+        return {
+            name: _value(contents[credential])
+            for name, credential in self.credentials.items()
+            if credential in contents
+        }
 
     def _is_read_by(self, service: str) -> bool:
         """Return whether systemd reads the file into the environment of this service at each start."""

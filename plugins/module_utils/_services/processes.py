@@ -72,12 +72,12 @@ def snapshot() -> dict[int, Process]:
     """Return all processes by pid, without zombies and the kernel's own. Raise OSError if there is no proc file
     system."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    found = {}
+    by_pid = {}
     for pid in sorted(int(name) for name in os.listdir(PROC) if name.isdigit()):
         with contextlib.suppress(*GONE):
             if process := _process(pid, booted):
-                found[pid] = process
-    return found
+                by_pid[pid] = process
+    return by_pid
 
 
 def _process(pid: int, booted: float) -> Process | None:
@@ -192,8 +192,8 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
         return {}, True
     entries = [entry.partition(b"=") for entry in text.split(b"\0")[:-1]]
     first_wins = reversed(entries)  # as in getenv(3) and in Python
-    found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
-    return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
+    variables = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
+    return {name: variables[name] for name in names if name in variables}, any(not sign for _, sign, _ in entries)
 
 
 def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
@@ -203,18 +203,18 @@ def credentials(process: Process, names: Iterable[str]) -> dict[str, str]:
     """
     variables, hidden = exported(process, [CREDENTIALS_DIRECTORY])
     folder = variables.get(CREDENTIALS_DIRECTORY, f"{unit_credentials.FOLDER}/{process.service}" if hidden else "")
-    found = {}
+    contents = {}
     for name in names if folder else ():
         path = os.path.join("root", folder.lstrip(os.sep), name)
         with contextlib.suppress(*GONE):  # it has no such credential
-            found[name] = _read(process.pid, path).decode("utf-8", "replace")
-    return found
+            contents[name] = _read(process.pid, path).decode("utf-8", "replace")
+    return contents
 
 
 def hands_on(processes: Mapping[int, Process], process: Process, names: Collection[str]) -> bool:
     """Return whether a process that it started, directly or not, was started with all of these variables."""
     family = {process.pid}
-    while more := {pid for pid, each in processes.items() if each.parent in family} - family:
+    while more := {pid for pid, child in processes.items() if child.parent in family} - family:
         family |= more
     for pid in family - {process.pid}:
         with contextlib.suppress(PermissionError, *GONE):
@@ -267,9 +267,9 @@ def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:
 def _address(text: str) -> str:
     """An address as proc_net_tcp(5) has it, words of the machine's byte order in hex, as PostgreSQL writes it."""
     words = [int(text[place : place + 8], 16).to_bytes(4, sys.byteorder) for place in range(0, len(text), 8)]
-    found = ipaddress.ip_address(b"".join(words))
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
+    address = ipaddress.ip_address(b"".join(words))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
 
 
 def owner(process: Process) -> int:

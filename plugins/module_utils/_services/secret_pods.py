@@ -65,10 +65,10 @@ def _owner(pod: Json) -> str:
 def _used(spec: Json) -> Iterator[str]:
     """The Secrets of which a pod takes variables or a volume."""
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
-        for each in container.get("envFrom") or []:
-            yield (each.get("secretRef") or {}).get("name", "")
-        for each in container.get("env") or []:
-            yield ((each.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name", "")
+        for environment in container.get("envFrom") or []:
+            yield (environment.get("secretRef") or {}).get("name", "")
+        for variable in container.get("env") or []:
+            yield ((variable.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name", "")
     for volume in spec.get("volumes") or []:
         yield (volume.get("secret") or {}).get("secretName", "")
         for source in (volume.get("projected") or {}).get("sources") or []:

@@ -37,19 +37,19 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SERVICE_MISSING,
     E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
     """
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     credentials: dict[str, bytes] = {}
     folder = ""
-    seen: set[str] = set()
+    read_paths: set[str] = set()
     for source in sources:
         keys = source.get("keys") or []
         credentials |= key_destinations.credential_contents(keys, {})
         for place in key_destinations.exported(keys):
-            found |= place.read(every=False)
+            variables |= place.read(every=False)
         if name := source.get("unit"):
             unit = Unit(name)
             unit.refuse_missing()
-            found |= unit.environment
+            variables |= unit.environment
             credentials |= unit_credentials.contents(name)
             folder = os.path.join(unit_credentials.FOLDER, unit.id)
             files = [
@@ -60,10 +60,10 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
         else:
             files = [_File(source.get("file") or "", source.get("dialect", ""), bool(source.get("optional")))]
         for file in files:
-            if file.path and file.path not in seen:
-                found |= file.variables()
-                seen.add(file.path)
-    return ProcessEnvironment(found, credentials, folder)
+            if file.path and file.path not in read_paths:
+                variables |= file.variables()
+                read_paths.add(file.path)
+    return ProcessEnvironment(variables, credentials, folder)
 
 
 @dataclass(frozen=True)

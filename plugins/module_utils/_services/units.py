@@ -102,9 +102,9 @@ class Service:
         for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
             if argv and not shutil.which(argv[0]):
                 program = child_processes.program(argv)
-                found = "is a whole command line instead of a program" if program != argv[0] else "is not a program"
+                fault = "is a whole command line instead of a program" if program != argv[0] else "is not a program"
                 user = users.own_name()
-                raise ServiceProgram(name=self.name, word=word, program=program, fault=found, user=user)
+                raise ServiceProgram(name=self.name, word=word, program=program, fault=fault, user=user)
 
     @property
     def look(self) -> str:
@@ -134,11 +134,11 @@ class DuplicateEntries(Service):
         return self._entries
 
     def is_up(self, *, unknown: bool) -> bool:
-        return any(each.is_up(unknown=unknown) for each in self._entries)
+        return any(entry.is_up(unknown=unknown) for entry in self._entries)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
-        for each in self._entries:
-            each.refuse_unfit(names)
+        for entry in self._entries:
+            entry.refuse_unfit(names)
 
 
 class Unit(Service):
@@ -185,8 +185,8 @@ class Unit(Service):
             return
         argv = ["systemctl", "daemon-reload"]
         if rc := child_processes.run_command(argv, RELOAD, environment=self._environment()):
-            found = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
-            raise ServiceStart(name=self.name, reason=found, look=self.look)
+            reason = child_processes.format_failure(rc, RELOAD, "systemctl daemon-reload")
+            raise ServiceStart(name=self.name, reason=reason, look=self.look)
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER if a socket, timer or path would start it again."""
@@ -255,15 +255,15 @@ class Unit(Service):
 def stop(service: Service, patience: float, note: str | None = None) -> None:
     """Stop it, and check that it is down. Raise E_SERVICE_STOP after ``patience`` seconds."""
     failures = []
-    for each in service.entries:
+    for entry in service.entries:
         try:
-            if each is service or _may_be_up(each):
-                _stop(each, patience, note)
+            if entry is service or _may_be_up(entry):
+                _stop(entry, patience, note)
         except RotationError as exc:
             failures.append(exc)
     if len(failures) > 1:
-        found = "; ".join(dict.fromkeys(exc.reason if isinstance(exc, ServiceStop) else exc.what for exc in failures))
-        raise ServiceStop(name=service.name, reason=found, look=service.look)
+        reason = "; ".join(dict.fromkeys(exc.reason if isinstance(exc, ServiceStop) else exc.what for exc in failures))
+        raise ServiceStop(name=service.name, reason=reason, look=service.look)
     if failures:
         raise failures[0]
 
@@ -288,8 +288,8 @@ def start(service: Service, patience: float, note: str | None = None) -> None:
 
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has ended. Raise E_SERVICE_STOP after ``patience`` seconds."""
-    found = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
-    _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
+    reason = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
+    _reached(service, patience, ServiceStop, reason, lambda: not service.is_at_work)
 
 
 def refuse_fallen(started: Sequence[Service], settle: float) -> None:
@@ -312,8 +312,8 @@ def refuse_fallen(started: Sequence[Service], settle: float) -> None:
             time.sleep(LOOK)
 
 
-def _fallen(service: Service, found: str) -> RotationError:
-    return ServiceStart(name=service.name, reason=found, look=service.look)
+def _fallen(service: Service, reason: str) -> RotationError:
+    return ServiceStart(name=service.name, reason=reason, look=service.look)
 
 
 class _Command(NamedTuple):
@@ -327,17 +327,17 @@ class _Command(NamedTuple):
 def _ordered(service: Service, command: _Command, patience: float, note: str | None) -> None:
     run, error, reached = command
     begun = time.monotonic()
-    if found := run(patience, note):
-        raise error(name=service.name, reason=found, look=service.look)
+    if reason := run(patience, note):
+        raise error(name=service.name, reason=reason, look=service.look)
     left = patience - (time.monotonic() - begun)
     _reached(service, left, error, f"it did not finish within {patience:.0f} seconds", reached)
 
 
 def _reached(
-    service: Service, patience: float, error: type[ServiceStop | ServiceStart], found: str, reached: Callable[[], bool]
+    service: Service, patience: float, error: type[ServiceStop | ServiceStart], reason: str, reached: Callable[[], bool]
 ) -> None:
     end = time.monotonic() + patience
     while not reached():
         if time.monotonic() > end:
-            raise error(name=service.name, reason=found, look=service.look)
+            raise error(name=service.name, reason=reason, look=service.look)
         time.sleep(POLL)

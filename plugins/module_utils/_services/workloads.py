@@ -34,15 +34,15 @@ class Workload(Service):
         self._where = ApiPath(path, f"{self._called} in the namespace {self._namespace}")
 
     def is_up(self, *, unknown: bool) -> bool:
-        found = self._read()
-        return bool(_wanted(found) or (found.get("status") or {}).get("replicas"))
+        workload = self._read()
+        return bool(_wanted(workload) or (workload.get("status") or {}).get("replicas"))
 
     def is_well(self) -> bool:
         """Return whether its rollout has finished: all pods that it wants are new and ready, and there are no
         others."""
-        found = self._read()
-        status, count = found.get("status") or {}, _wanted(found)
-        is_seen = status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+        workload = self._read()
+        status, count = workload.get("status") or {}, _wanted(workload)
+        is_seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
         counts = [status.get(name) or 0 for name in ("replicas", "updatedReplicas", "readyReplicas")]
         return bool(is_seen and count and counts == [count] * 3)
 
@@ -61,21 +61,21 @@ class Workload(Service):
     def run_start(self, patience: float, note: str | None) -> str:
         """Have as many pods as before the stop."""
 
-        def start(found: Json) -> None:
-            remembered = _annotations(found).pop(REPLICAS, "")
-            found["spec"]["replicas"] = int(remembered) if remembered.isdigit() else 1
+        def start(workload: Json) -> None:
+            remembered = _annotations(workload).pop(REPLICAS, "")
+            workload["spec"]["replicas"] = int(remembered) if remembered.isdigit() else 1
 
-        self._change(start, unless=lambda found: _wanted(found) > 0)
+        self._change(start, unless=lambda workload: _wanted(workload) > 0)
         return ""
 
     def run_stop(self, patience: float, note: str | None) -> str:
         """Have no pods, and remember how many there were."""
 
-        def stop(found: Json) -> None:
-            _annotations(found)[REPLICAS] = str(_wanted(found))
-            found["spec"]["replicas"] = 0
+        def stop(workload: Json) -> None:
+            _annotations(workload)[REPLICAS] = str(_wanted(workload))
+            workload["spec"]["replicas"] = 0
 
-        self._change(stop, unless=lambda found: not _wanted(found))
+        self._change(stop, unless=lambda workload: not _wanted(workload))
         return ""
 
     @property
@@ -90,12 +90,12 @@ class Workload(Service):
     def _change(self, change: Callable[[Json], None], unless: Callable[[Json], bool]) -> None:
         """Change it, and try again if a controller has changed it at the same time, for example its status."""
         for left in reversed(range(TRIES)):
-            found = self._read()
-            if unless(found):
+            workload = self._read()
+            if unless(workload):
                 return
-            change(found)
+            change(workload)
             try:
-                self._cluster.put(self._where, found)
+                self._cluster.put(self._where, workload)
             except KubernetesConflict:
                 if not left:
                     raise
@@ -103,10 +103,10 @@ class Workload(Service):
                 return
 
 
-def _wanted(found: Json) -> int:
-    return int(found["spec"].get("replicas", 1))
+def _wanted(workload: Json) -> int:
+    return int(workload["spec"].get("replicas", 1))
 
 
-def _annotations(found: Json) -> dict[str, str]:
-    annotations: dict[str, str] = found["metadata"].setdefault("annotations", {})
+def _annotations(workload: Json) -> dict[str, str]:
+    annotations: dict[str, str] = workload["metadata"].setdefault("annotations", {})
     return annotations

@@ -109,18 +109,18 @@ class SecretsManager(ServerStore):
         super().__init__(f"{self._secret} in {where}", folder)
 
     def read_index(self) -> tuple[object, str]:
-        found = self._read(VersionStage=HISTORY)
-        if found is None:
+        answer = self._read(VersionStage=HISTORY)
+        if answer is None:
             self._refuse_foreign(self._described())
             return None, "none"
-        return self._content(found), found["VersionId"]
+        return self._content(answer), answer["VersionId"]
 
     def write_index(self, index: HistoryDocument, revision: str) -> None:
         self._write(_id(f"index after {revision}"), index, HISTORY)
 
     def read_values(self, rotation_id: str) -> dict[str, str] | None:
-        found = self._read(VersionId=_id(rotation_id))
-        return None if found is None else self._content(found)
+        answer = self._read(VersionId=_id(rotation_id))
+        return None if answer is None else self._content(answer)
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
         """Write the values as in the base class.
@@ -168,34 +168,34 @@ class SecretsManager(ServerStore):
 
     def refuse_unsafe(self) -> None:
         """Raise E_STORE_STANDBY if the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""
-        found = self._described()
-        self._refuse_foreign(found)
+        description = self._described()
+        self._refuse_foreign(description)
         region = self._client.meta.region_name
-        if found.get("PrimaryRegion", region) != region:
+        if description.get("PrimaryRegion", region) != region:
             raise StoreStandby(server=self.path)
 
-    def _refuse_foreign(self, found: StoreAnswer) -> None:
+    def _refuse_foreign(self, description: StoreAnswer) -> None:
         """Raise E_STORE_FOREIGN if someone else keeps a version here: AWS deletes a version that loses its label to
         ours."""
-        for labels in found["VersionIdsToStages"].values():
+        for labels in description["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
                 raise StoreForeign(path=self.path, labels=", ".join(labels))
 
     def _described(self) -> StoreAnswer:
         """Return the secret without its values. Raise E_STORE_MISSING, E_STORE_DELETION."""
-        found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
-        if found is None:
+        description = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
+        if description is None:
             raise StoreMissing(path=self.path, name=self._secret)
-        if found.get("DeletedDate"):
+        if description.get("DeletedDate"):
             raise self._deletion()
-        return {"VersionIdsToStages": {}, **found}
+        return {"VersionIdsToStages": {}, **description}
 
     def _read(self, **version: str) -> StoreAnswer | None:
         return self._ask("GetSecretValue", lambda client: client.get_secret_value(SecretId=self._secret, **version))
 
-    def _content(self, found: StoreAnswer) -> dict[str, str]:
+    def _content(self, answer: StoreAnswer) -> dict[str, str]:
         try:
-            content: dict[str, str] = json.loads(found["SecretString"])
+            content: dict[str, str] = json.loads(answer["SecretString"])
         except (KeyError, ValueError):
             raise StoreFormat(path=self.path, reason="a version that is not JSON") from None
         return content
@@ -251,11 +251,11 @@ class SecretsManager(ServerStore):
             retries={"mode": "standard", "max_attempts": 3},  # safe: every put has its idempotency token
         )
         client = session.client("secretsmanager", endpoint_url=options["endpoint_url"], config=config)
-        found = client.meta.endpoint_url  # the profile may have named it
-        address(found, "endpoint_url")
-        if in_clear(found):
+        endpoint = client.meta.endpoint_url  # the profile may have named it
+        address(endpoint, "endpoint_url")
+        if in_clear(endpoint):
             direct = config.merge(Config(proxies={}))  # a proxy would be given the keys
-            client = session.client("secretsmanager", endpoint_url=found, config=direct)
+            client = session.client("secretsmanager", endpoint_url=endpoint, config=direct)
         return client
 
     def _refused(self, code: str, action: str) -> RotationError:

@@ -102,8 +102,8 @@ class HashiVault(ServerStore):
     def __init__(self, options: Options, folder: str) -> None:
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
-            found = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
-            raise StoreNeeds(name="url", fault=found)
+            fault = "has a path that does not belong to the address: remove /v1 or /ui and everything after it"
+            raise StoreNeeds(name="url", fault=fault)
         if options["auth_method"] not in LOGINS:
             raise StoreNeeds(name="auth_method", fault=f"is not one of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
@@ -176,10 +176,10 @@ class HashiVault(ServerStore):
         (sys/capabilities-self)."""
         paths = [f"{self._mount}/data/{self._secret}", f"{self._mount}/data/{self._secret}/-"]
         try:
-            told = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
+            capabilities = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
         except StoreDenied:
             return None
-        denied = [path for path in paths if told.get(path) and not {"create", "root"} & set(told[path])]
+        denied = [path for path in paths if capabilities.get(path) and not {"create", "root"} & set(capabilities[path])]
         return f"this login may not write {' and '.join(denied)}" if denied else None
 
     def refuse_unsafe(self) -> None:
@@ -211,11 +211,11 @@ class HashiVault(ServerStore):
                 secret, mount_point=self._mount, raise_on_deleted_version=True
             ),
         )
-        found = answer.get("data") or {}
-        metadata = found.get("metadata") or {}
-        if metadata.get("deletion_time") and found.get("data") is not None:
+        body = answer.get("data") or {}
+        metadata = body.get("metadata") or {}
+        if metadata.get("deletion_time") and body.get("data") is not None:
             raise StoreExpires(place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
-        return found.get("data"), metadata
+        return body.get("data"), metadata
 
     def _write(self, secret: str, data: Mapping[str, object], cas: int) -> None:
         self._ask(
@@ -324,5 +324,5 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
     try:
         return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
     except (OSError, ValueError):
-        found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
-        raise StoreNeeds(name=name, fault=found) from None
+        fault = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
+        raise StoreNeeds(name=name, fault=fault) from None

@@ -151,11 +151,11 @@ class History:
             record, approvals = (
                 {name: str(value) for name, value in document.get(kept, {}).items()} for kept in ("record", "approvals")
             )
-            found = _wrong_with(versions, stages)
+            fault = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise StoreFormat(path=path, reason="members missing") from None
-        if found:
-            raise StoreFormat(path=path, reason=found)
+        if fault:
+            raise StoreFormat(path=path, reason=fault)
         return cls(path, versions, stages, record=record, approvals=approvals)
 
     def as_document(self) -> HistoryDocument:
@@ -216,8 +216,8 @@ class History:
 
     def rotated_by(self, name: str) -> str | None:
         """Return the last rotation that created a value for this key, or None."""
-        made = (version for version in reversed(self.versions) if version.origin == "generated")
-        return next((version.rotation_id for version in made if name in version.values), None)
+        generated = (version for version in reversed(self.versions) if version.origin == "generated")
+        return next((version.rotation_id for version in generated if name in version.values), None)
 
     def made_by(self, rotation_id: str) -> Version | None:
         """The version of that rotation."""
@@ -248,7 +248,7 @@ class History:
             state = EXPOSED if self.stage("current").is_compromised else state  # it has the same values
             self.stage("current").enter("deactivated")
             self.stages.pop("previous", None)
-        version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
+        version = next((known for known in self.versions if known.key_id == keys.key_id and not known.destroyed), None)
         if version is None:
             place = f"adopted {keys.key_id}"
             version = Version(
@@ -370,13 +370,13 @@ class History:
 
         Only the first of a list is a version's own.
         """
-        version, found = self.version(key_id), []
+        version, listed = self.version(key_id), []
         for other in self.versions:
             kept = {part for value in other.values.values() for part in split_list(value)}
             for name, value in version.values.items():
                 if other is not version and value.split(",")[0].strip() in kept:
-                    found.append((name, other))
-        return found
+                    listed.append((name, other))
+        return listed
 
     def destination(self, direction: str) -> str:
         """Return the stage that all values must get by ``rotate`` or ``rollback``.
@@ -432,9 +432,9 @@ class History:
         }
 
 
-def are_values(found: Any) -> bool:
+def are_values(candidate: Any) -> bool:
     """Return whether these can be the values of a version: texts by name."""
-    return isinstance(found, Mapping) and all(isinstance(word, str) for word in (*found, *found.values()))
+    return isinstance(candidate, Mapping) and all(isinstance(word, str) for word in (*candidate, *candidate.values()))
 
 
 def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:

@@ -86,24 +86,24 @@ class ServerStore(Store):
         return self._filled(self._index().stage(stage))
 
     def kept_signing_key(self) -> str | None:
-        found = self.read_values(SIGNING)
-        return None if found is None else found["key"]
+        values = self.read_values(SIGNING)
+        return None if values is None else values["key"]
 
     def signing_key(self) -> str:
-        found = self.kept_signing_key()
-        if found is None:
+        key = self.kept_signing_key()
+        if key is None:
             self.refuse_unsafe()
-            found = sshsig.new_key()
-            self._put_values(SIGNING, {"key": found})
-        return found
+            key = sshsig.new_key()
+            self._put_values(SIGNING, {"key": key})
+        return key
 
     def _filled(self, version: Version) -> Version:
         values = self.read_values(version.rotation_id)
         if values is None:
             raise StoreValues(path=self.path, key_id=version.key_id)
         if not are_values(values):
-            found = f"the values of {version.key_id} are not texts by name"
-            raise StoreFormat(path=self.path, reason=found)
+            reason = f"the values of {version.key_id} are not texts by name"
+            raise StoreFormat(path=self.path, reason=reason)
         version.values = values
         return version
 
@@ -152,10 +152,10 @@ class ServerStore(Store):
         another."""
         failure: RotationError | None = None
         for _ in range(TRIES):
-            found = _again(look, failure)
-            if found == wanted:
+            stored = _again(look, failure)
+            if stored == wanted:
                 return
-            if found != before:
+            if stored != before:
                 raise StoreConflict(path=self.path)
             try:
                 write()
@@ -227,6 +227,6 @@ def seconds(options: Options) -> int:
 def sendable(name: str, value: str) -> str:
     """Return the value of an option that a header carries. Raise E_STORE_NEEDS if a client would show the value."""
     if not SENDABLE.fullmatch(value):
-        found = "has a space, or a character that is not printable ASCII"
-        raise StoreNeeds(name=name, fault=found)
+        fault = "has a space, or a character that is not printable ASCII"
+        raise StoreNeeds(name=name, fault=fault)
     return value

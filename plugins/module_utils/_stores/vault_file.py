@@ -82,11 +82,11 @@ class VaultFile(Store):
         return self.load().record.get("signing_key")
 
     def signing_key(self) -> str:
-        found = self.kept_signing_key()
-        if found is None:
+        key = self.kept_signing_key()
+        if key is None:
             with self.change() as history:
-                found = history.record.setdefault("signing_key", sshsig.new_key())
-        return found
+                key = history.record.setdefault("signing_key", sshsig.new_key())
+        return key
 
     def unwritable(self) -> str | None:
         self._vault.refuse_without_password()

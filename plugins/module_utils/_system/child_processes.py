@@ -102,13 +102,13 @@ def _born_environment() -> dict[bytes, bytes]:
 def find_running(note: str) -> dict[int, str]:
     """Return the noted processes that are alive and not this one. By pid, each is a ``command``, or a ``run`` that
     waits for one."""
-    found = {}
+    kinds = {}
     with contextlib.suppress(OSError, ValueError), open(note, encoding="ascii") as handle:
         for line in handle:
             who, pid, born = line.split()
             if int(born) and int(born) == _start_ticks(int(pid)) and int(pid) != os.getpid():
-                found[int(pid)] = who
-    return found
+                kinds[int(pid)] = who
+    return kinds
 
 
 def outlast(note: str, seconds: float) -> dict[int, str]:
@@ -167,14 +167,14 @@ def kill_session(leader: int) -> None:
 def _session(leader: int) -> list[int]:
     """Return the other living processes of the leader's session. The list is empty if there is no /proc (proc(5),
     fields 3 and 6)."""
-    found = []
+    pids = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):
             pid = int(path.split("/")[2])
             state, _, _, session = stat(pid)[:4]
             if int(session) == leader != pid and state not in "ZX":
-                found.append(pid)
-    return found
+                pids.append(pid)
+    return pids
 
 
 def program(argv: Sequence[str]) -> str:

@@ -28,8 +28,8 @@ class Mount(NamedTuple):
 def mount_of(path: str) -> Mount:
     """The mount that has a path. Of two at one place, the later one is on top."""
     path = os.path.realpath(path)
-    found = [mount for mount in _mounts() if is_below(path, mount.point)]
-    return max(reversed(found), key=lambda mount: len(mount.point), default=Mount("/", "/", ""))
+    mounts = [mount for mount in _mounts() if is_below(path, mount.point)]
+    return max(reversed(mounts), key=lambda mount: len(mount.point), default=Mount("/", "/", ""))
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -47,4 +47,4 @@ def _mounts() -> Iterator[Mount]:
 
 def decode_octal(name: str) -> str:
     r"""A name as the kernel writes it there: a blank, tab, line break or backslash is \040, \011, \012, \134."""
-    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), name)
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)

@@ -57,8 +57,8 @@ def _give(descriptor: int, left: bytearray) -> bool:
     return bool(left)
 
 
-def _take(descriptor: int, found: bytearray) -> bool:
+def _take(descriptor: int, received: bytearray) -> bool:
     """Read what is in the pipe, and return whether more may come."""
     chunk = os.read(descriptor, CAPACITY)
-    found += chunk
+    received += chunk
     return bool(chunk)

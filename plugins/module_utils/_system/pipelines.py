@@ -65,7 +65,7 @@ def format_exit(code: int) -> str:
     """Return how a program ended. The exit code is that of subprocess, which is negative after a signal."""
     if code >= 0:
         return f"ended with exit code {code}"
-    names = {one.value: one.name for one in signal.Signals}
+    names = {member.value: member.name for member in signal.Signals}
     return f"was killed ({names.get(-code, f'signal {-code}')})"
 
 

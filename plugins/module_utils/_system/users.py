@@ -37,8 +37,8 @@ def own_name() -> str:
 def login_uid() -> int | None:
     """Return the user who logged in. None if no one did, as at boot, or if the system does not say."""
     with contextlib.suppress(OSError, ValueError), open(LOGIN, encoding="ascii") as handle:
-        found = int(handle.read())
-        return None if found == NOBODY else found
+        uid = int(handle.read())
+        return None if uid == NOBODY else uid
     return None
 
 

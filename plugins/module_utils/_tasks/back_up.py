@@ -49,8 +49,8 @@ def _dumped(task: HostTask) -> ModuleResult:
             params["jobs"],
             application.progress,
         )
-        made = [_of_database(task, application, order, place) for place in range(len(application.databases))]
-    return {"changed": any(dump["changed"] for dump in made), "dumps": made}
+        dumps = [_of_database(task, application, order, place) for place in range(len(application.databases))]
+    return {"changed": any(dump["changed"] for dump in dumps), "dumps": dumps}
 
 
 def _of_database(task: HostTask, application: Application, order: DumpOrder, place: int) -> ModuleResult:
@@ -60,23 +60,23 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
     from .._engine.postgres import server_info
 
     params, (database, survey) = task.params, application.databases[place]
-    one = Backup(params["backup_dir"], params["rotation_id"], database.alias)
-    described = one.known_since(_oldest(params), [params["engine"]])
+    backup = Backup(params["backup_dir"], params["rotation_id"], database.alias)
+    described = backup.known_since(_oldest(params), [params["engine"]])
     kind = restore_proof.needed(described, params["proof"]) if described else params["proof"]
     if described and restore_proof.proved(described, kind):
-        return {"changed": False, **one.as_result(described)}
+        return {"changed": False, **backup.as_result(described)}
     tools = _tools(task, database)
     if kind != "none":
         restore_proof.refuse_impossible(database)
     if described is None:
         dump_rights.refuse_unreadable(database)
-        one.refuse_unusable(server_info.measure_size(database))
+        backup.refuse_unusable(server_info.measure_size(database))
     if described is None and task.check_mode:
-        return {"changed": True, **one.as_planned(database, order)}
+        return {"changed": True, **backup.as_planned(database, order)}
     if not task.check_mode:
-        described = described or one.dump(tools, database, order)
+        described = described or backup.dump(tools, database, order)
         source = restore_proof.RestoreSource(
-            backup=one,
+            backup=backup,
             manifest=described,
             database=database,
             tools=tools,
@@ -85,9 +85,9 @@ def _of_database(task: HostTask, application: Application, order: DumpOrder, pla
         )
         # From when on rows may be under new keys: a resumed rotation keeps its earlier backup.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
-        with one.proving(described, written=written):
+        with backup.proving(described, written=written):
             described = restore_proof.prove(source, survey.targets, application.keyring, kind, application.accepted)
-    return {"changed": True, **one.as_result(described)}
+    return {"changed": True, **backup.as_result(described)}
 
 
 def _cleared(task: HostTask) -> ModuleResult:
@@ -128,15 +128,15 @@ def _by_another(task: HostTask) -> ModuleResult:
     from .._backup import external
 
     params = task.params
-    one = backup_dump.Backup(params["backup_dir"], params["rotation_id"])
-    described = one.known_since(_oldest(params), [params["engine"]])
+    backup = backup_dump.Backup(params["backup_dir"], params["rotation_id"])
+    described = backup.known_since(_oldest(params), [params["engine"]])
     changed = described is None
     of: ModuleResult = {}
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
         raise InvalidOption(option=name, fault="is not set", advice=f"Set O({name}).")
     if changed:
-        one.refuse_unusable(0)  # only its manifest is there
+        backup.refuse_unusable(0)  # only its manifest is there
     if changed and params["engine"] == "pgbackrest":
         stanza = external.PgBackRest(params["stanza"])
         if stanza.cipher() == "none":
@@ -144,11 +144,11 @@ def _by_another(task: HostTask) -> ModuleResult:
         of["system_identifier"] = stanza.system_identifier()
         if not task.check_mode:
             stanza.check()
-            described = stanza.backup(one, params["backup_type"], params["key_ids"], _oldest(params))
+            described = stanza.backup(backup, params["backup_type"], params["key_ids"], _oldest(params))
     elif changed and not task.check_mode:
-        described = external.snapshot(one, params["snapshot_command"], params["key_ids"])
-    made = {"changed": changed, **of, **one.as_result(described)}
-    return {"changed": changed, "dumps": [made]}
+        described = external.snapshot(backup, params["snapshot_command"], params["key_ids"])
+    result = {"changed": changed, **of, **backup.as_result(described)}
+    return {"changed": changed, "dumps": [result]}
 
 
 def _oldest(params: TaskParams) -> str:

@@ -36,7 +36,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
         django, read = _of_django(application, request, params)
         held = _held_in_caches(application)
         django_project.let_go()
-        found = {
+        facts = {
             "databases": [host_facts.of_database(database) for database in databases],
             # twice: who connects for one request only is seen by the one look or the other
             "sessions": connected + _sessions(databases, params),
@@ -51,7 +51,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }
-    return {"changed": False, "facts": found}
+    return {"changed": False, "facts": facts}
 
 
 def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSession]:
@@ -85,11 +85,11 @@ def _held_in_caches(application: Application) -> ModuleResult:
     from .._engine.application import lasting_caches
     from .._engine.discovery import cached_tokens
 
-    held = [each for part in application.databases for each in cached_tokens.find(*part, application.keyring)]
+    held = [tokens for part in application.databases for tokens in cached_tokens.find(*part, application.keyring)]
     return {
         "caches": [cache.as_fact() for cache in lasting_caches.lasting()],
-        "cached_tokens": {each.column: each.count for each in held if not each.sessions},
-        "session_tokens": {each.column: each.count for each in held if each.sessions},
+        "cached_tokens": {tokens.column: tokens.count for tokens in held if not tokens.sessions},
+        "session_tokens": {tokens.column: tokens.count for tokens in held if tokens.sessions},
         "clear_sessions": lasting_caches.CLEAR_SESSIONS,
     }
 
@@ -112,7 +112,7 @@ def _files(application: Application) -> list[Any]:
     from .._engine.discovery import stored_files
 
     return [
-        stored_files.as_fact(each, application.settlements)
+        stored_files.as_fact(stored_file, application.settlements)
         for part in application.databases
-        for each in stored_files.find(*part, application.keyring)
+        for stored_file in stored_files.find(*part, application.keyring)
     ]

@@ -20,7 +20,7 @@ def compare_logs(task: HostTask) -> ModuleResult:
     )
     if params["since"] is None:
         return {"changed": False, "begun": log_window.begun(asked)}
-    found = log_window.counted(params["since"], asked)
+    counts = log_window.counted(params["since"], asked)
     if params["errors"] == "refuse":
-        log_window.refuse(found)
-    return {"changed": False, "logs": found}
+        log_window.refuse(counts)
+    return {"changed": False, "logs": counts}

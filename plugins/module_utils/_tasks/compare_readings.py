@@ -83,7 +83,7 @@ def _read(params: TaskParams, application: Application) -> TakenReading:
         reading["unsteady"] = model_reading.unsteady(reading, read(others.__contains__))
     if params["written"]:
         reading["written"] = [
-            list(one) for one in damage.find_damaged(params["written"], application.targets, application.keyring)
+            list(value) for value in damage.find_damaged(params["written"], application.targets, application.keyring)
         ]
     reading["opening"] = response_times.of_opening(application)
     return TakenReading(reading, ignored, concurrent_rows)

@@ -53,17 +53,19 @@ def judge_processes(task: HostTask) -> ModuleResult:
     there = processes.snapshot()
     asked = _select_processes(params, there)
     judged = {pid: change.check(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
-    found = {pid: verdict for pid, verdict in judged.items() if verdict}
-    for each, pids in asked.items():
-        if not pids & set(found) and (params["absent"] == "refuse" or each.still_runs):  # one that ended shows nothing
-            raise ProcessNotFound(subject=str(each))
+    verdicts = {pid: verdict for pid, verdict in judged.items() if verdict}
+    for subject, pids in asked.items():
+        if not pids & set(verdicts) and (
+            params["absent"] == "refuse" or subject.still_runs
+        ):  # one that ended shows nothing
+            raise ProcessNotFound(subject=str(subject))
     pods = [
         pod
         for place in key_destinations.secrets(params["keys"])
         for pod in secret_pods.judge(place, "" if to_come else keys.key_id)
     ]
     key_id = {} if to_come else {"key_id": keys.key_id}
-    return {"changed": False, "processes": [each.as_result() for each in (*found.values(), *pods)], **key_id}
+    return {"changed": False, "processes": [each.as_result() for each in (*verdicts.values(), *pods)], **key_id}
 
 
 def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
@@ -95,18 +97,18 @@ def _select_processes(params: TaskParams, there: Mapping[int, Process]) -> dict[
     from .._services import processes
     from .._services.units import Unit
 
-    found: dict[AskedProcesses, list[Process]] = {}
+    selected: dict[AskedProcesses, list[Process]] = {}
     for unit in params["units"]:
-        found[AskedProcesses("unit", unit)] = processes.of_unit(there, Unit(unit).id)
+        selected[AskedProcesses("unit", unit)] = processes.of_unit(there, Unit(unit).id)
     for pid in params["pids"]:
-        found[AskedProcesses("pid", str(pid))] = [there[pid]] if pid in there else []
+        selected[AskedProcesses("pid", str(pid))] = [there[pid]] if pid in there else []
     for pattern in params["patterns"]:
         try:
-            found[AskedProcesses("pattern", pattern)] = processes.matching(there, pattern)
+            selected[AskedProcesses("pattern", pattern)] = processes.matching(there, pattern)
         except re.error as exc:
             bad = f"has the pattern {pattern}, which is not a regular expression ({exc})"
             raise InvalidOption(option="processes", fault=bad, advice="Correct it.") from None
-    if not found and not key_destinations.secrets(params["keys"]):
+    if not selected and not key_destinations.secrets(params["keys"]):
         nothing = "has no units, pids or patterns"
         raise InvalidOption(option="processes", fault=nothing, advice="Set at least one of them.")
-    return {each: {process.pid for process in members} for each, members in found.items()}
+    return {asked: {process.pid for process in members} for asked, members in selected.items()}

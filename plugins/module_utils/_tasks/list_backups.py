@@ -20,6 +20,6 @@ def list_backups(task: HostTask) -> ModuleResult:
     if not os.path.isdir(folder):  # on another host or not mounted: an empty list would allow destroying keys
         raise BackupList(path=folder, reason="it does not exist")
     manifest.refuse_undescribed(folder)
-    found = [described.as_kept(path) for path, described in manifest.in_folder(folder)]
-    needed = sorted({key_id for one in found for key_id in one["key_ids"]})
-    return {"changed": False, "backups": found, "key_ids": needed}
+    backups = [described.as_kept(path) for path, described in manifest.in_folder(folder)]
+    needed = sorted({key_id for backup in backups for key_id in backup["key_ids"]})
+    return {"changed": False, "backups": backups, "key_ids": needed}

@@ -48,10 +48,10 @@ def _reading_notices(application: Application, ignore: Collection[str]) -> Itera
     from .._engine.proof import model_reading
 
     try:
-        found = model_reading.planned(application.read, application.keyring, ignore)
-        found += under_new_keys.attributes_of_keys(application, ignore)
+        findings = model_reading.planned(application.read, application.keyring, ignore)
+        findings += under_new_keys.attributes_of_keys(application, ignore)
     except RotationError as exc:
         place = "the application"
         yield {"kind": "reading", "column": place, "notice": exc.what, "todo": exc.todo, "code": exc.code}
         return
-    yield from (each.as_notice() for each in found)
+    yield from (finding.as_notice() for finding in findings)

@@ -33,11 +33,11 @@ def prepare_values(task: HostTask) -> ModuleResult:
     request = request_of(params, Purpose(params["rotation_id"], run=params["run"], step=params["step"]))
     before = CensusResult.all_of(params["columns"])
     if params["state"] == "verified":
-        found: PreparationResult = {"columns": params["columns"], "last": {}}
+        result: PreparationResult = {"columns": params["columns"], "last": {}}
         if before:
             request = replace(request, targets=[preparation.as_target(column) for column in before])
             with open_application(request) as application:
-                found["last"] = _prove(application, params["destination"], before)
+                result["last"] = _prove(application, params["destination"], before)
     else:
         with open_application(request) as application:
             application_findings.refuse_unproved(application)
@@ -45,9 +45,9 @@ def prepare_values(task: HostTask) -> ModuleResult:
             refuse(application_findings.find_kept(application))
             under_new_keys.refuse_unfit(application, params["destination"])
             known = schemes.tried(request.schemes, request.names)
-            found = _prepared(params, application, known)
+            result = _prepared(params, application, known)
     seconds = round(time.monotonic() - started, 1)
-    return {"changed": bool(found.get("rows")), "preparation": {**found, "seconds": seconds}}
+    return {"changed": bool(result.get("rows")), "preparation": {**result, "seconds": seconds}}
 
 
 def _prepared(params: TaskParams, application: Application, known: Collection[str]) -> PreparationResult:

@@ -159,11 +159,13 @@ def _examined(application: Application, params: TaskParams) -> Examined:
     is_prepared = bool(params["preparation"]) and not reverse
     continues = row_digests.of_preparation(key_id) if is_prepared else key_id
     with row_digests.recording(params["row_digests"], key_id, continues) as rows:
-        found = _prepared(application, params, rows) if is_prepared else None
-        tallies = found.tallies if found else application.census(destination if known else "current", each_row=rows)
-        results = found.results if found else [tally.result for tally in tallies]
+        prepared = _prepared(application, params, rows) if is_prepared else None
+        tallies = (
+            prepared.tallies if prepared else application.census(destination if known else "current", each_row=rows)
+        )
+        results = prepared.results if prepared else [tally.result for tally in tallies]
         traced = rows is not None and rows.goes_on
-        if rows and (traced or found is None):  # of the prepared rows, a new file only has the decrypted ones
+        if rows and (traced or prepared is None):  # of the prepared rows, a new file only has the decrypted ones
             rows.end(results)
     refusal = None
     if reverse:
@@ -180,7 +182,7 @@ def _examined(application: Application, params: TaskParams) -> Examined:
                 under_new_keys.refuse_unfit(application, destination if known else TRIAL)
         except RotationError as exc:
             refusal = exc
-    return Examined(results, refusal, found, traced)
+    return Examined(results, refusal, prepared, traced)
 
 
 def _prepared(application: Application, params: TaskParams, rows: Recording | None) -> PreparedCensus:

@@ -73,15 +73,15 @@ class Reencryption:
         params = self.params
         asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
         refuse_unfit(asked)
-        found = self.examined.prepared
+        prepared = self.examined.prepared
         policy = RewritePolicy(
             not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
             Throttle(**asked),
             self.share,
             self.concurrent_writes,
             params["prepared"],
-            changed=found.keys if found and not params["concurrent_writes"] else {},
-            settles=bool(found and params["concurrent_writes"]),
+            changed=prepared.keys if prepared and not params["concurrent_writes"] else {},
+            settles=bool(prepared and params["concurrent_writes"]),
         )
         workers = params["workers"] or cores()
         with self.stop.listening():

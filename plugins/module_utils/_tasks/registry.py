@@ -76,10 +76,10 @@ class ModuleWork:
     @property
     def do(self) -> Callable[[HostTask], ModuleResult]:
         """The function."""
-        found: Callable[[HostTask], ModuleResult] = getattr(
+        function: Callable[[HostTask], ModuleResult] = getattr(
             importlib.import_module(f".{self.name}", __package__), self.name
         )
-        return found
+        return function
 
 
 WORK: Mapping[str, ModuleWork] = {

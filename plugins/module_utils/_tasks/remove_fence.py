@@ -23,7 +23,9 @@ def remove_fence(task: HostTask) -> ModuleResult:
     with databases_of(params, params["rotation_id"]) as databases:
         if not params["refuse_writers"]:
             return _remove_of_killed_run(databases, params["holder"], params["over"], dry=dry)
-        return _remove_own([one for one in databases if lease.is_held_by(one, params["holder"])], dry=dry)
+        return _remove_own(
+            [database for database in databases if lease.is_held_by(database, params["holder"])], dry=dry
+        )
 
 
 def _remove_own(databases: Sequence[Database], *, dry: bool) -> ModuleResult:

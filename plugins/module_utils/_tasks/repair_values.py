@@ -36,28 +36,28 @@ def repair_values(task: HostTask) -> ModuleResult:
     params = task.params
     repaired: Counter[str] = Counter()
     left: list[work.Left] = []
-    found: set[str] = set()
+    named: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with open_application(request_of(params, Purpose(params["rotation_id"], run=params["run"]))) as application:
         scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.databases:
             if task.check_mode:
                 if work.needed(database, survey.targets, scope):
-                    one, described = _backup(params, database.alias)
-                    one.refuse_unopened(described, params["identity"])
+                    backup, described = _backup(params, database.alias)
+                    backup.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
                 done = work.repair(database, copied, survey.targets, scope, kept.keep)
             repaired.update(done.values)
-            found |= done.named
+            named |= done.named
             left += done.unrepaired
         if not task.check_mode:
-            left += _missing(application, set(params["named"]) - found)
+            left += _missing(application, set(params["named"]) - named)
     return {
         "changed": bool(repaired) or task.check_mode,
         "repaired": dict(repaired),
-        "left": [one._asdict() for one in left],
+        "left": [value._asdict() for value in left],
         "kept": kept.path if repaired else "",
     }
 
@@ -80,12 +80,12 @@ def _backup(params: TaskParams, alias: str) -> tuple[Backup, Manifest]:
     """Return the backup of a database, and its manifest. Raise E_BACKUP_NONE, E_RESTORE_ENGINE."""
     from .._backup import dump
 
-    one = dump.Backup(params["backup_dir"], params["backup"], alias)
-    if (described := one.read()) is None:
-        raise BackupNotFound(manifest=one.manifest, known_backups="none of this database")
+    backup = dump.Backup(params["backup_dir"], params["backup"], alias)
+    if (described := backup.read()) is None:
+        raise BackupNotFound(manifest=backup.manifest, known_backups="none of this database")
     if not described.is_dump:
-        raise RestoreEngine(manifest=one.manifest, engine=described.engine)
-    return one, described
+        raise RestoreEngine(manifest=backup.manifest, engine=described.engine)
+    return backup, described
 
 
 def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database) -> Database:
@@ -94,13 +94,13 @@ def _copied(stack: contextlib.ExitStack, params: TaskParams, database: Database)
     from .._engine.postgres import server_info
     from .._engine.postgres.connection import Database
 
-    one, described = _backup(params, database.alias)
+    backup, described = _backup(params, database.alias)
     admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     if admin:
         direct = {**params["direct"].get(database.alias, {}), **admin}
         database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
     tools = pg_client.find_tools(params["pg_bindir"], server_info.read_server_major(database))
-    source = restore_proof.RestoreSource(one, described, database, tools, params["identity"])
+    source = restore_proof.RestoreSource(backup, described, database, tools, params["identity"])
     return stack.enter_context(restore_proof.restored(source))[0]
 
 
@@ -114,8 +114,8 @@ class _Kept:
         """Keep it. Raise OSError."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            for one in replaced:
-                raw = one.token.encode("utf-8") if isinstance(one.token, str) else bytes(one.token or b"")
-                handle.write(json.dumps({"value": one.value, "base64": base64.b64encode(raw).decode()}) + "\n")
+            for value in replaced:
+                raw = value.token.encode("utf-8") if isinstance(value.token, str) else bytes(value.token or b"")
+                handle.write(json.dumps({"value": value.value, "base64": base64.b64encode(raw).decode()}) + "\n")
             handle.flush()
             os.fsync(handle.fileno())

@@ -119,9 +119,9 @@ class CensusNote:
 
         try:
             with open(self._path, encoding="utf-8") as handle:
-                found = json.load(handle)
+                note = json.load(handle)
         except (OSError, ValueError):
             return None
-        if not isinstance(found, Mapping) or found.get("key_id") != self._key_id:
+        if not isinstance(note, Mapping) or note.get("key_id") != self._key_id:
             return None
-        return CensusResult.all_of(found["census"])
+        return CensusResult.all_of(note["census"])

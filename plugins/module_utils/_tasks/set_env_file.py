@@ -38,12 +38,12 @@ def _diff(task: HostTask, change: EnvFileChange) -> list[dict[str, str]]:
 
     return [
         {
-            "before_header": each.place,
-            "after_header": each.place,
-            "before": _format_diff(each.names, change.before),
-            "after": _format_diff(each.names, change.after),
+            "before_header": place.place,
+            "after_header": place.place,
+            "before": _format_diff(place.names, change.before),
+            "after": _format_diff(place.names, change.after),
         }
-        for each in key_destinations.of(task.params["path"], task.params["keys"])
+        for place in key_destinations.of(task.params["path"], task.params["keys"])
     ]
 
 

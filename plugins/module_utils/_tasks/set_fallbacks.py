@@ -76,10 +76,10 @@ def why_unread(params: TaskParams) -> str:
     if not _has_line(params):
         return NO_LINE
     line = env_file_editor.read(params["env_file"], [NAME], dialect=params["dialect"])[NAME]
-    listed, found = (
+    listed, in_use = (
         {str(key).strip() for key in keys} for keys in (_keys_of(line), django_project.setting(NAME) or ())
     )
-    if not listed <= found:
+    if not listed <= in_use:
         return OTHER_LIST
     uses = key_uses.scan(params["project_dir"], [NAME], key_uses.installed_folders()).uses.get(NAME, [])
     return "" if any(use.of_variable for use in uses) else UNREAD
@@ -116,8 +116,8 @@ def _refuse_unread(params: TaskParams) -> ModuleResult:
         raise FallbacksNotRead(why=f"it does not start with that key in the line: {exc.what}") from None
     if django_project.setting("SECRET_KEY") not in params["values"]["signing"]:
         raise SigningKeyUnknown()
-    found: Any = django_project.setting(NAME) or ()
-    if not set(params["values"]["add"]) <= set(found):
+    fallbacks: Any = django_project.setting(NAME) or ()
+    if not set(params["values"]["add"]) <= set(fallbacks):
         raise FallbacksNotRead(why=NOT_SET)
     return {}
 
@@ -128,9 +128,9 @@ def _still_valid(params: TaskParams) -> ModuleResult:
     from .._options.application_start import read_settings
 
     read_settings(params)
-    found: Any = set(django_project.setting(NAME) or ())
-    revoked = found & set(params["values"]["remove"])
-    return {"fallbacks": {"revoked": len(revoked), "others": len(found - revoked)}}
+    fallbacks: Any = set(django_project.setting(NAME) or ())
+    revoked = fallbacks & set(params["values"]["remove"])
+    return {"fallbacks": {"revoked": len(revoked), "others": len(fallbacks - revoked)}}
 
 
 AFTERWARDS = {"present": _refuse_unread, "revoked": _still_valid}

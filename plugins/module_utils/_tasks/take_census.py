@@ -38,8 +38,8 @@ def take_census(task: HostTask) -> ModuleResult:
             return _format_refusal(asked, compared, refused)
         if params["rehearsed"] and application.keyring.base == "current":
             _rehearse(params, asked)
-        found = _find_more(params, asked, compared)
-    return {"changed": False, **_format_census(params, asked, compared), "kept_aside": aside, **found}
+        more = _find_more(params, asked, compared)
+    return {"changed": False, **_format_census(params, asked, compared), "kept_aside": aside, **more}
 
 
 def _read_options(params: TaskParams) -> CensusOptions:

@@ -15,33 +15,33 @@ RECENT = datetime.timedelta(days=1)
 PROVED = ("full", "sample")
 
 
-def possible(seen: Observations) -> ChecklistItem:
+def possible(observations: Observations) -> ChecklistItem:
     """Check that this rotation can create a backup, and show the age of the last one."""
-    item = of_result("backup", seen.backup, "dumps")
+    item = of_result("backup", observations.backup, "dumps")
     if item.status != OK:
         return item
-    backed_up = {one["system_identifier"] for one in seen.backup["dumps"] if "system_identifier" in one}
-    clusters = {each["alias"]: each.get("system_identifier") for each in databases(seen)}
+    backed_up = {dump["system_identifier"] for dump in observations.backup["dumps"] if "system_identifier" in dump}
+    clusters = {each["alias"]: each.get("system_identifier") for each in databases(observations)}
     others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
     if others:
         summary = f"the stanza of pgBackRest belongs to another cluster than {', '.join(others)} in DATABASES"
         return ChecklistItem(
             "backup", STOP, summary, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
         )
-    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in seen.kept]
+    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in observations.kept]
     if not times:
         return ChecklistItem(
             "backup", OK, "a backup can be created, and will be before anything is changed; there is no earlier one"
         )
-    age = seen.now - max(times)
+    age = observations.now - max(times)
     summary = f"a backup can be created, and will be before anything is changed; the last one is {_age(age)} old"
     return ChecklistItem("backup", OK, summary)
 
 
-def proved(seen: Observations) -> ChecklistItem:
+def proved(observations: Observations) -> ChecklistItem:
     """Check that the rollback plan was tested: a backup was restored and compared, or this one will be."""
-    kinds = [proof["kind"] for backup in seen.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
-    asked, engine = seen.options["backup_proof"], seen.options["backup_engine"]
+    kinds = [proof["kind"] for backup in observations.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
+    asked, engine = observations.options["backup_proof"], observations.options["backup_engine"]
     ours = engine == "pg_dump"
     todo = (
         _TODO
@@ -61,7 +61,7 @@ def proved(seen: Observations) -> ChecklistItem:
             todo,
         )
     return ChecklistItem(
-        "rollback_plan", STOP if seen.production else WARN, "no backup was ever restored and compared", todo
+        "rollback_plan", STOP if observations.production else WARN, "no backup was ever restored and compared", todo
     )
 
 

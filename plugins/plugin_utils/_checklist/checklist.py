@@ -86,7 +86,7 @@ MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
 
 
-def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
+def judge_items(observations: Observations, accepted: Sequence[str], *, planned: bool = False) -> list[ChecklistItem]:
     """Check every item, in order; for a plan, without those that it shows itself. An accepted item warns instead of
     stopping. Raise E_OPTION for an item that cannot be accepted."""
     for name in accepted:
@@ -96,7 +96,7 @@ def judge_items(seen: Observations, accepted: Sequence[str], *, planned: bool = 
                 fault=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )
-    items = {name: check(seen) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}
+    items = {name: check(observations) for name, check in CHECKS.items() if not (planned and name in OF_PLAN)}
     if planned:
         items.update({name: ChecklistItem(name, SKIP, "asked when a rotation starts") for name in AT_START})
     for cause in ROOT_CAUSES:

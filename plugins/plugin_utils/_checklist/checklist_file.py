@@ -17,21 +17,21 @@ from .compromise import exposed_backups
 from .item import ChecklistItem, Observations
 
 
-def build_result(items: Sequence[ChecklistItem], seen: Observations, rotation_id: str) -> TaskResult:
+def build_result(items: Sequence[ChecklistItem], observations: Observations, rotation_id: str) -> TaskResult:
     """Return the result of the task, which the file contains too."""
-    plan = seen.plan.get("plan", {})
+    plan = observations.plan.get("plan", {})
     result = {
         "changed": False,
         "checks": [item.as_result() for item in items],
-        "key_ids": seen.census.get("key_ids", {}),
+        "key_ids": observations.census.get("key_ids", {}),
         "plan_hash": plan.get("hash"),
         "plan_content": plan.get("content_hash"),
-        "collection": seen.collection,
-        "environment": seen.options["environment"],
+        "collection": observations.collection,
+        "environment": observations.options["environment"],
         "msg": summary(items),
     }
-    if seen.options["compromised"]:
-        result["exposed_backups"] = exposed_backups(seen, rotation_id)
+    if observations.options["compromised"]:
+        result["exposed_backups"] = exposed_backups(observations, rotation_id)
     return result
 
 

@@ -43,42 +43,42 @@ def will_be_for_compromise(reason: str | None, log: RotationLog) -> bool:
     return is_compromise(reason)
 
 
-def exposed_backups(seen: Observations, rotation_id: str) -> list[str]:
+def exposed_backups(observations: Observations, rotation_id: str) -> list[str]:
     """The manifests of the retained backups that the compromised version opens, except those of this rotation: its
     summary lists them anyway."""
-    key_id = seen.census.get("key_ids", {}).get("previous" if seen.is_switched else "current")
-    kept = (backup for backup in seen.kept if key_id in backup.get("key_ids", ()))
+    key_id = observations.census.get("key_ids", {}).get("previous" if observations.is_switched else "current")
+    kept = (backup for backup in observations.kept if key_id in backup.get("key_ids", ()))
     return sorted(str(backup["manifest"]) for backup in kept if backup["rotation_id"] != rotation_id)
 
 
-def _of_secret_key(seen: Observations) -> Iterator[str]:
+def _of_secret_key(observations: Observations) -> Iterator[str]:
     """Yield the effects on data that SECRET_KEY signed, as far as the hosts reported."""
-    if not seen.facts:
+    if not observations.facts:
         yield "has effects on what SECRET_KEY has signed that are not known yet, since no host could be asked"
         return
-    if is_rotated(seen):
+    if is_rotated(observations):
         yield "keeps nothing valid that the old SECRET_KEY signed"
-        yield from _of_sessions(seen)
+        yield from _of_sessions(observations)
     else:
         yield NOT_ROTATED
-    if listed := max(one.get("fallbacks", 0) for one in users(seen)):
+    if listed := max(host_users.get("fallbacks", 0) for host_users in users(observations)):
         yield LISTED.format(number=counted(listed, "key"))
 
 
-def _of_sessions(seen: Observations) -> Iterator[str]:
-    if seen.options.get("sessions") != DROP:  # which is refused
+def _of_sessions(observations: Observations) -> Iterator[str]:
+    if observations.options.get("sessions") != DROP:  # which is refused
         return
-    for engine in sorted({one.get("sessions", "") for one in users(seen)} - {""}):
+    for engine in sorted({host_users.get("sessions", "") for host_users in users(observations)} - {""}):
         yield STORED.get(engine, f"ends the sessions of {engine} that are in the database, if there are any")
 
 
-def what_happens(seen: Observations, rotation_id: str) -> Iterator[str]:
+def what_happens(observations: Observations, rotation_id: str) -> Iterator[str]:
     """The lines about a compromise."""
     yield "  The keys in use are compromised. This rotation"
-    yield from (f"  - {line};" for line in _of_secret_key(seen))
+    yield from (f"  - {line};" for line in _of_secret_key(observations))
     yield "  - marks the version in use as compromised: rollback.yml does not return to it without an override;"
     yield "  - returns to it only if this run itself fails, and then says so."
-    if backups := exposed_backups(seen, rotation_id):
+    if backups := exposed_backups(observations, rotation_id):
         yield f"  The compromised keys open {len(backups)} retained backups, and the one that this run creates:"
         yield from (f"    {path}" for path in backups)
     yield "  The encrypted data may have been read. If it contains secrets, change those too."

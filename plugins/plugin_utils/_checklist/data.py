@@ -15,21 +15,21 @@ from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, 
 SHOWN = 3  # doubtful columns in one line
 
 
-def census(seen: Observations) -> ChecklistItem:
+def census(observations: Observations) -> ChecklistItem:
     """Check that every value opens, and that all of them are under one key set."""
-    item = of_result("census", seen.census, "targets")
+    item = of_result("census", observations.census, "targets")
     if item.status != OK:
-        of_values = find_codes(seen.census) <= {each.code for each in OF_VALUES}
-        return _go_on(item) if seen.is_switched and of_values else item
+        of_values = find_codes(observations.census) <= {each.code for each in OF_VALUES}
+        return _go_on(item) if observations.is_switched and of_values else item
     classes: dict[str, int] = {}
-    for target in seen.census["targets"]:
+    for target in observations.census["targets"]:
         for name, number in target["classes"].items():
             if name != "empty":
                 classes[name] = classes.get(name, 0) + number
     summary = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
-    left = sum(target["left_alone"] for target in seen.census["targets"])
+    left = sum(target["left_alone"] for target in observations.census["targets"])
     summary += f", {left:,} left alone" if left else ""
-    plain = sum(target.get("plain") or 0 for target in seen.census["targets"])
+    plain = sum(target.get("plain") or 0 for target in observations.census["targets"])
     summary += f", {plain:,} plain text that stays" if plain else ""
     if classes.get("nested"):
         todo = "A process with other keys is writing: stop it. The rotation writes each nested value as one token."
@@ -37,7 +37,7 @@ def census(seen: Observations) -> ChecklistItem:
     if set(classes) - {"current"}:
         todo = "If a rotation was not finished, this run resumes it. Otherwise find out who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo)
-    if doubtful := seen.census.get("doubtful"):
+    if doubtful := observations.census.get("doubtful"):
         what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])
         more = f"; and {len(doubtful) - SHOWN} more, which the plan shows" if len(doubtful) > SHOWN else ""
         todo = " ".join(dict.fromkeys(each["todo"] for each in doubtful[:SHOWN]))
@@ -58,47 +58,47 @@ def _go_on(item: ChecklistItem) -> ChecklistItem:
     return dataclasses.replace(item, status=WARN, todo=todo)
 
 
-def plan(seen: Observations) -> ChecklistItem:
+def plan(observations: Observations) -> ChecklistItem:
     """Check that the application matches the approved plan."""
-    item = of_result("plan", seen.plan, "path")
+    item = of_result("plan", observations.plan, "path")
     if item.status != OK:
         return item
-    found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
-    if approved not in ("", found):
-        summary = f"the plan with the hash {approved[:16]} was approved, but it is now {found[:16] or 'missing'}"
+    current, approved = observations.plan.get("plan", {}).get("hash", ""), observations.options.get("approved", "")
+    if approved not in ("", current):
+        summary = f"the plan with the hash {approved[:16]} was approved, but it is now {current[:16] or 'missing'}"
         todo = "Restore the plan that was approved, or roll back and have the new one approved."
         return ChecklistItem("plan", STOP, summary, todo)
-    if "plan" not in seen.plan:
-        status = WARN if seen.production else SKIP
+    if "plan" not in observations.plan:
+        status = WARN if observations.production else SKIP
         return ChecklistItem(
             "plan",
             status,
             "there is no plan",
             "Create one with the plan playbook and have it reviewed." * (status == WARN),
         )
-    return ChecklistItem("plan", OK, f"the application matches it, hash {seen.plan['plan']['hash'][:16]}")
+    return ChecklistItem("plan", OK, f"the application matches it, hash {observations.plan['plan']['hash'][:16]}")
 
 
-def migrations(seen: Observations) -> ChecklistItem:
+def migrations(observations: Observations) -> ChecklistItem:
     """Check that no migration is pending. With the method ``migration``, applying ours would apply the others too."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("migrations")
-    pending = sorted({name for facts in seen.facts.values() for name in facts["migrations"]})
+    pending = sorted({name for facts in observations.facts.values() for name in facts["migrations"]})
     if not pending:
         return ChecklistItem("migrations", OK, "no migration is pending")
-    status = STOP if seen.options["method"] == "migration" else WARN
+    status = STOP if observations.options["method"] == "migration" else WARN
     summary = (
         f"{counted(len(pending), 'is', 'are')} pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
     )
     return ChecklistItem("migrations", status, summary, "Finish the deployment (manage.py migrate), or undo it.")
 
 
-def reads(seen: Observations) -> ChecklistItem:
+def reads(observations: Observations) -> ChecklistItem:
     """Check that the application itself can read and write now, and that the names to leave out exist."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("application")
-    found = [facts["reads"] for facts in seen.facts.values()]
-    unknown = {name: near for each in found for name, near in each["unknown"].items()}
+    reads_by_host = [facts["reads"] for facts in observations.facts.values()]
+    unknown = {name: near for host_reads in reads_by_host for name, near in host_reads["unknown"].items()}
     if unknown:
         summary = (
             f"key_rotation_application_ignore has {', '.join(unknown)}, which no model derives from an encrypted column"
@@ -107,20 +107,28 @@ def reads(seen: Observations) -> ChecklistItem:
         todo = f"Similar names: {', '.join(near)}." if near else "Write each as app.Model.name of a field or property."
         return ChecklistItem("application", STOP, summary, todo)
     broken: dict[str, RotationError] = {
-        trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]
+        trip["name"]: RoundTripFailed(**trip) for host_reads in reads_by_host for trip in host_reads["broken"]
     }
-    if not seen.is_switched:  # the application may have other keys than the values, until this is resumed
-        broken.update({one["name"]: ValuesRefused(**one) for each in found for one in each["refused"]})
+    if not observations.is_switched:  # the application may have other keys than the values, until this is resumed
+        broken.update(
+            {
+                refused["name"]: ValuesRefused(**refused)
+                for host_reads in reads_by_host
+                for refused in host_reads["refused"]
+            }
+        )
     if broken:
         items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
         return worst("application", items, "")
     by_kind = {
-        "derived from ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
-        "derived from the date or time": sorted({name for each in found for name in each["dated"]}),
+        "derived from ciphertext": sorted(
+            {name for host_reads in reads_by_host for name in host_reads["of_ciphertext"]}
+        ),
+        "derived from the date or time": sorted({name for host_reads in reads_by_host for name in host_reads["dated"]}),
     }
     noted = [
-        f"; {words}, so only the number of values is compared: {', '.join(made)}"
-        for words, made in by_kind.items()
-        if made
+        f"; {words}, so only the number of values is compared: {', '.join(names)}"
+        for words, names in by_kind.items()
+        if names
     ]
     return ChecklistItem("application", OK, f"it can read what it encrypts, on every host{''.join(noted)}")

@@ -18,13 +18,13 @@ COPY_PER_BYTE = 1.1 + 1
 WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
 
 
-def connections(seen: Observations) -> ChecklistItem:
+def connections(observations: Observations) -> ChecklistItem:
     """Check the free connections. Each re-encrypting process needs one, plus two; so does each process of the
     backup."""
     items, summaries = [], []
-    workers = sum(seen.options["workers"] or facts["cores"] for facts in seen.facts.values()) + 2
-    need = max(workers, _dumping(seen))
-    for facts in seen.facts.values():
+    workers = sum(observations.options["workers"] or facts["cores"] for facts in observations.facts.values()) + 2
+    need = max(workers, _dumping(observations))
+    for facts in observations.facts.values():
         for database in facts["databases"]:
             free = database["connections"]["limit"] - database["connections"]["used"]
             summaries.append(
@@ -41,53 +41,57 @@ def connections(seen: Observations) -> ChecklistItem:
     return worst("connections", items, "; ".join(dict.fromkeys(summaries))) if summaries else unseen("connections")
 
 
-def _dumping(seen: Observations) -> int:
+def _dumping(observations: Observations) -> int:
     """Connections of a backup: one per parallel job, two for everything that is not rows, and one for the snapshot."""
-    cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
-    largest = max((int(database["bytes"]) for database in databases(seen)), default=0)
-    free = min((each["connections"]["limit"] - each["connections"]["used"] for each in databases(seen)), default=0)
-    jobs = dump_shards.count_workers(seen.options["backup_jobs"], largest, cores, free)
-    return jobs + dump_shards.NO_ROWS + 1 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
+    cores = max((facts["cores"] for facts in observations.facts.values()), default=1)
+    largest = max((int(database["bytes"]) for database in databases(observations)), default=0)
+    free = min(
+        (each["connections"]["limit"] - each["connections"]["used"] for each in databases(observations)), default=0
+    )
+    jobs = dump_shards.count_workers(observations.options["backup_jobs"], largest, cores, free)
+    return jobs + dump_shards.NO_ROWS + 1 if jobs > 1 and observations.options["backup_engine"] == "pg_dump" else 2
 
 
-def disk(seen: Observations) -> ChecklistItem:
+def disk(observations: Observations) -> ChecklistItem:
     """Check the free disk space of the database.
 
     The copy that proves the backup needs space first. Later, the WAL and a second version of each row need it until
     VACUUM.
     """
-    folder = str(seen.options["database_dir"])
-    if not seen.facts:
+    folder = str(observations.options["database_dir"])
+    if not observations.facts:
         return unseen("disk")
-    if len(seen.df) < 2:
+    if len(observations.df) < 2:
         summary = "not checked for the database: the inventory has no group database, or its host did not report it"
-        todo = "Add the database's host to a group named database, or check it yourself." * seen.production
-        return ChecklistItem("disk", WARN if seen.production else SKIP, summary, todo)
-    free = int(seen.df[-1].split()[3]) * 1024
+        todo = "Add the database's host to a group named database, or check it yourself." * observations.production
+        return ChecklistItem("disk", WARN if observations.production else SKIP, summary, todo)
+    free = int(observations.df[-1].split()[3]) * 1024
     prepared = max(
-        int(facts["prepared_bytes"]) for facts in seen.facts.values()
+        int(facts["prepared_bytes"]) for facts in observations.facts.values()
     )  # writes no WAL; every host reports the same
-    writing = prepared + sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in databases(seen))
-    need = max(writing, _copying(seen))
+    writing = prepared + sum(
+        _wal_bytes(observations, database) + int(database["bytes"]) for database in databases(observations)
+    )
+    need = max(writing, _copying(observations))
     summary = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
     return ChecklistItem("disk", status, summary, "Free some space there." * (status == STOP))
 
 
-def _copying(seen: Observations) -> float:
+def _copying(observations: Observations) -> float:
     """Bytes that the proof of the backups needs. Databases are copied one after the other."""
-    if seen.options["backup_proof"] == "none" or seen.options["backup_engine"] != "pg_dump":
+    if observations.options["backup_proof"] == "none" or observations.options["backup_engine"] != "pg_dump":
         return 0
-    return max((int(database["bytes"]) for database in databases(seen)), default=0) * COPY_PER_BYTE
+    return max((int(database["bytes"]) for database in databases(observations)), default=0) * COPY_PER_BYTE
 
 
-def wal(seen: Observations) -> ChecklistItem:
+def wal(observations: Observations) -> ChecklistItem:
     """Check that WAL is archived, and that no replication slot keeps it for a consumer that is gone."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("wal")
     items = []
-    for database in databases(seen):
-        need = _wal_bytes(seen, database)
+    for database in databases(observations):
+        need = _wal_bytes(observations, database)
         if database["archive_fails"]:
             todo = "Fix the archiving (see pg_stat_archiver). Until then, WAL fills the disk of the database."
             items.append(ChecklistItem("wal", STOP, f"archiving of WAL fails on {database['alias']}", todo))
@@ -99,15 +103,15 @@ def wal(seen: Observations) -> ChecklistItem:
             elif limit is not None and slot["bytes"] + need > limit:
                 problem = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
                 items.append(ChecklistItem("wal", WARN, problem, "Raise it, or set key_rotation_throttle."))
-    needs = sum(_wal_bytes(seen, database) for database in databases(seen))
+    needs = sum(_wal_bytes(observations, database) for database in databases(observations))
     return worst("wal", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 
 
-def replicas(seen: Observations) -> ChecklistItem:
+def replicas(observations: Observations) -> ChecklistItem:
     """Check that the replicas are not far behind."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("replicas")
-    late = [database for database in databases(seen) if database["replica_lag"] > LAG]
+    late = [database for database in databases(observations) if database["replica_lag"] > LAG]
     items = [
         ChecklistItem(
             "replicas",
@@ -117,8 +121,8 @@ def replicas(seen: Observations) -> ChecklistItem:
         )
         for each in late
     ]
-    blind = [database["alias"] for database in databases(seen) if not database["sees_replicas"]]
-    if blind and seen.options["throttle"].get("replica_lag"):
+    blind = [database["alias"] for database in databases(observations) if not database["sees_replicas"]]
+    if blind and observations.options["throttle"].get("replica_lag"):
         what = f"the role of {', '.join(blind)} cannot see how far they are behind: replica_lag would have no effect"
         items.append(ChecklistItem("replicas", STOP, what, "GRANT pg_monitor TO that role, or remove replica_lag."))
     if blind and not items:
@@ -126,13 +130,13 @@ def replicas(seen: Observations) -> ChecklistItem:
     return worst("replicas", items, f"no replica is more than {LAG} s behind")
 
 
-def databases(seen: Observations) -> Iterator[DatabaseFacts]:
+def databases(observations: Observations) -> Iterator[DatabaseFacts]:
     """Each database once, as the first host sees it."""
-    for facts in list(seen.facts.values())[:1]:
+    for facts in list(observations.facts.values())[:1]:
         yield from facts["databases"]
 
 
-def _wal_bytes(seen: Observations, database: DatabaseFacts) -> int:
+def _wal_bytes(observations: Observations, database: DatabaseFacts) -> int:
     """Upper bound of the WAL in bytes: the database, or one page for each row of the census if that is less."""
-    tables: dict[str, int] = {target["table"]: target["rows"] for target in seen.census.get("targets", [])}
+    tables: dict[str, int] = {target["table"]: target["rows"] for target in observations.census.get("targets", [])}
     return min(int(database["bytes"]) * WAL_PER_BYTE, sum(tables.values()) * 8192 * WAL_PER_BYTE)

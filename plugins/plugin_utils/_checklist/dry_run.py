@@ -21,7 +21,7 @@ def lines(variables: Variables) -> list[str]:
     """Return one line per action, in the order of a rotation. An action of several hosts appears once."""
     hosts = results_by_host(variables)
     first = next(iter(hosts.values()), ChecklistResults())
-    found = [
+    sentences = [
         _would(first.get("postgresql_backup")),
         *(_would(results.get("keys")) for results in hosts.values()),
         _would(first.get("pending")),
@@ -30,14 +30,14 @@ def lines(variables: Variables) -> list[str]:
         *_reencryption(first.get("django_census_info", {}), variables),
         *(_would(results.get("env_file")) for results in hosts.values()),
     ]
-    return [f"  {line}" for line in dict.fromkeys(found) if line]
+    return [f"  {line}" for line in dict.fromkeys(sentences) if line]
 
 
 def differences(variables: Variables) -> list[Any]:
     """The file differences that the hosts report with --diff."""
     shown = (variables.get("hostvars", {}).get(host, {}) for host in results_by_host(variables))
-    found = [each for host in shown for each in host.get("__checklist_host", {}).get("diff", ())]
-    return [each for number, each in enumerate(found) if each not in found[:number]]
+    reported = [difference for host in shown for difference in host.get("__checklist_host", {}).get("diff", ())]
+    return [difference for number, difference in enumerate(reported) if difference not in reported[:number]]
 
 
 def _would(result: ChangeResult | None) -> str:

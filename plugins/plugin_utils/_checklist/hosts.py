@@ -19,10 +19,10 @@ TESTED = {  # oldest and newest, as in README.md
 }
 
 
-def looked_at(seen: Observations) -> ChecklistItem:
+def looked_at(observations: Observations) -> ChecklistItem:
     """Check that every host was reached, and that ``--limit`` leaves none out: it would keep the old keys."""
-    items = [of_result("hosts", results.get("facts", {}), "facts") for results in seen.hosts.values()]
-    if left := [host for host in seen.options["hosts"] if host not in seen.hosts]:
+    items = [of_result("hosts", results.get("facts", {}), "facts") for results in observations.hosts.values()]
+    if left := [host for host in observations.options["hosts"] if host not in observations.hosts]:
         todo = "Run it without --limit. Remove hosts that no longer exist from the inventory."
         items.append(
             ChecklistItem("hosts", STOP, f"{', '.join(left)} would keep the old keys: this run leaves it out", todo)
@@ -30,12 +30,12 @@ def looked_at(seen: Observations) -> ChecklistItem:
     return worst("hosts", items, f"{len(items)} were checked")
 
 
-def clocks(seen: Observations) -> ChecklistItem:
+def clocks(observations: Observations) -> ChecklistItem:
     """Compare the clocks of the hosts and databases with that of the control node."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("clocks")
     items, most = [], 0.0
-    for host, facts in seen.facts.items():
+    for host, facts in observations.facts.items():
         skews = {host: facts["skew"], **{f"the database {each['alias']}": each["skew"] for each in facts["databases"]}}
         for place, skew in skews.items():
             most = max(most, abs(skew))
@@ -52,22 +52,22 @@ def clocks(seen: Observations) -> ChecklistItem:
     return worst("clocks", items, f"within {max(most, 1):.0f} s of each other")
 
 
-def versions(seen: Observations) -> ChecklistItem:
+def versions(observations: Observations) -> ChecklistItem:
     """Warn about versions that are newer than the tested ones. Stop at older ones: they are not supported."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("versions")
     items, known = [], {}
-    for facts in seen.facts.values():
+    for facts in observations.facts.values():
         server = {"PostgreSQL": facts["databases"][0]["server"]}
-        for name, version in {**facts["versions"], **server, **seen.versions}.items():
+        for name, version in {**facts["versions"], **server, **observations.versions}.items():
             known[name] = version
             if name not in TESTED:
                 continue
-            (least, most), found = TESTED[name], _numbers(version, TESTED[name])
-            if found < least:
+            (least, most), numbers = TESTED[name], _numbers(version, TESTED[name])
+            if numbers < least:
                 todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
                 items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
-            elif found > most:
+            elif numbers > most:
                 summary = f"{name} {version} is newer than what this was tested with"
                 items.append(ChecklistItem("versions", WARN, summary, "Rehearse with great care."))
     return worst("versions", items, ", ".join(f"{name} {version}" for name, version in known.items()))

@@ -168,7 +168,7 @@ def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem
     for status in (STOP, WARN):
         wrong = [item for item in items if item.status == status]
         if wrong:
-            seen = dict.fromkeys(item.seen for item in wrong)
+            summaries = dict.fromkeys(item.seen for item in wrong)
             todo = dict.fromkeys(item.todo for item in wrong)
-            return ChecklistItem(name, status, "; ".join(seen), " ".join(todo), code=wrong[0].code)
+            return ChecklistItem(name, status, "; ".join(summaries), " ".join(todo), code=wrong[0].code)
     return ChecklistItem(name, OK, well)

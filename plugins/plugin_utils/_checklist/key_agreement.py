@@ -21,49 +21,51 @@ SHOWN = 5
 COMPARED = {KeysDiffer.code, KeysLeft.code, KeysBack.code, KeysNotProved.code}
 
 
-def agree(seen: Observations) -> ChecklistItem:
+def agree(observations: Observations) -> ChecklistItem:
     """Check on every host that the .env file can be rewritten and has the current keys of the store."""
-    items = [of_result("keys", results.get("keys", {}), "store") for results in seen.hosts.values()]
+    items = [of_result("keys", results.get("keys", {}), "store") for results in observations.hosts.values()]
     items += [
-        of_result("keys", results["env_file"], "path") for results in seen.hosts.values() if "env_file" in results
+        of_result("keys", results["env_file"], "path")
+        for results in observations.hosts.values()
+        if "env_file" in results
     ]
-    ids = {results["keys"].get("key_id") for results in seen.hosts.values() if "keys" in results} - {None}
+    ids = {results["keys"].get("key_id") for results in observations.hosts.values() if "keys" in results} - {None}
     if len(ids) > 1:
         items.append(
             ChecklistItem(
                 "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Give all .env files the same keys."
             )
         )
-    items += source_code.literals(seen)
-    return worst("keys", items, f".env file and store agree on {counted(len(seen.hosts), 'host')}")
+    items += source_code.literals(observations)
+    return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
 
 
-def store(seen: Observations) -> ChecklistItem:
+def store(observations: Observations) -> ChecklistItem:
     """Check that all hosts use one store, and that nothing seems to prevent writing it. It has been read by now."""
-    places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
-    if error := seen.options.get("store_error"):
+    places = {results["keys"]["store"] for results in observations.hosts.values() if "store" in results.get("keys", {})}
+    if error := observations.options.get("store_error"):
         return ChecklistItem.of_error("store", error)
     if len(places) > 1:
         todo = "Their project folders differ. Set the path in key_rotation_store to one file for all of them."
         return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)
     if not places:
-        return _without_place(seen)
+        return _without_place(observations)
     return ChecklistItem("store", OK, f"{places.pop()} was read")
 
 
-def _without_place(seen: Observations) -> ChecklistItem:
+def _without_place(observations: Observations) -> ChecklistItem:
     """Check the store if no host could report that its keys agree with it."""
-    codes = [(results.get("keys", {}).get("error") or {}).get("code", "") for results in seen.hosts.values()]
+    codes = [(results.get("keys", {}).get("error") or {}).get("code", "") for results in observations.hosts.values()]
     if COMPARED & set(codes):
         return ChecklistItem("store", OK, "it was read")
     return unseen("store", because="keys")
 
 
-def processes(seen: Observations) -> ChecklistItem:
+def processes(observations: Observations) -> ChecklistItem:
     """Check that no process has a key in its environment, which would override a new .env file, or is older than it."""
-    asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
+    asked = [results["processes"] for results in observations.hosts.values() if "processes" in results]
     if not asked:
-        if not seen.options["services"]:
+        if not observations.options["services"]:
             return ChecklistItem("processes", SKIP, NOBODY_LOOKS)
         todo = (
             "List the processes in key_rotation_processes. This detects a stop command that succeeds but stops nothing."
@@ -84,7 +86,7 @@ def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
     if not older:
         return ChecklistItem("processes", OK, "")
     names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
-    found = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
+    summary = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
     return ChecklistItem(
-        "processes", WARN, found, "If that change concerned a key, restart them first: they use other keys."
+        "processes", WARN, summary, "If that change concerned a key, restart them first: they use other keys."
     )

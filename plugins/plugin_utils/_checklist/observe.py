@@ -62,14 +62,14 @@ def results_by_host(variables: Variables) -> dict[str, ChecklistResults]:
 
     The first host also has the results of the backup, no matter on which host it ran.
     """
-    found: dict[str, ChecklistResults] = {}
+    by_host: dict[str, ChecklistResults] = {}
     for host in variables.get("ansible_play_hosts_all", ()):
         shown = variables.get("hostvars", {}).get(host, {})
         results = {**_outcomes(shown, "host"), **_services(shown), **_health(shown)}
-        results |= {} if found else _outcomes(shown, "backup_host")
+        results |= {} if by_host else _outcomes(shown, "backup_host")
         named = {OBSERVATION_NAMES.get(name, name): result for name, result in results.items()}
-        found[host] = cast("ChecklistResults", named)
-    return found
+        by_host[host] = cast("ChecklistResults", named)
+    return by_host
 
 
 def _of_plan(planned: PlanResult) -> CensusOutcome:
@@ -83,8 +83,8 @@ def _refuse_unfit(options: ChecklistOptions) -> None:
     """Raise E_OPTION for a limit that no run could keep."""
     refuse_unfit(options["throttle"])
     if options["workers"] < 0:
-        found = f"is {options['workers']}"
-        raise InvalidOption(option="workers", fault=found, advice="Set it to 0 or more.")
+        fault = f"is {options['workers']}"
+        raise InvalidOption(option="workers", fault=fault, advice="Set it to 0 or more.")
 
 
 def _completed(log: RotationLog, rotation_id: str, options: ChecklistOptions) -> ChecklistOptions:

@@ -10,26 +10,26 @@ from .._plans.plan_approval import words
 from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 
-def authorized(seen: Observations) -> ChecklistItem:
+def authorized(observations: Observations) -> ChecklistItem:
     """Check that there is a reason and an authorization. Production requires both."""
-    reason, who = words(seen.options.get("reason")), words(seen.options.get("authorization"))
-    missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
+    reason, who = words(observations.options.get("reason")), words(observations.options.get("authorization"))
+    missing = [f"key_rotation_{name}" for name, text in (("reason", reason), ("authorization", who)) if not text]
     if not missing:
         return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
-    status = STOP if seen.production else SKIP
+    status = STOP if observations.production else SKIP
     return ChecklistItem(
         "authorized", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
     )
 
 
-def notified(seen: Observations) -> ChecklistItem:
+def notified(observations: Observations) -> ChecklistItem:
     """Check that at least one person is notified. Production requires it."""
-    ways = seen.options.get("notify") or []
+    ways = observations.options.get("notify") or []
     first = [way for way in ways if STARTED in moments(way)]
-    if not ways and not seen.production:
+    if not ways and not observations.production:
         return ChecklistItem("notified", SKIP, "key_rotation_notify is not set")
     summary = f"{counted(len(first), 'channel')} when it starts, {len(ways)} later" if ways else "nobody is notified"
-    if first or not seen.production:
+    if first or not observations.production:
         return ChecklistItem("notified", OK, summary)
     todo = "Set key_rotation_notify, with started. Or tell the team yourself, and add notified to key_rotation_accept."
     return ChecklistItem("notified", STOP, summary, todo)

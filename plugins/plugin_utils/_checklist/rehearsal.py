@@ -14,29 +14,36 @@ NAME = "rehearsal"
 AHEAD = datetime.timedelta(minutes=5)  # how far the clock in staging may be ahead
 
 
-def rehearsed(seen: Observations) -> ChecklistItem:
+def rehearsed(observations: Observations) -> ChecklistItem:
     """Check that production was rehearsed. Other environments need no rehearsal."""
-    if not seen.production:
-        return ChecklistItem(NAME, SKIP, f"not required in {seen.options['environment']}")
+    if not observations.production:
+        return ChecklistItem(NAME, SKIP, f"not required in {observations.options['environment']}")
     status, todo = (
         STOP,
         "Rotate staging with this plan and this collection first, or accept it: key_rotation_accept: [rehearsal].",
     )
-    content = seen.plan.get("plan", {}).get("content_hash")
+    content = observations.plan.get("plan", {}).get("content_hash")
     if not content:
         return ChecklistItem(NAME, status, "there is no plan to compare a rehearsal with", f"Create the plan. {todo}")
-    past = [each for each in seen.rehearsals if parse_with_offset(each["time"]) <= seen.now + AHEAD]
-    same = [each for each in past if each["plan_content"] == content]
+    past = [
+        rehearsal
+        for rehearsal in observations.rehearsals
+        if parse_with_offset(rehearsal["time"]) <= observations.now + AHEAD
+    ]
+    same = [rehearsal for rehearsal in past if rehearsal["plan_content"] == content]
     if not same:
         return ChecklistItem(
-            NAME, status, f"no completed rotation of this plan in staging ({len(seen.rehearsals)} of others)", todo
+            NAME,
+            status,
+            f"no completed rotation of this plan in staging ({len(observations.rehearsals)} of others)",
+            todo,
         )
-    of_this = [each for each in same if each["collection"] == seen.collection]
+    of_this = [rehearsal for rehearsal in same if rehearsal["collection"] == observations.collection]
     if not of_this:
-        return ChecklistItem(NAME, status, f"only with another collection than {seen.collection}", todo)
-    newest = max(of_this, key=lambda each: str(each["time"]))
-    age = (seen.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
-    limit = seen.options["rehearsal_max_days"]
+        return ChecklistItem(NAME, status, f"only with another collection than {observations.collection}", todo)
+    newest = max(of_this, key=lambda rehearsal: str(rehearsal["time"]))
+    age = (observations.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
+    limit = observations.options["rehearsal_max_days"]
     if age > limit:
         return ChecklistItem(
             NAME,
@@ -48,5 +55,5 @@ def rehearsed(seen: Observations) -> ChecklistItem:
         NAME,
         OK,
         f"{newest['rotation_id']} in staging, {counted(round(age), 'day')} ago, same plan and collection "
-        f"{seen.collection}",
+        f"{observations.collection}",
     )

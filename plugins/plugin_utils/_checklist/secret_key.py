@@ -31,72 +31,74 @@ NO_ROWS = "the database has no session table, so no session is ended there; no l
 UNSET = "If the rotation is routine and the key did not leak, key_rotation_sessions can keep the users logged in."
 
 
-def other_users(seen: Observations) -> ChecklistItem:
+def other_users(observations: Observations) -> ChecklistItem:
     """Stop if tasks of django-q2 are waiting: they would be lost. Name everything else that ends."""
     name = "secret_key"
-    if not seen.facts:
+    if not observations.facts:
         return unseen(name)
-    if not is_rotated(seen):
+    if not is_rotated(observations):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated")
-    found = users(seen)
-    if queued := max(one.get("queued") or 0 for one in found):
+    users_by_host = users(observations)
+    if queued := max(host_users.get("queued") or 0 for host_users in users_by_host):
         summary = (
             f"{counted(queued, 'task of django-q2 is', 'tasks of django-q2 are')} waiting and could no longer be read"
         )
         return ChecklistItem(name, STOP, summary, "Let the queue drain, and pause its schedules.")
-    chosen = seen.options.get("sessions", "")
-    ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
+    chosen = observations.options.get("sessions", "")
+    ends = list(dict.fromkeys(end for host_users in users_by_host for end in _ends(host_users, chosen)))
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
     return ChecklistItem(name, WARN, "; ".join(ends), "Notify the users." if chosen else f"Notify the users. {UNSET}")
 
 
-def logins(seen: Observations) -> ChecklistItem:
+def logins(observations: Observations) -> ChecklistItem:
     """Check that key_rotation_sessions can do what it says."""
-    name, chosen = "logins", seen.options.get("sessions", "")
+    name, chosen = "logins", observations.options.get("sessions", "")
     if not chosen:
         return ChecklistItem(name, OK, "key_rotation_sessions is not set")
-    if not seen.facts:
+    if not observations.facts:
         return unseen(name)
-    if _is_unclear(seen, chosen):
+    if _is_unclear(observations, chosen):
         return ChecklistItem.of_error(name, SigningKeyUnknown().parts, STOP if chosen in KEPT else WARN)
-    if not is_rotated(seen):
+    if not is_rotated(observations):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in users(seen)) else NO_ROWS)
-    if seen.options.get("compromised"):
+        return ChecklistItem(
+            name, OK, ENDED if any(host_users.get("in_table") for host_users in users(observations)) else NO_ROWS
+        )
+    if observations.options.get("compromised"):
         return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
     fact, error, done = KEPT[chosen]
-    obstacles = dict.fromkeys(str(one[fact]) for one in users(seen) if one.get(fact))  # type: ignore[literal-required]
+    obstacles = dict.fromkeys(str(host_users[fact]) for host_users in users(observations) if host_users.get(fact))  # type: ignore[literal-required]
     if obstacles:
         return ChecklistItem.of_error(name, error(why="; ".join(obstacles)).parts)
     return ChecklistItem(name, OK, done)
 
 
-def users(seen: Observations) -> list[SecretKeyUsers]:
+def users(observations: Observations) -> list[SecretKeyUsers]:
     """Return what each host reported."""
-    return [facts["secret_key"] for facts in seen.facts.values()]
+    return [facts["secret_key"] for facts in observations.facts.values()]
 
 
-def is_rotated(seen: Observations) -> bool:
+def is_rotated(observations: Observations) -> bool:
     """Return whether SECRET_KEY is among the keys, by its name or by its value."""
-    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in users(seen)))
-    return not known.isdisjoint(setting["name"] for setting in seen.options["settings"])
+    known = {"SECRET_KEY"}.union(*(host_users.get("keys", ()) for host_users in users(observations)))
+    return not known.isdisjoint(setting["name"] for setting in observations.options["settings"])
 
 
-def _is_unclear(seen: Observations, chosen: str) -> bool:
+def _is_unclear(observations: Observations, chosen: str) -> bool:
     """Return whether the key that would be used as SECRET_KEY may not be the value of that setting."""
-    named = signing_name({setting["name"]: "" for setting in seen.options["settings"]})
+    named = signing_name({setting["name"]: "" for setting in observations.options["settings"]})
     # A variable of that name is not necessarily the setting, which may be derived from it.
-    known = set().union(*(one.get("keys", ()) for one in users(seen)))
-    return named not in known if named else chosen == FALLBACKS and is_rotated(seen)
+    known = set().union(*(host_users.get("keys", ()) for host_users in users(observations)))
+    return named not in known if named else chosen == FALLBACKS and is_rotated(observations)
 
 
-def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
+def _ends(key_users: SecretKeyUsers, chosen: str) -> list[str]:
     """Return what ends with the old key, given this choice for the sessions."""
-    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
-    ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
-    for package in found.get("packages", []):
+    ends = [SESSIONS[key_users["sessions"]]] if key_users.get("sessions") in SESSIONS and chosen not in KEPT else []
+    ends += ["links to reset a password end"] if key_users.get("logins") and chosen != FALLBACKS else []
+    for package in key_users.get("packages", []):
         honors, what = SIGNERS[package]
         if not (honors and chosen == FALLBACKS):
             ends.append(f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}")

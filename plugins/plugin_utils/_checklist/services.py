@@ -36,14 +36,14 @@ _REFUSED = (
 )
 
 
-def runs(seen: Observations) -> ChecklistItem:
+def runs(observations: Observations) -> ChecklistItem:
     """Check that no other run, of any control node, works on these databases."""
-    return of_result("runs", seen.lease, "changed", "no other run works on these databases")
+    return of_result("runs", observations.lease, "changed", "no other run works on these databases")
 
 
-def stops(seen: Observations) -> ChecklistItem:
+def stops(observations: Observations) -> ChecklistItem:
     """Check on every host that each service can be stopped, as far as this shows without stopping it."""
-    asked = [results["stops"] for results in seen.hosts.values() if "stops" in results]
+    asked = [results["stops"] for results in observations.hosts.values() if "stops" in results]
     if not asked:
         return ChecklistItem(
             "services", SKIP, "key_rotation_services is empty: stop and start the application yourself"
@@ -51,7 +51,7 @@ def stops(seen: Observations) -> ChecklistItem:
     names = {name for result in asked for name in result.get("services") or ()}
     summary = f"{', '.join(sorted(names))} will be stopped" if names else "no service is running"
     item = worst("services", [of_result("services", each, "services") for each in asked], summary)
-    served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
+    served = [host for host, results in observations.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:
         return item
     contradiction = f"no service is running on {', '.join(served)}, but the application answers there"
@@ -63,11 +63,11 @@ def _answers_without_services(results: ChecklistResults) -> bool:
     return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
 
 
-def sessions(seen: Observations) -> ChecklistItem:
+def sessions(observations: Observations) -> ChecklistItem:
     """Check that each session of the application's role belongs to a service that is stopped for the rotation."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("sessions")
-    known, unknown = _connected(seen)
+    known, unknown = _connected(observations)
     if not known and not unknown:
         return ChecklistItem("sessions", OK, "nobody is connected to the database as the application")
     if not unknown:
@@ -80,51 +80,55 @@ def sessions(seen: Observations) -> ChecklistItem:
     summary = (
         f"{len(unknown)} of {len(known) + len(unknown)} sessions belong to no unit in key_rotation_services: {shown}"
     )
-    if _stay(unknown, seen):
+    if _stay(unknown, observations):
         todo = "Stop it or list it there. List a session without keys in key_rotation_sessions_allowed. "
         return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
-    commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
+    commanded = [service["name"] for service in observations.options["services"] if service.get("stop")]
     todo = "Stop it first, or list it there."
     if commanded:  # their processes are not known
         theirs = f"It may belong to {', '.join(commanded)}, and is then stopped by command."
         todo = f"{theirs} Otherwise stop it first, or list it there."
-    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(seen) else _REFUSED}")
+    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(observations) else _REFUSED}")
 
 
-def fence(seen: Observations) -> ChecklistItem:
+def fence(observations: Observations) -> ChecklistItem:
     """Check that no other session can write between stop and start, or that no value would be lost by it."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("fence")
-    why = _unfenced(seen)
+    why = _unfenced(observations)
     if not why:
         return ChecklistItem("fence", OK, "no other session can write to an encrypted column between stop and start")
     reasons = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
-    off, (_, unknown) = seen.options["fence"] == "off", _connected(seen)
-    silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
+    off, (_, unknown) = observations.options["fence"] == "off", _connected(observations)
+    silent = sorted(
+        {each["scheme"] for each in observations.census.get("targets", []) if swallows_errors(each["scheme"])}
+    )
     todo = _CLOSE[off]
     if not unknown or not silent:
         return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
     others = counted(len(unknown), "session belongs", "sessions belong")
     summary = f"{reasons}. {others} to no service that is stopped, and values of {', '.join(silent)} "
     summary += "that are read under other keys may be saved damaged, without an error"
-    return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_UNLISTED}")
+    return ChecklistItem("fence", STOP if observations.production else WARN, summary, f"{todo} {_UNLISTED}")
 
 
-def _unfenced(seen: Observations) -> list[str]:
+def _unfenced(observations: Observations) -> list[str]:
     """The reasons why other sessions can write between stop and start; empty if they cannot."""
-    if seen.options["fence"] == "off":
+    if observations.options["fence"] == "off":
         return ["key_rotation_fence is off"]
-    return [each for facts in seen.facts.values() for each in facts["unfenced"]]
+    return [each for facts in observations.facts.values() for each in facts["unfenced"]]
 
 
-def mode(seen: Observations) -> ChecklistItem:
+def mode(observations: Observations) -> ChecklistItem:
     """Show when the values are re-encrypted, and which tables cannot be prepared before the stop."""
-    if not seen.facts:
+    if not observations.facts:
         return unseen("mode")
-    unprepared = next((each["unprepared"] for each in seen.facts.values() if each.get("unprepared") is not None), None)
+    unprepared = next(
+        (each["unprepared"] for each in observations.facts.values() if each.get("unprepared") is not None), None
+    )
     if unprepared is None:
         return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
-    if seen.options["method"] == "command":
+    if observations.options["method"] == "command":
         return ChecklistItem("mode", STOP, "prepared: the command of key_rotation_command cannot prepare", _NO_MODE)
     if not unprepared:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
@@ -132,22 +136,22 @@ def mode(seen: Observations) -> ChecklistItem:
     return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW)
 
 
-def health(seen: Observations) -> ChecklistItem:
+def health(observations: Observations) -> ChecklistItem:
     """Check that the application answers now. Otherwise its health check proves nothing after the rotation."""
-    asked = {host: results["health"] for host, results in seen.hosts.items() if "health" in results}
+    asked = {host: results["health"] for host, results in observations.hosts.items() if "health" in results}
     if not asked:
-        status = WARN if seen.options["services"] else SKIP
+        status = WARN if observations.options["services"] else SKIP
         todo = "Set key_rotation_health_url. Without it, a service that fails under the new keys goes unnoticed."
         return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
-    items = [_health(seen, host, result) for host, result in asked.items()]
+    items = [_health(observations, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 
-def _health(seen: Observations, host: str, result: HealthResult) -> ChecklistItem:
+def _health(observations: Observations, host: str, result: HealthResult) -> ChecklistItem:
     """Check one host. If an earlier run stopped its services, it cannot answer: this run starts them."""
     item = of_result("health", result, "answer")
-    stopped = seen.hosts[host].get("services", {}).get("services") or []
-    if item.status != STOP or not (stopped or seen.options.get("resumed")):
+    stopped = observations.hosts[host].get("services", {}).get("services") or []
+    if item.status != STOP or not (stopped or observations.options.get("resumed")):
         return item
     if not stopped:
         return dataclasses.replace(item, status=WARN)
@@ -161,10 +165,10 @@ class HostSession(HeldSession):
     host: str
 
 
-def _sessions(seen: Observations) -> Iterator[HostSession]:
+def _sessions(observations: Observations) -> Iterator[HostSession]:
     """Each session once, as reported by the host that sees its process."""
     sessions: dict[tuple[str, int], HostSession] = {}
-    for host, facts in seen.facts.items():
+    for host, facts in observations.facts.items():
         for session in facts["sessions"]:
             key = (session["alias"], session["pid"])
             if key not in sessions or session["process"]:
@@ -172,34 +176,34 @@ def _sessions(seen: Observations) -> Iterator[HostSession]:
     yield from sessions.values()
 
 
-def _connected(seen: Observations) -> tuple[list[HostSession], list[HostSession]]:
+def _connected(observations: Observations) -> tuple[list[HostSession], list[HostSession]]:
     """The sessions of services that are stopped for the rotation, and all others."""
     known: list[HostSession] = []
     unknown: list[HostSession] = []
-    for session in _sessions(seen):
-        (known if _is_known(session, seen) else unknown).append(session)
+    for session in _sessions(observations):
+        (known if _is_known(session, observations) else unknown).append(session)
     return known, unknown
 
 
-def _is_known(session: HostSession, seen: Observations) -> bool:
+def _is_known(session: HostSession, observations: Observations) -> bool:
     process = session["process"]
     if process is None:
         return False
     units = {
         service["name"] if "." in service["name"] else f"{service['name']}.service"
-        for service in seen.options["services"]
+        for service in observations.options["services"]
     }
-    looked_at = seen.hosts[session["host"]].get("processes", {}).get("processes", [])
+    looked_at = observations.hosts[session["host"]].get("processes", {}).get("processes", [])
     return bool(units & set(process["units"])) or process["pid"] in {each["pid"] for each in looked_at}
 
 
-def _stay(unknown: Sequence[HostSession], seen: Observations) -> bool:
+def _stay(unknown: Sequence[HostSession], observations: Observations) -> bool:
     """Return whether one of the sessions will certainly remain after all services are stopped.
 
     That is unknown for services with stop commands, whose processes are not known, and for processes that no host of
     the play can see.
     """
-    services = seen.options["services"]
+    services = observations.options["services"]
     by_units = bool(services) and not any(service.get("stop") for service in services)
     return by_units and any(session["process"] for session in unknown)
 

@@ -11,9 +11,9 @@ from .item import WARN, ChecklistItem, Observations
 CODE = "A key in source code is also in its history and in every copy of it"
 
 
-def literals(seen: Observations) -> list[ChecklistItem]:
+def literals(observations: Observations) -> list[ChecklistItem]:
     """Warn about keys in source code, with how to move each to the environment."""
-    keys = [key for key in seen.options["settings"] if destination_options.is_in_source(key.get("destination"))]
+    keys = [key for key in observations.options["settings"] if destination_options.is_in_source(key.get("destination"))]
     if not keys:
         return []
     places = ", ".join(f"{key['name']} in {destination_of(key)['file']}" for key in keys)

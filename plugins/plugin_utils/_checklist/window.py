@@ -24,12 +24,12 @@ SLACK = 2  # the window must hold the estimate this many times
 READINGS = 2  # by the application itself, before and after
 
 
-def window(seen: Observations) -> ChecklistItem:
+def window(observations: Observations) -> ChecklistItem:
     """Stop outside of the window, or if the estimate does not fit twice. Warn if production has no window."""
-    seconds, basis = estimate(seen)
-    limits = seen.options.get("window")
+    seconds, basis = estimate(observations)
+    limits = observations.options.get("window")
     if not limits:
-        status = WARN if seen.production else SKIP
+        status = WARN if observations.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
         return ChecklistItem("window", status, f"no window is set; {basis}", todo)
     try:
@@ -38,16 +38,16 @@ def window(seen: Observations) -> ChecklistItem:
         todo = "Write it as {start: 2026-12-01T22:00:00+01:00, end: 2026-12-02T02:00:00+01:00}."
         return ChecklistItem("window", STOP, "key_rotation_window has no start and end with an offset", todo)
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
-    if not start <= seen.now <= end:
-        summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
-        return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
-    left = (end - seen.now).total_seconds()
+    if not start <= observations.now <= end:
+        summary = f"{shown}, and it is {observations.now:%Y-%m-%d %H:%M %Z}"
+        return _unless_down(observations, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
+    left = (end - observations.now).total_seconds()
     summary = f"{format_estimate(left)} are left; {basis}"
     if seconds is None:
         return ChecklistItem("window", WARN, summary, "Check that this is enough.")
     if seconds * SLACK > left:
         todo = f"Choose a longer window: {SLACK} times the estimate is required."
-        return _unless_down(seen, ChecklistItem("window", STOP, summary, todo))
+        return _unless_down(observations, ChecklistItem("window", STOP, summary, todo))
     return ChecklistItem("window", OK, summary)
 
 
@@ -58,24 +58,26 @@ def too_short(item: ChecklistItem, *, resumed: bool) -> WindowTooShort:
     return WindowTooShort(changed=changed, seen=item.seen, advice=item.todo)
 
 
-def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:
+def _unless_down(observations: Observations, item: ChecklistItem) -> ChecklistItem:
     """Turn the item into a warning if an earlier run left the application stopped: this run starts it again."""
-    stopped = {name for results in seen.hosts.values() for name in results.get("services", {}).get("services") or ()}
+    stopped = {
+        name for results in observations.hosts.values() for name in results.get("services", {}).get("services") or ()
+    }
     if not stopped:
         return item
     todo = f"An earlier run stopped {', '.join(sorted(stopped))}: this one continues and starts them again."
     return ChecklistItem(item.name, WARN, item.seen, todo)
 
 
-def estimate(seen: Observations) -> tuple[float | None, str]:
+def estimate(observations: Observations) -> tuple[float | None, str]:
     """The seconds that the rest takes, and a sentence about them. Includes the backup unless it is done."""
-    values = _values(seen)
+    values = _values(observations)
     if values is None:
         return None, "the duration could not be measured"
-    basis = f"{counted(seen.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
-    if any(seen.options["throttle"].get(name) for name in WAITS):
+    basis = f"{counted(observations.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
+    if any(observations.options["throttle"].get(name) for name in WAITS):
         basis += ", plus the time that the throttle waits"
-    down = seen.options.get("down_for") or 0.0
+    down = observations.options.get("down_for") or 0.0
     if down > values:
         values, basis = down, f"{basis}; all of it takes {format_estimate(down)}, like the last rotation"
     elif not down:
@@ -84,9 +86,9 @@ def estimate(seen: Observations) -> tuple[float | None, str]:
             max(low, LEAST),
             f"{basis}; with the steps around them, all of it takes {format_estimate(low)} to {format_estimate(high)}",
         )
-    if seen.options.get("backed_up"):
+    if observations.options.get("backed_up"):
         return values, basis
-    backup = _backup(seen)
+    backup = _backup(observations)
     if backup is None:
         return values, f"{basis}; the backup comes on top, and no earlier one shows how long it takes"
     return values + backup, f"{basis}, and the backup {_about(backup)}, like the last one"
@@ -99,17 +101,17 @@ OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
 WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle; their duration cannot be estimated
 
 
-def _values(seen: Observations) -> float | None:
+def _values(observations: Observations) -> float | None:
     """Estimated seconds, by the speed measured on the host, to re-encrypt and prove all values and to read them as the
     application does. In the mode prepared, and with the backup done, of what remains to be done."""
-    facts = next((facts for facts in seen.facts.values() if facts["speed"]["row"] is not None), None)
-    if facts is None or "targets" not in seen.census:
+    facts = next((facts for facts in observations.facts.values() if facts["speed"]["row"] is not None), None)
+    if facts is None or "targets" not in observations.census:
         return None
-    workers = seen.options["workers"] or facts["cores"]
+    workers = observations.options["workers"] or facts["cores"]
     crypto, row, read = facts["speed"]["values"], facts["speed"]["row"] or 0.0, facts["speed"]["read"]
     slowest = max(crypto.values(), default=0.0)
-    tables = _largest_by_table(seen.census["targets"])
-    most = seen.options.get("application_rows") or float("inf")
+    tables = _largest_by_table(observations.census["targets"])
+    most = observations.options.get("application_rows") or float("inf")
 
     def work(targets: Sequence[ColumnCounts]) -> float:
         return float(sum(count(each) * crypto.get(each["scheme"], slowest) for each in targets) / workers)
@@ -117,27 +119,29 @@ def _values(seen: Observations) -> float | None:
     writing = sum(target["rows"] for target in tables) * row
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
     reading += read.get(OTHER_MODELS, 0.0)
-    rests = 1 + seen.options["throttle"].get("ratio", 0)
-    targets, unprepared = seen.census["targets"], facts["unprepared"]
+    rests = 1 + observations.options["throttle"].get("ratio", 0)
+    targets, unprepared = observations.census["targets"], facts["unprepared"]
     if unprepared is None:
         return float((work(targets) * (1 + PASSES) + writing) * rests + reading * READINGS)
     # Prepared, proved and read before the stop, changed by sets, decrypted and read again after the start.
     ordinary = work([target for target in targets if target["table"] in unprepared])
     prepared = work(targets) - ordinary
     left = (ordinary * (1 + PASSES) + writing) * rests + prepared + reading
-    if seen.options.get("backed_up"):
+    if observations.options.get("backed_up"):
         return float(left)
     return float(
-        left + prepared * PREPARED_PASSES * (1 + seen.options["throttle"].get("ratio", PREPARING_RATIO)) + reading
+        left
+        + prepared * PREPARED_PASSES * (1 + observations.options["throttle"].get("ratio", PREPARING_RATIO))
+        + reading
     )
 
 
-def _backup(seen: Observations) -> float | None:
+def _backup(observations: Observations) -> float | None:
     """Seconds that the last backup of each database took, including its proof if that is requested again."""
     newest: dict[str, KeptBackup] = {}
-    for one in sorted(seen.kept, key=lambda one: str(one["snapshot"]["time"])):
-        newest[one["alias"]] = one
-    return sum(_took(one, seen.options["backup_proof"]) for one in newest.values()) if newest else None
+    for backup in sorted(observations.kept, key=lambda backup: str(backup["snapshot"]["time"])):
+        newest[backup["alias"]] = backup
+    return sum(_took(backup, observations.options["backup_proof"]) for backup in newest.values()) if newest else None
 
 
 def _took(backup: KeptBackup, asked: str) -> float:

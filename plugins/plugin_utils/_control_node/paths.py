@@ -28,8 +28,8 @@ def state_folder(variables: Variables, loader: DataLoader) -> str:
 
 def _inventory(variables: Variables) -> str:
     """The folder of the inventory; empty without one, as with ``-i localhost,``."""
-    found = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
-    return found if os.path.isabs(found) else ""
+    folder = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
+    return folder if os.path.isabs(folder) else ""
 
 
 def path_from_inventory(path: str, variables: Variables) -> str:

@@ -26,12 +26,12 @@ def path_next_to(plan: str) -> str:
     return f"{os.path.splitext(plan)[0]}.rows.csv"
 
 
-def write(path: str, found: Sequence[FindingRows]) -> None:
+def write(path: str, findings: Sequence[FindingRows]) -> None:
     """Write the rows, or remove the file of an earlier run if there are none. Raise E_ROW_FILE."""
     try:
-        if found:
+        if findings:
             atomic_file.private_folder(os.path.dirname(path))
-            atomic_file.replace(path, _text(found).encode("utf-8"))
+            atomic_file.replace(path, _text(findings).encode("utf-8"))
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -44,15 +44,15 @@ def format_place(path: str) -> str:
     return f"All of these rows are in {path}."
 
 
-def _text(found: Sequence[FindingRows]) -> str:
+def _text(findings: Sequence[FindingRows]) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(HEAD)
-    for each in found:
-        place = each["table"], each["column"]
-        lines.writerows((*place, key, each["value_class"]) for key in each["keys"])
-        if left := each["count"] - len(each["keys"]):
-            lines.writerow((*place, f"({left} more)", each["value_class"]))
+    for finding in findings:
+        place = finding["table"], finding["column"]
+        lines.writerows((*place, key, finding["value_class"]) for key in finding["keys"])
+        if left := finding["count"] - len(finding["keys"]):
+            lines.writerow((*place, f"({left} more)", finding["value_class"]))
     return text.getvalue()
 
 

@@ -92,8 +92,8 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
             yield SettingProblem(name, "is not set", REQUIRED[name])
         elif name in typed and option["type"] != "raw" and host.variables[name] != option.get("default"):
             place = _with_place(typed[name], host.variables[name])
-            for member, found, advice in _problems_of(name, option, host):
-                yield SettingProblem(f"{member}{place.removeprefix(name)}", found, advice)
+            for member, fault, advice in _problems_of(name, option, host):
+                yield SettingProblem(f"{member}{place.removeprefix(name)}", fault, advice)
 
 
 def _is_near(name: str) -> bool:
@@ -114,7 +114,7 @@ def _problems_of(name: str, option: OptionSpec, host: HostSettings) -> Iterator[
         if name in REQUIRED or option.get("default") not in NOTHING:
             yield name, "is empty", REQUIRED.get(name, USE_DEFAULT)
         return
-    problems = [(place, found, REFERENCE) for place, found in find_wrong({name: option}, {name: value})]
+    problems = [(place, fault, REFERENCE) for place, fault in find_wrong({name: option}, {name: value})]
     yield from problems or ((name, *each) for each in CHECKS.get(name, lambda _: ())(value))
 
 

@@ -94,8 +94,8 @@ class AnsibleVault:
             secret = get_file_vault_secret(self._password_file, vault_id=self._vault_id, loader=self._loader)
             secret.load()
         except AnsibleError:  # its text may hold what a script printed
-            found = "is missing, empty, not a file, or a script that fails"
-            raise VaultPasswordFile(path=self._password_file, fault=found) from None
+            fault = "is missing, empty, not a file, or a script that fails"
+            raise VaultPasswordFile(path=self._password_file, fault=fault) from None
         return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
 
 
@@ -119,8 +119,8 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict):
-        found = "is not a file of settings that the vault secrets of this Ansible run can decrypt"
-        raise UnusableKeyFile(path=path, fault=found)
+        fault = "is not a file of settings that the vault secrets of this Ansible run can decrypt"
+        raise UnusableKeyFile(path=path, fault=fault)
     for number, (name, value) in enumerate(content.items(), start=1):
         if not isinstance(value, str):  # YAML reads digits, a date or yes as another type
             which = name if name in names else f"entry {number}"

@@ -99,8 +99,8 @@ def _server_class(kind: str) -> Callable[[Options, str], Store]:
     """Load the class of a store that needs an extra package. Raise ImportError."""
     importlib.import_module(PACKAGES[kind])
     file = importlib.import_module(f"...module_utils._stores.{kind}", __package__)
-    found: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
-    return found
+    store_class: Callable[[Options, str], Store] = getattr(file, CLASSES[kind])
+    return store_class
 
 
 def refuse_unknown(given: Options) -> None:

@@ -10,13 +10,13 @@ from ...module_utils._errors.keys import KeysBack, KeysDiffer, KeysLeft
 from ...module_utils._stores.history import History
 
 
-def refuse(history: History, found: str, env_file: str, *, switching: bool = False) -> NoReturn:
+def refuse(history: History, key_id: str, env_file: str, *, switching: bool = False) -> NoReturn:
     """Raise the error for a .env file with other keys than the current version.
 
     E_KEYS_LEFT: keys of a rotation that was rolled back. E_KEYS_BACK: the previous version, or files ``switching``
     between two versions. E_KEYS_DIFFER: any other keys.
     """
-    if rotation_id := history.find_rolled_back(found):
-        raise KeysLeft(env_file=env_file, key_id=found, rotation_id=rotation_id)
-    error = KeysBack if switching or found == history.stages.get("previous") else KeysDiffer
-    raise error(env_file=env_file, key_id=found, store=history.path, current=history.stage("current").key_id)
+    if rotation_id := history.find_rolled_back(key_id):
+        raise KeysLeft(env_file=env_file, key_id=key_id, rotation_id=rotation_id)
+    error = KeysBack if switching or key_id == history.stages.get("previous") else KeysDiffer
+    raise error(env_file=env_file, key_id=key_id, store=history.path, current=history.stage("current").key_id)

@@ -103,12 +103,12 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     """
     if not isinstance(channels, (list, tuple)):
         raise InvalidNotify(index=0, fault="it is not a list")
-    found = [_restore_names(channel) for channel in channels]
-    for index, channel in enumerate(found, 1):
+    restored = [_restore_names(channel) for channel in channels]
+    for index, channel in enumerate(restored, 1):
         mistake = next(_mistakes(channel), None)
         if mistake:
             raise InvalidNotify(index=index, fault=mistake)
-    return [_with_places(channel, placed) for channel in found]
+    return [_with_places(channel, placed) for channel in restored]
 
 
 def _with_places(channel: GivenChannel, placed: Callable[[str], str]) -> Channel:
@@ -125,8 +125,8 @@ def _restore_names(channel: Any) -> Any:
 
 def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
     """Return when a channel is notified, as the operator wrote it."""
-    found: Sequence[str] = _restore_names(channel).get("on", MOMENTS)
-    return found
+    chosen: Sequence[str] = _restore_names(channel).get("on", MOMENTS)
+    return chosen
 
 
 def _mistakes(channel: Any) -> Iterator[str]:
@@ -333,10 +333,10 @@ def _build_template_values(rotation: RotationState) -> TemplateValues:
     return {**names, **_filled(rotation), "act": {**attributes(rotation.last_run), **_filled(rotation.last_run)}}
 
 
-def _filled(one: RotationState | Run) -> TemplateValues:
-    failure = one.failure
+def _filled(source: RotationState | Run) -> TemplateValues:
+    failure = source.failure
     return {
-        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **one.authorization},
+        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **source.authorization},
         "failure": {**dict.fromkeys(("code", "what", "changed", "todo"), ""), **failure} if failure else {},
     }
 

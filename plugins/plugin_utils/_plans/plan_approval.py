@@ -83,20 +83,20 @@ def refuse_unauthorized(asked: TaskArguments) -> None:
         raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
 
 
-def words(found: object) -> str:
+def words(statement: object) -> str:
     """Return the operator's text on one line; empty if it has only blanks."""
-    if isinstance(found, Mapping):
-        return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
-    return " ".join(str(found or "").split())
+    if isinstance(statement, Mapping):
+        return ", ".join(f"{name} {text}" for name, value in statement.items() if (text := words(value)))
+    return " ".join(str(statement or "").split())
 
 
-def recorded(found: RecordedApproval | None, environment: str, signers: str | None) -> ApprovalEvidence | None:
+def recorded(approval: RecordedApproval | None, environment: str, signers: str | None) -> ApprovalEvidence | None:
     """Return the approval in the record of a rotation, if its evidence is valid and its person may still sign.
 
     Otherwise return None: somebody edited it, or the file of allowed signers no longer names its signer.
     """
     try:
-        evidence = ApprovalEvidence.borne_out(found)
+        evidence = ApprovalEvidence.borne_out(approval)
         if evidence is None or evidence.approval.environment != environment:
             return None
         if signers:  # what a record says of who may sign, whoever wrote to it could have made up

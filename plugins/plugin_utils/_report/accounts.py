@@ -44,9 +44,11 @@ def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
-def as_plain(found: Mapping[str, object]) -> LineContent:
+def as_plain(statement: Mapping[str, object]) -> LineContent:
     """Convert an operator's statement for the record: YAML has dates and other types that JSON lacks."""
-    plain: LineContent = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
+    plain: LineContent = json.loads(
+        json.dumps({name: value for name, value in statement.items() if value}, default=str)
+    )
     return plain
 
 
@@ -56,8 +58,8 @@ def granted_by(approval: RecordedApproval | None, authorization: Mapping[str, st
     return str(principal or authorization.get("who") or "")
 
 
-def authorization(found: Authorization | str | None) -> dict[str, str]:
+def authorization(statement: Authorization | str | None) -> dict[str, str]:
     """The authorization as text: who, the ticket, and any other field that was given."""
-    if isinstance(found, Mapping):
-        return {str(name): str(value) for name, value in found.items() if value}
-    return {"who": str(found)} if found else {}
+    if isinstance(statement, Mapping):
+        return {str(name): str(value) for name, value in statement.items() if value}
+    return {"who": str(statement)} if statement else {}

@@ -49,7 +49,7 @@ def _proved(proof: Proof | None) -> str:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')}: {_text(one)}" for name, one in value.items())
+        return ", ".join(f"{name.replace('_', ' ')}: {_text(member)}" for name, member in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value))
     return str(value)

@@ -42,7 +42,9 @@ def reminders(rotation: RotationState, place: Place) -> str | None:
     """
     old, dates, next_due = rotation.keys.old, rotation.schedule, place.next
     commands, versions = rotation.said.commands, rotation.said.versions
-    first = next((one["key_id"] for one in versions if isinstance(one, Mapping) and one.get("key_id")), old)
+    first = next(
+        (version["key_id"] for version in versions if isinstance(version, Mapping) and version.get("key_id")), old
+    )
     command = commands.get("retire")
     named = command and command.with_options({"key_rotation_retire_key_id": old})  # by then it may be another
     retire = Entry(f"{old or rotation.rotation_id}-retire", f"Retire the encryption keys {old}", named)

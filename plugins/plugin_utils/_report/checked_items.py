@@ -21,8 +21,8 @@ def read_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _former_code(item: Mapping[str, Any]) -> str:
     """The code of an item that was recorded without one: then the text of an error begins with it."""
-    seen = str(item.get("seen"))
-    if (item.get("status"), seen) == ("warn", NOBODY_LOOKS):
+    sentence = str(item.get("seen"))
+    if (item.get("status"), sentence) == ("warn", NOBODY_LOOKS):
         return UNWATCHED
-    error = _ERROR.match(seen)
+    error = _ERROR.match(sentence)
     return error[0] if error else ""

@@ -74,29 +74,29 @@ def values(state: DataState) -> str:
     """
     plain = state.values.plain if state.values else 0
     more = state.values.more_plain if state.values else {}
-    found = [_versions(state)] + [f"{_plain(plain)}."] * bool(plain)
-    found += [f"More values are in plain text than before the rotation: {_format_counts(more)}."] * bool(more)
-    return " ".join(found)
+    parts = [_versions(state)] + [f"{_plain(plain)}."] * bool(plain)
+    parts += [f"More values are in plain text than before the rotation: {_format_counts(more)}."] * bool(more)
+    return " ".join(parts)
 
 
 def _versions(state: DataState) -> str:
-    found = state.values
-    if found is None:
+    counts = state.values
+    if counts is None:
         return f"It is not known which version each value is under: {state.unknown}."
-    if not found.total:
+    if not counts.total:
         return "There are no encrypted values."
-    proof = ", proved by a process that has only this version" if found.proved else ""
-    if len(found.under) == 1 and not found.odd:
-        ((key_id, count),) = found.under.items()
-        if not found.left_alone:
+    proof = ", proved by a process that has only this version" if counts.proved else ""
+    if len(counts.under) == 1 and not counts.odd:
+        ((key_id, count),) = counts.under.items()
+        if not counts.left_alone:
             return f"All {counted(count, 'value')} open under version {key_id}{proof}."
-        return f"{count:,} of {found.total:,} values open under version {key_id}{proof}; {_left_alone(found)}."
+        return f"{count:,} of {counts.total:,} values open under version {key_id}{proof}; {_left_alone(counts)}."
     parts = [
-        f"{counted(count, 'opens', 'open')} under version {key_id}" for key_id, count in sorted(found.under.items())
+        f"{counted(count, 'opens', 'open')} under version {key_id}" for key_id, count in sorted(counts.under.items())
     ]
-    parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
-    parts += [_left_alone(found)] * bool(found.left_alone)
-    return f"Of {counted(found.total, 'value')}, {_join_words(parts)}."
+    parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(counts.odd.items())]
+    parts += [_left_alone(counts)] * bool(counts.left_alone)
+    return f"Of {counted(counts.total, 'value')}, {_join_words(parts)}."
 
 
 def _plain(count: int) -> str:
@@ -108,8 +108,8 @@ def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} in {column}" for column, count in counts.items())
 
 
-def _left_alone(found: Values) -> str:
-    return f"{counted(found.left_alone, 'was', 'were')} left alone as asked"
+def _left_alone(counts: Values) -> str:
+    return f"{counted(counts.left_alone, 'was', 'were')} left alone as asked"
 
 
 def places(state: DataState) -> Iterator[str]:

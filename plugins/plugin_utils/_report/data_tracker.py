@@ -119,14 +119,14 @@ class DataTracker:
         since = event.since_before
         self.same &= since.same is True
         self.others_wrote |= bool(since.changed or since.new)
-        if (seen := event.seen) is None:
+        if (before := event.seen) is None:
             return
         self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
-        for name, key_id in (seen.get("files") or {}).items():
+        for name, key_id in (before.get("files") or {}).items():
             self._has(str(name), str(key_id or ""))
-        if seen.get("targets"):
-            self._nest(seen["targets"])
-            self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
+        if before.get("targets"):
+            self._nest(before["targets"])
+            self._census(CensusEvent(targets=before["targets"], key_ids=before.get("key_ids") or {}), proved=False)
 
     def _store(self, event: StagesEvent) -> None:
         self.stages = event.stages or self.stages
@@ -138,13 +138,15 @@ class DataTracker:
             self._has(event.host, event.key_id)
 
     def _census(self, event: CensusEvent, *, proved: bool) -> None:
-        found = read_census(event.targets, {**self.stages, **event.key_ids})
+        counts = read_census(event.targets, {**self.stages, **event.key_ids})
         passed = event.unopened.get("count", 0)
-        odd_ones = found.odd or ({"unreadable": passed} if passed else {})
+        odd_ones = counts.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
         self.others_wrote |= bool(event.concurrent_rows)
         more_plain = count_more(self.plain, count_plain(event.targets))
-        self.values = replace(found, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain)
+        self.values = replace(
+            counts, odd=odd_ones, proved=proved, others_wrote=self.others_wrote, more_plain=more_plain
+        )
         self.open = 0
 
     def _nest(self, targets: Sequence[ColumnCounts]) -> None:

@@ -198,15 +198,15 @@ class Model:
 
 def models(columns: Iterable[ColumnHistory]) -> list[Model]:
     """The columns by model, the largest first."""
-    found: dict[str, Model] = {}
+    by_name: dict[str, Model] = {}
     for column in columns:
-        model = found.setdefault(column.model or column.name, Model(column.model or column.name))
+        model = by_name.setdefault(column.model or column.name, Model(column.model or column.name))
         model.reencrypted += column.reencrypted
         model.before.update(column.before.under)
         model.after.update(column.after.under if column.after else {})
-    for model in found.values():
-        model.largest = max(max(one.before_values, one.after_values) for one in found.values())
-    return sorted(found.values(), key=lambda model: (-model.before_values, model.name))
+    for model in by_name.values():
+        model.largest = max(max(other.before_values, other.after_values) for other in by_name.values())
+    return sorted(by_name.values(), key=lambda model: (-model.before_values, model.name))
 
 
 def _name(target: ColumnCounts) -> str:

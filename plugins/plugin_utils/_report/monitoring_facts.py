@@ -99,7 +99,9 @@ def _compromise(key_id: str, probe: Probe) -> RotationState | None:
     for name in reader.names(probe.records):
         with contextlib.suppress(Exception):  # a record may hold anything
             rotations.append(read(Record(probe.records, name)))
-    return superseded_runs.compromised(key_id, [one for one in rotations if one.rotation_id != probe.rotation_id])
+    return superseded_runs.compromised(
+        key_id, [rotation for rotation in rotations if rotation.rotation_id != probe.rotation_id]
+    )
 
 
 def _open_rotation(history: History, probe: Probe) -> str | None:

@@ -26,33 +26,33 @@ _PROPOSALS = (
 )
 
 
-def plan(made: PlanDocument, path: str, rows: str = "") -> Iterator[str]:
+def plan(document: PlanDocument, path: str, rows: str = "") -> Iterator[str]:
     """Format a plan: targets with counts, findings with what to do, and what to put into the inventory.
 
     ``rows`` is the file with all rows of the findings, if the lines do not show all of them.
     """
-    yield from _columns(made)
-    yield from _findings(made["notices"])
-    yield from _proposals(made.get("proposed", {}))
+    yield from _columns(document)
+    yield from _findings(document["notices"])
+    yield from _proposals(document.get("proposed", {}))
     if rows:
         yield f"  rows  {rows} lists all rows of these findings"
-    stops = sum("code" in notice for notice in made["notices"])
-    yield f"  plan  {path}, hash {made['hash']}"
+    stops = sum("code" in notice for notice in document["notices"])
+    yield f"  plan  {path}, hash {document['hash']}"
     if stops:
         yield f"        {counted(stops, 'finding stops', 'findings stop')} a rotation"
 
 
-def _columns(made: PlanDocument) -> Iterator[str]:
+def _columns(document: PlanDocument) -> Iterator[str]:
     rows = [
         (row["column"], f"{row['rows']:,}", _classes(with_unchanged(row)), row["scheme"])
-        for row in made["targets"]
+        for row in document["targets"]
         if "rows" in row
     ]
     rows += [
         (row["column"], "", f"under other keys: {', '.join(row['settings'])}", row["scheme"])
-        for row in made["under_other_keys"]
+        for row in document["under_other_keys"]
     ]
-    rows += [(row["column"], "", "no value yet", row["field"]) for row in made["empty_fields"]]
+    rows += [(row["column"], "", "no value yet", row["field"]) for row in document["empty_fields"]]
     if not rows:
         yield "  No column to rotate was found."
         return
@@ -83,7 +83,9 @@ def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
 def _proposals(proposed: PlanDocument) -> Iterator[str]:
     """The proposals as YAML to paste, each under its title."""
     for title, options in _PROPOSALS:
-        made = {name: proposed[name] for name in map(variable_of, options) if name in proposed}
-        if made:
+        variables = {name: proposed[name] for name in map(variable_of, options) if name in proposed}
+        if variables:
             yield f"  {title}"
-            yield from (f"          {text}" for text in yaml.safe_dump(made, sort_keys=False, width=WIDTH).splitlines())
+            yield from (
+                f"          {text}" for text in yaml.safe_dump(variables, sort_keys=False, width=WIDTH).splitlines()
+            )

@@ -53,7 +53,7 @@ class PlaybookCommand:
 
 def decode_commands(recorded: Mapping[str, object]) -> dict[str, PlaybookCommand]:
     """Return the commands of a record by playbook. An earlier version recorded them as they are shown."""
-    return {playbook: _decode_command(found) for playbook, found in recorded.items()}
+    return {playbook: _decode_command(recorded_command) for playbook, recorded_command in recorded.items()}
 
 
 def _decode_command(recorded: object) -> PlaybookCommand:
@@ -97,7 +97,7 @@ def spell_playbooks(text: str) -> str:
     """Replace each playbook in a text by its command, if the current one was started by its collection name."""
     if _is_file(started()):
         return text
-    return _PLAYBOOK.sub(lambda found: f"ansible-playbook {_name_other_playbook(started(), found[1])}", text)
+    return _PLAYBOOK.sub(lambda match: f"ansible-playbook {_name_other_playbook(started(), match[1])}", text)
 
 
 def _is_file(playbook: str) -> bool:

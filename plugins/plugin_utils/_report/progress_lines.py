@@ -16,8 +16,8 @@ def moving(numbers: Numbers) -> str:
     if "doing" in numbers:
         return f"  {_step(numbers)}"
     in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
-    each = [f"  {_share(numbers)}, {_pace(numbers)}", *(f"{target['column']} {_share(target)}" for target in in_hand)]
-    return "; ".join(each)
+    parts = [f"  {_share(numbers)}, {_pace(numbers)}", *(f"{target['column']} {_share(target)}" for target in in_hand)]
+    return "; ".join(parts)
 
 
 def progress(numbers: Numbers) -> Iterator[str]:

@@ -69,10 +69,10 @@ def _backups(state: RotationState) -> set[str]:
 
 
 def _restores(record: Record, name: str) -> Restores:
-    found = Restores(name)
+    restores = Restores(name)
     for event in _read_other_record(record, name):
-        found.apply(event)
-    return found
+        restores.apply(event)
+    return restores
 
 
 def _retired(record: Record, state: RotationState) -> Iterator[Record]:

@@ -25,12 +25,12 @@ NAME = REFUSED  # of the record; a rotation of that name would only share it
 EVENT = "attempt"
 
 
-def note(folder: str, seen: str | None, **about: Any) -> Record | None:
+def note(folder: str, anchor: str | None, **about: Any) -> Record | None:
     """Record a refused run, and return its record; None if it cannot be written, which stops nothing.
 
-    If the store has ``seen`` a record but the folder is missing, no folder is created: that would hide the loss.
+    If the store has an ``anchor`` but the folder is missing, no folder is created: that would hide the loss.
     """
-    if seen and not os.path.isdir(folder):
+    if anchor and not os.path.isdir(folder):
         return None
     record = Record(folder, NAME)
     try:

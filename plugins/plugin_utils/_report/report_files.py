@@ -41,9 +41,9 @@ def write_changed(record: Record) -> list[str]:
     """
     rotation, others = read(record), superseded_runs.others(record)
     changed = list(superseded_runs.changed(rotation, others))
-    for one in changed:
-        _write(one, [rotation, *(other for other in others if other is not one)])
-    return [one.rotation_id for one in changed]
+    for state in changed:
+        _write(state, [rotation, *(other for other in others if other is not state)])
+    return [state.rotation_id for state in changed]
 
 
 def _write(rotation: RotationState, others: list[RotationState]) -> str:
@@ -64,9 +64,12 @@ def write_index(folder: str) -> None:
             record = Record(folder, name)
             states[name] = read(record)
             refused += refused_runs.read_refused(record)
-    rotations = [one for one in states.values() if one.runs]  # without the records of retire.yml
-    rotations.sort(key=lambda one: (str(one.began), one.rotation_id), reverse=True)
-    places = [superseded_runs.place(one, [other for other in rotations if other is not one]) for one in rotations]
+    rotations = [rotation for rotation in states.values() if rotation.runs]  # without the records of retire.yml
+    rotations.sort(key=lambda rotation: (str(rotation.began), rotation.rotation_id), reverse=True)
+    places = [
+        superseded_runs.place(rotation, [other for other in rotations if other is not rotation])
+        for rotation in rotations
+    ]
     due = next((place.next for place in places if place.next.due and not place.superseded_by), None)
     unreadable = [name for name in names if name not in states]
     about = {"rotations": rotations, "unreadable": unreadable, "folder": folder, "due": due, "refused": refused}

@@ -30,10 +30,10 @@ def format_restore(event: RestoreEvent) -> Iterator[Row]:
         yield Row("", f"{done['database']} is now the backup of {_moment(event)}")
         under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
         yield Row(VALUES, under or "no value under the keys")
-        for one in event.lost:
-            rows = {"added": one["added"], "changed": one["changed"], "deleted": one["deleted"]}
+        for table in event.lost:
+            rows = {"added": table["added"], "changed": table["changed"], "deleted": table["deleted"]}
             counts = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not counted"
-            yield Row("lost", f"{one['table']}: rows since {counts}")
+            yield Row("lost", f"{table['table']}: rows since {counts}")
     elif done and event.changed is False:
         done_before = "this backup replaced the database at an earlier time"
         yield Row("", f"NOTHING WAS RESTORED NOW: {done_before}. To restore it again,")
@@ -66,16 +66,16 @@ def repaired(event: RepairEvent) -> Iterator[Row]:
     """Yield the number of repaired values, and each value that was not repaired."""
     for column, count in sorted(event.repaired.items()):
         yield Row("", f"{column}: {counted(count, 'value')} repaired from the backup")
-    for one in event.left:
-        yield Row("", f"{one['value']} is left: {one['reason']}")
+    for value in event.left:
+        yield Row("", f"{value['value']} is left: {value['reason']}")
     if event.kept:
         yield Row("", f"what was overwritten is kept in {event.kept}")
 
 
 def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
     """A line for each copy of a restore that did not replace a database: what it is, and the command that drops it."""
-    for alias, found in copies.items():
-        for name, rotation_id in found.items():
+    for alias, rotation_ids in copies.items():
+        for name, rotation_id in rotation_ids.items():
             what = f"{name} is the copy of an unfinished restore. Running the same restore again uses it"
             yield f"{what}; {drop_command(rotation_id, alias, variables)} drops it."
 
@@ -85,7 +85,7 @@ def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
     options = [f"key_rotation_id={rotation_id}"]
     options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
     options.append("key_rotation_restore_drop=true")
-    return command(variables, "restore", [word for one in options for word in ("-e", one)])
+    return command(variables, "restore", [word for option in options for word in ("-e", option)])
 
 
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:

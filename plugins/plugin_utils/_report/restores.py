@@ -99,5 +99,5 @@ class Restores:
         return [
             aside
             for aside in (*self.kept.values(), *self.untold)
-            if not any(aside.is_dropped_by(one) for one in records if one.rotation_id == aside.backup)
+            if not any(aside.is_dropped_by(record) for record in records if record.rotation_id == aside.backup)
         ]

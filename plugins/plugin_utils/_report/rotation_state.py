@@ -142,8 +142,12 @@ class RotationState:
             for dump in event.dumps:
                 if isinstance(dump, Mapping) and dump.get("path"):
                     self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
-        if isinstance(event, ChecklistEvent) and event.checks and all(isinstance(one, Mapping) for one in event.checks):
-            self.checks = [read_item(one) for one in event.checks]
+        if (
+            isinstance(event, ChecklistEvent)
+            and event.checks
+            and all(isinstance(check, Mapping) for check in event.checks)
+        ):
+            self.checks = [read_item(check) for check in event.checks]
         if isinstance(event, ChecklistEvent):
             self.exposed = event.exposed_backups or self.exposed
         if isinstance(event, KeyEvent):
@@ -323,11 +327,15 @@ class RotationState:
     @property
     def warnings(self) -> list[str]:
         """Return the warnings besides the failure itself."""
-        found = [*self.noted.texts(run_status.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
+        texts = [
+            *self.noted.texts(
+                run_status.failure(self.runs).get("what"), {database.name for database in self.kept_aside}
+            )
+        ]
         if self.refused:
             first = self.runs[len(self.settled_runs)].first
             why = self.last_run.failure.get("code") or "see its last line"
-            found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
-        found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
+            texts.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
+        texts += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
         untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
-        return [*dict.fromkeys(found), *(row.as_sentence() for row in untold)]
+        return [*dict.fromkeys(texts), *(row.as_sentence() for row in untold)]

@@ -90,8 +90,8 @@ class Run:
         if is_over and not ends and (self.after or not isinstance(event, NotificationEvent)):
             self.after.append(event)
             return
-        for each in (*self.after, event) if ends else (event,):
-            self._take(each)
+        for applied in (*self.after, event) if ends else (event,):
+            self._take(applied)
         self.after = [] if ends else self.after
 
     def _is_end(self, event: Event) -> bool:

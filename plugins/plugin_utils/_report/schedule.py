@@ -84,18 +84,20 @@ def schedule(facts: Facts) -> Schedule:
 
 def _due(facts: Facts, period: int) -> Due:
     completed, ended = facts.status == COMPLETED, facts.ended
-    versions = [one for one in facts.versions if isinstance(one, Mapping)]
-    current = next((one for one in versions if one.get("stage") == "current"), None)
-    made = moment_of(current.get("created")) if current else None
+    versions = [version for version in facts.versions if isinstance(version, Mapping)]
+    current = next((version for version in versions if version.get("stage") == "current"), None)
+    created = moment_of(current.get("created")) if current else None
     leaks = [run.reason for run in facts.runs if run.direction == ROTATE and is_compromise(run.reason)]
     in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
     if not completed and leaks:
         stays = "it has not ended, though new keys are in use," if in_use else "the previous keys are still in use,"
         return Due(ended, True, f"{stays} and the reason was {leaks[-1]}", compromised=True)
-    if current and period and made and current.get("origin") == "adopted":
-        why = f"the age of the keys in use is unknown, since they were created by hand and adopted on {made:%Y-%m-%d}"
+    if current and period and created and current.get("origin") == "adopted":
+        why = (
+            f"the age of the keys in use is unknown, since they were created by hand and adopted on {created:%Y-%m-%d}"
+        )
         return Due(ended, True, why)
-    since = made or (ended if completed else None)
+    since = created or (ended if completed else None)
     not_new = "" if completed or in_use else ", which this rotation did not renew"
     why = f"{counted(period, 'day')} after the keys in use were created{not_new}"
     return Due(since + period * DAY if since and period else None, False, why)

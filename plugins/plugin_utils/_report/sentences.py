@@ -98,11 +98,11 @@ def unopened(left: UnopenedValues | None) -> Iterator[str]:
         yield f"{counted(left.get('count', 0), is_left, are_left)}: {left.get('rows')}"
 
 
-def outside(found: Sequence[OutsideColumn]) -> Iterator[str]:
+def outside(columns: Sequence[OutsideColumn]) -> Iterator[str]:
     """Yield a sentence for each column outside the rotation in which no value opens."""
-    for each in found:
-        about = f"{each.get('column')} was not part of this rotation and is unchanged: check it"
-        yield f"{about} ({each.get('what')})."
+    for column in columns:
+        about = f"{column.get('column')} was not part of this rotation and is unchanged: check it"
+        yield f"{about} ({column.get('what')})."
 
 
 def still_connected(left: Sequence[DatabaseSession]) -> Iterator[str]:
@@ -183,12 +183,12 @@ def of_others(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
         )
 
 
-def since_before(found: SinceBefore) -> Iterator[str]:
+def since_before(since: SinceBefore) -> Iterator[str]:
     """Yield the rows that others changed since the rotation first counted them.
 
     This is for a rollback, and for an interrupted rotation that was refused.
     """
-    values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in found[1:])
+    values, new = ([f"{name}:{row}" for name, each in sorted(rows.items()) for row in each] for rows in since[1:])
     if values or new:
         repair = (
             f" If users did not write them, run the rollback playbook with {format_repair(values)}: it takes them from "
@@ -264,11 +264,11 @@ def not_counted(settlements: Iterable[Mapping[str, str]], counted_columns: Colle
     Single values, as table.column:key, are among those that were left alone.
     """
     return [
-        f"{each['column']} {NOT_COUNTED[each['decision']]} ({each.get('reason')})"
-        for each in settlements
-        if each.get("decision") in NOT_COUNTED
-        and "." not in each["column"].rpartition(":")[0]
-        and each["column"] not in counted_columns
+        f"{settlement['column']} {NOT_COUNTED[settlement['decision']]} ({settlement.get('reason')})"
+        for settlement in settlements
+        if settlement.get("decision") in NOT_COUNTED
+        and "." not in settlement["column"].rpartition(":")[0]
+        and settlement["column"] not in counted_columns
     ]
 
 

@@ -41,13 +41,15 @@ def _change_texts(changed: Callable[[str], str], value: Any) -> Any:
         return value
     for kind in (list, tuple, set):
         if isinstance(value, kind):
-            return kind([_change_texts(changed, one) for one in value])
+            return kind([_change_texts(changed, member) for member in value])
     if isinstance(value, Mapping):
-        members = {_change_texts(changed, name): _change_texts(changed, one) for name, one in value.items()}
+        members = {_change_texts(changed, name): _change_texts(changed, member) for name, member in value.items()}
         return Counter(members) if isinstance(value, Counter) else members
     return _each_member(changed, value) if is_dataclass(value) else value
 
 
 def _each_member(changed: Callable[[str], str], value: Any) -> Any:
     members = {member.name: getattr(value, member.name) for member in fields(value)}
-    return replace(value, **{name: _change_texts(changed, one) for name, one in members.items()})
+    return replace(
+        value, **{name: _change_texts(changed, value_of_member) for name, value_of_member in members.items()}
+    )

@@ -106,17 +106,17 @@ def proof_line(proof: Proof | None) -> str:
 
 def kept_backups(backups: Sequence[KeptBackup]) -> Iterator[str]:
     """One line per backup that is kept: its time, and the keys that it needs."""
-    for one in backups:
-        needs = ", ".join(one["key_ids"]) or "no keys"
-        yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
+    for backup in backups:
+        needs = ", ".join(backup["key_ids"]) or "no keys"
+        yield f"  {backup['manifest']}: {backup['database']} as of {backup['snapshot']['time']}, needs {needs}"
 
 
-def versions(found: Sequence[VersionDescription]) -> Iterator[str]:
+def versions(descriptions: Sequence[VersionDescription]) -> Iterator[str]:
     """One line per version of the keys, oldest first."""
-    for version in found:
-        made = f"made {version['created']} by {version['rotation_id']}"
+    for version in descriptions:
+        created = f"made {version['created']} by {version['rotation_id']}"
         gone = f", destroyed {version['destroyed']}" if version["destroyed"] else ""
-        yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
+        yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {created}{gone}"
 
 
 def reading(reading: RecordedReading | None, before: RecordedReading) -> Iterator[str]:

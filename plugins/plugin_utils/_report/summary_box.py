@@ -216,9 +216,9 @@ def _exposed(ending: Ending) -> Iterator[Row]:
 def _warnings(ending: Ending) -> Iterator[Row]:
     state = ending.state
     shown = {ending.error.get("what"), *state.services.ended.values()}  # in other rows
-    found = [*state.noted.of_run(state.number, shown)]
-    found += sentences.unwatched(state.checks) if ending.completed else []
-    for sentence in dict.fromkeys(found):
+    texts = [*state.noted.of_run(state.number, shown)]
+    texts += sentences.unwatched(state.checks) if ending.completed else []
+    for sentence in dict.fromkeys(texts):
         yield Row("WARNING", sentence, whole=False)
     if why := state.not_running:
         yield Row("NOT UP", why, whole=False)

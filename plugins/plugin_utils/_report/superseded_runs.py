@@ -42,15 +42,21 @@ def place(rotation: RotationState, others: Rotations) -> Place:
 
 def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
     """The newest rotation of the same keys that was completed after this one; None if there is no such rotation."""
-    later = [one for one in others if one.status == COMPLETED and _after(one, rotation) and _same_keys(rotation, one)]
+    later = [
+        other
+        for other in others
+        if other.status == COMPLETED and _after(other, rotation) and _same_keys(rotation, other)
+    ]
     return max(later, key=_order).rotation_id if later else None
 
 
 def destroyed(rotation: RotationState, others: Rotations) -> bool:
     """Return whether any record, of any control node, says that the previous keys of this rotation are destroyed."""
-    versions = [each for one in (rotation, *others) for each in one.said.versions if isinstance(each, Mapping)]
+    versions = [
+        version for state in (rotation, *others) for version in state.said.versions if isinstance(version, Mapping)
+    ]
     old = rotation.keys.old
-    gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
+    gone = any(version.get("key_id") == old and version.get("destroyed") for version in versions)
     return bool(rotation.schedule.retired) or gone
 
 
@@ -60,20 +66,24 @@ def why_no_rollback(rotation: RotationState, others: Rotations) -> str:
         return "the previous keys are destroyed"
     if any(run.direction == "retire" and run.outcome == "open" for run in rotation.all_runs):
         return "a retirement of the previous keys was started, and it is not known how it ended"
-    later = [one for one in others if one.keys.new and _after(one, rotation) and _same_keys(rotation, one)]
-    for one in later:
-        if one.status in (FAILED, OPEN):
-            return f"{one.rotation_id} came after it and has not ended: finish it or roll it back first"
-        if one.status == ROLLED_BACK and one.promoted:
+    later = [other for other in others if other.keys.new and _after(other, rotation) and _same_keys(rotation, other)]
+    for other in later:
+        if other.status in (FAILED, OPEN):
+            return f"{other.rotation_id} came after it and has not ended: finish it or roll it back first"
+        if other.status == ROLLED_BACK and other.promoted:
             stageless = "the previous keys no longer have a stage in the store"
-            return f"{one.rotation_id} came after it and was rolled back: {stageless}"
+            return f"{other.rotation_id} came after it and was rolled back: {stageless}"
     return ""
 
 
 def find_key_in_use(rotation: RotationState) -> str | None:
     """The key ID that a rotation left in use; None if it is not known when the rotation began."""
-    versions = [one for one in rotation.said.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
-    return next((one.get("key_id") for one in versions), rotation.keys.current) if rotation.began else None
+    versions = [
+        version
+        for version in rotation.said.versions
+        if isinstance(version, Mapping) and version.get("stage") == "current"
+    ]
+    return next((version.get("key_id") for version in versions), rotation.keys.current) if rotation.began else None
 
 
 def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
@@ -81,8 +91,10 @@ def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
 
     The keys stay compromised until they are replaced, also through later rotations for other reasons.
     """
-    ours = [one for one in others if key_id and find_key_in_use(one) == key_id and one.schedule.next.compromised]
-    return max((one for one in ours if one.schedule.next.due), key=_order, default=None)
+    ours = [
+        other for other in others if key_id and find_key_in_use(other) == key_id and other.schedule.next.compromised
+    ]
+    return max((other for other in ours if other.schedule.next.due), key=_order, default=None)
 
 
 def next_due(rotation: RotationState, others: Rotations) -> Due:
@@ -101,21 +113,21 @@ def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationStat
     They are earlier ones of the same keys, and those that restored its backup. The drop of the databases that they kept
     aside is in its record.
     """
-    for one in others:
-        earlier = _after(rotation, one) and _same_keys(one, rotation)
-        if earlier or rotation.rotation_id in one.restores.backups:
-            yield one
+    for other in others:
+        earlier = _after(rotation, other) and _same_keys(other, rotation)
+        if earlier or rotation.rotation_id in other.restores.backups:
+            yield other
 
 
 def others(record: Record) -> list[RotationState]:
     """The rotations of the records next to this one, except records that cannot be read: the index lists those."""
     folder = os.path.dirname(os.path.dirname(record.path))
-    found = []
+    rotations = []
     for name in sorted(os.listdir(folder)):
         if name != record.rotation_id and os.path.isfile(os.path.join(folder, name, FILE_NAME)):
             with contextlib.suppress(Exception):  # a record may hold anything
-                found.append(read(Record(folder, name)))
-    return [one for one in found if one.runs]
+                rotations.append(read(Record(folder, name)))
+    return [rotation for rotation in rotations if rotation.runs]
 
 
 def _order(rotation: RotationState) -> tuple[str, str]:
@@ -123,8 +135,8 @@ def _order(rotation: RotationState) -> tuple[str, str]:
     return f"{rotation.began}", rotation.rotation_id
 
 
-def _after(one: RotationState, other: RotationState) -> bool:
-    return bool(one.began and other.began) and _order(one) > _order(other)
+def _after(rotation: RotationState, other: RotationState) -> bool:
+    return bool(rotation.began and other.began) and _order(rotation) > _order(other)
 
 
 def _same_keys(rotation: RotationState, later: RotationState) -> bool:
@@ -134,5 +146,5 @@ def _same_keys(rotation: RotationState, later: RotationState) -> bool:
 
 
 def _key_ids(rotation: RotationState) -> set[str]:
-    named = {str(one.get("key_id")) for one in rotation.said.versions if isinstance(one, Mapping)}
+    named = {str(version.get("key_id")) for version in rotation.said.versions if isinstance(version, Mapping)}
     return named | {key_id for key_id in (rotation.keys.old, rotation.keys.new) if key_id}

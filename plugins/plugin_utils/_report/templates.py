@@ -27,9 +27,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 def attributes(state: object) -> TemplateValues:
     """Every public attribute and property of a state by its name, for a template."""
     kind = type(state)
-    found = {name for name in vars(state) if not name.startswith("_")}
-    found |= {name for name in dir(kind) if isinstance(getattr(kind, name), property) and not name.startswith("_")}
-    return {name: getattr(state, name) for name in sorted(found)}
+    names = {name for name in vars(state) if not name.startswith("_")}
+    names |= {name for name in dir(kind) if isinstance(getattr(kind, name), property) and not name.startswith("_")}
+    return {name: getattr(state, name) for name in sorted(names)}
 
 
 def render(template: str, shown: TemplateValues) -> str:

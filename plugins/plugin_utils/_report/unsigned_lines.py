@@ -35,9 +35,9 @@ class Unsigned:
     expected: bool = False
 
     def __str__(self) -> str:
-        one = self.first == self.last
-        lines = f"Line {self.first}" if one else f"Lines {self.first} to {self.last}"
-        were, are = ("was", "is") if one else ("were", "are")
+        is_single = self.first == self.last
+        lines = f"Line {self.first}" if is_single else f"Lines {self.first} to {self.last}"
+        were, are = ("was", "is") if is_single else ("were", "are")
         when = f"{were} not signed by {self.signed_at}" if self.signed_at else f"{are} not signed"
         return f"{lines} of {self.of} {when}: {REFUSED_EARLY if self.expected else WROTE}."
 
@@ -47,18 +47,18 @@ class Unsigned:
 
 def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
     """The unsigned lines of a record. Raise E_RECORD_WRITE if it cannot be read."""
-    seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
-    for line in seen.lines:
+    stored_record = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
+    for line in stored_record.lines:
         event = line.event
         if 0 < event.unsigned_before < line.number:
-            yield _part(seen.lines, line.number - event.unsigned_before, line.number - 1, of, event.time)
-    if seen.signed < len(seen.lines):
-        yield _part(seen.lines, seen.signed + 1, len(seen.lines), of)
+            yield _part(stored_record.lines, line.number - event.unsigned_before, line.number - 1, of, event.time)
+    if stored_record.signed < len(stored_record.lines):
+        yield _part(stored_record.lines, stored_record.signed + 1, len(stored_record.lines), of)
 
 
-def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
+def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, signed_at: str | None = None) -> Unsigned:
     part = [line.event for line in lines[first - 1 : last]]
     ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
     # Only a run that ends before the store has a version writes this. Verification checks that such a line is genuine.
     expected = first == 1 and bool(ends) and all(event.had_empty_store for event in ends)
-    return Unsigned(first, last, of, found, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))
+    return Unsigned(first, last, of, signed_at, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))

@@ -132,7 +132,8 @@ def _sentences_of(event: Event) -> Iterator[str]:
 def nested_in(event: ReencryptionEvent) -> dict[str, int]:
     """Return how many values of each column were encrypted twice."""
     counts = {
-        f"{one.get('table')}.{one.get('column')}": (one.get("classes") or {}).get(NESTED, 0) for one in event.targets
+        f"{target.get('table')}.{target.get('column')}": (target.get("classes") or {}).get(NESTED, 0)
+        for target in event.targets
     }
     return {name: count for name, count in counts.items() if count}
 

@@ -139,11 +139,11 @@ def _describe_look(look: RollbackLook, history: History) -> SeenBeforeRollback:
     """Return what the hosts reported for the record: the census, and the key ID of each host's .env file."""
     newest = history.versions[-1].key_id if history.versions else ""
     key_ids = {**history.stages, "rolled back": newest}
-    seen: SeenBeforeRollback = {"files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}
+    described: SeenBeforeRollback = {"files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}
     if "targets" in look.census:
-        seen["targets"] = look.census["targets"]
+        described["targets"] = look.census["targets"]
     if "key_ids" in look.census:
-        seen["key_ids"] = look.census["key_ids"]
+        described["key_ids"] = look.census["key_ids"]
     if "since" in look.census:
-        seen["since"] = look.census["since"]
-    return seen
+        described["since"] = look.census["since"]
+    return described

@@ -128,96 +128,102 @@ class StrategyRule(NamedTuple):
     reason: Callable[[Situation], str]
 
 
-def _mixed(found: Situation) -> str:
+def _mixed(situation: Situation) -> str:
     parts = [
-        f"{counted(found.written, 'value is', 'values are')} under the keys of rotation {found.rotation_id}"
-    ] * bool(found.written)
-    parts += [f"{counted(found.older, 'value is', 'values are')} under older keys than the previous ones"] * bool(
-        found.older
+        f"{counted(situation.written, 'value is', 'values are')} under the keys of rotation {situation.rotation_id}"
+    ] * bool(situation.written)
+    parts += [f"{counted(situation.older, 'value is', 'values are')} under older keys than the previous ones"] * bool(
+        situation.older
     )
-    parts += [f"the keys of {', '.join(found.elsewhere)} are not the previous ones"] * bool(found.elsewhere)
-    parts += [f"the rotation created the migration {found.migration}"] * bool(found.migration)
-    parts += [fill(UNREADABLE_STAY, count=found.unreadable)] * bool(found.unreadable)
+    parts += [f"the keys of {', '.join(situation.elsewhere)} are not the previous ones"] * bool(situation.elsewhere)
+    parts += [f"the rotation created the migration {situation.migration}"] * bool(situation.migration)
+    parts += [fill(UNREADABLE_STAY, count=situation.unreadable)] * bool(situation.unreadable)
     return ", and ".join(parts) or "the store says that the rotation was switched"
 
 
-def _lost(found: Situation) -> list[str]:
+def _lost(situation: Situation) -> list[str]:
     """The lost tables, with the alias of their database unless it is the default one."""
-    of = {alias: "" if alias == "default" else f" of {alias}" for alias in found.lost}
-    return [f"{table}{of[alias]}" for alias, tables in sorted(found.lost.items()) for table in tables]
+    of = {alias: "" if alias == "default" else f" of {alias}" for alias in situation.lost}
+    return [f"{table}{of[alias]}" for alias, tables in sorted(situation.lost.items()) for table in tables]
 
 
-def _to_settle(found: Situation) -> bool:
+def _to_settle(situation: Situation) -> bool:
     """Return whether there is no rotation to roll back, but values may be under other keys than the current ones."""
-    if found.destination is None:
-        return bool(found.done) or found.prefer == "repair"
-    named = found.prefer in ("repair", "restore")
-    if found.open or not (named or found.done):
+    if situation.destination is None:
+        return bool(situation.done) or situation.prefer == "repair"
+    named = situation.prefer in ("repair", "restore")
+    if situation.open or not (named or situation.done):
         return False
-    back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data is already rolled back
-    return found.barred or (named and not back)
+    back = set(situation.values) <= {situation.destination, "empty", *UNREADABLE}  # the data is already rolled back
+    return situation.barred or (named and not back)
 
 
-def _restorable(found: Situation) -> bool:
-    return "restore" not in found.done
+def _restorable(situation: Situation) -> bool:
+    return "restore" not in situation.done
 
 
 RULES = (
     StrategyRule(
         "restore",
-        lambda found: _restorable(found) and found.prefer == "restore",
-        lambda found: "it was requested by name",
+        lambda situation: _restorable(situation) and situation.prefer == "restore",
+        lambda situation: "it was requested by name",
     ),
     StrategyRule(
         "restore",
-        lambda found: _restorable(found) and found.lost,
-        lambda found: f"the database has lost {', '.join(_lost(found))}",
+        lambda situation: _restorable(situation) and situation.lost,
+        lambda situation: f"the database has lost {', '.join(_lost(situation))}",
     ),
     StrategyRule(
         "restore",
-        lambda found: _restorable(found) and found.damage,
-        lambda found: f"the database cannot be read: {found.damage}",
+        lambda situation: _restorable(situation) and situation.damage,
+        lambda situation: f"the database cannot be read: {situation.damage}",
     ),
     StrategyRule(
         "repair",
-        lambda found: found.unreadable and found.backup and "repair" not in found.done,
-        lambda found: fill(REPAIRABLE, count=found.unreadable, backup=found.backup),
+        lambda situation: situation.unreadable and situation.backup and "repair" not in situation.done,
+        lambda situation: fill(REPAIRABLE, count=situation.unreadable, backup=situation.backup),
     ),
     StrategyRule(
         "repair",
-        lambda found: found.prefer == "repair" and found.named and found.backup and "repair" not in found.done,
-        lambda found: (
-            f"{counted(found.named, 'value was', 'values were')} named, and there is a backup of {found.backup}"
+        lambda situation: (
+            situation.prefer == "repair" and situation.named and situation.backup and "repair" not in situation.done
+        ),
+        lambda situation: (
+            f"{counted(situation.named, 'value was', 'values were')} named, and there is a backup of {situation.backup}"
         ),
     ),
     StrategyRule(
         "settle",
-        lambda found: found.destination is None and found.left_behind,
-        lambda found: f"rotation {found.rotation_id} was rolled back without {', '.join(found.left_behind)}",
+        lambda situation: situation.destination is None and situation.left_behind,
+        lambda situation: (
+            f"rotation {situation.rotation_id} was rolled back without {', '.join(situation.left_behind)}"
+        ),
     ),
-    StrategyRule("settle", _to_settle, lambda found: "there is no rotation to roll back"),
+    StrategyRule("settle", _to_settle, lambda situation: "there is no rotation to roll back"),
     StrategyRule(
         "forwards",
-        lambda found: found.prefer == "forwards" and found.open,
-        lambda found: f"rotation {found.rotation_id} is open, and you prefer to finish it",
+        lambda situation: situation.prefer == "forwards" and situation.open,
+        lambda situation: f"rotation {situation.rotation_id} is open, and you prefer to finish it",
     ),
     StrategyRule(
         "nothing",
-        lambda found: found.rolled_back,
-        lambda found: "it was rolled back; only the end of its record is missing",
+        lambda situation: situation.rolled_back,
+        lambda situation: "it was rolled back; only the end of its record is missing",
     ),
     StrategyRule(
-        "nothing", lambda found: found.begun, lambda found: "it ended before it created a key: nothing was written"
+        "nothing",
+        lambda situation: situation.begun,
+        lambda situation: "it ended before it created a key: nothing was written",
     ),
     StrategyRule(
         "discard",
-        lambda found: (
-            found.created_stage == "pending"
-            and not (found.written or found.older or found.elsewhere or found.migration)
+        lambda situation: (
+            situation.created_stage == "pending"
+            and not (situation.written or situation.older or situation.elsewhere or situation.migration)
         ),
-        lambda found: "no value is under its keys, and every host has the previous keys",
+        lambda situation: "no value is under its keys, and every host has the previous keys",
     ),
-    StrategyRule("backwards", lambda found: True, _mixed),
+    StrategyRule("backwards", lambda situation: True, _mixed),
 )
 
 
@@ -237,9 +243,9 @@ DOES = {
 }
 
 
-def choose(found: Situation) -> RollbackStrategy:
+def choose(situation: Situation) -> RollbackStrategy:
     """Choose the strategy for what was found: the first of RULES that fits."""
-    return next(RollbackStrategy(rule.strategy, rule.reason(found)) for rule in RULES if rule.fits(found))
+    return next(RollbackStrategy(rule.strategy, rule.reason(situation)) for rule in RULES if rule.fits(situation))
 
 
 def of_store(history: History, asked: str | None, left_over: str | None) -> OfStore:
@@ -249,9 +255,14 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> OfSt
     it is ``asked`` for.
     """
     if left_over and asked in (None, left_over):
-        made = history.made_by(left_over)
-        if made is None or made.outcome == ROLLED_BACK:
-            return {"rotation_id": left_over, "destination": None, "begun": made is None, "rolled_back": bool(made)}
+        version = history.made_by(left_over)
+        if version is None or version.outcome == ROLLED_BACK:
+            return {
+                "rotation_id": left_over,
+                "destination": None,
+                "begun": version is None,
+                "rolled_back": bool(version),
+            }
     rotation_id = history.to_roll_back(asked)
     return {
         "rotation_id": rotation_id,
@@ -271,5 +282,5 @@ def of_census(census: CensusOutcome, rotation_id: str) -> OfCensus:
     for target in census["targets"]:
         values.update(target["classes"])
         values.update(target.get("layers") or {})  # a value that is encrypted twice needs the keys of both
-    made = census.get("migrations") or {}
-    return {"values": values, "migration": made.get(rotation_id) or made.get("") or ""}
+    migrations = census.get("migrations") or {}
+    return {"values": values, "migration": migrations.get(rotation_id) or migrations.get("") or ""}

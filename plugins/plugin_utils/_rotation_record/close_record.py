@@ -120,12 +120,12 @@ def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationSta
 
 def _refuse_unrepaired(state: RotationState) -> None:
     """Raise E_NOT_REPAIRED for values that a repair left, if a person named them or if no key opens some values."""
-    left = [each for each in state.last_run.left_values if each.get("named") or state.census.last.unopened]
+    left = [value for value in state.last_run.left_values if value.get("named") or state.census.last.unopened]
     if not left:
         return
     reasons: dict[str, list[str]] = {}
-    for each in left:
-        reasons.setdefault(str(each["reason"]), []).append(str(each["value"]))
+    for value in left:
+        reasons.setdefault(str(value["reason"]), []).append(str(value["value"]))
     by_name = state.last_run.left_by_name
     raise ValuesNotRepaired(
         changed=data_sentences.values(state.state),

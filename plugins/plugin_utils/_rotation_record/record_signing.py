@@ -41,17 +41,17 @@ def refuse_gone(folder: str, store: Store) -> None:
     node that wrote it. A file with the head in it states that records are permanently lost; verification still reports
     them as missing.
     """
-    seen = store.anchor()
-    if not seen or _said_lost(folder, seen):
+    anchor = store.anchor()
+    if not anchor or _said_lost(folder, anchor):
         return
     try:
-        head = chain.Head.read(seen)
+        head = chain.Head.read(anchor)
     except ValueError:  # verification reports it
         head = chain.Head("", 0, "")
     here = head.host == node()
     if (here and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))) or not os.path.isdir(folder):
         where, advice = _describe_place(head, folder, here=here)
-        raise RecordGone(folder=folder, store=store.path, head=seen, place=where, advice=advice)
+        raise RecordGone(folder=folder, store=store.path, head=anchor, place=where, advice=advice)
 
 
 def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
@@ -67,10 +67,10 @@ def _describe_place(head: chain.Head, folder: str, *, here: bool) -> tuple[str, 
     return where, "Mount that folder, or correct key_rotation_record_dir."
 
 
-def _said_lost(folder: str, seen: str) -> bool:
+def _said_lost(folder: str, anchor: str) -> bool:
     try:
         with open(os.path.join(folder, LOST), encoding="utf-8", errors="replace") as handle:
-            return handle.read().strip() == seen
+            return handle.read().strip() == anchor
     except OSError:
         return False
 
@@ -87,8 +87,8 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
         folder, record.rotation_id, anchor=store.anchor(), key=key, former=former
     )
     if problems:
-        found = "; ".join(problem.found for problem in problems)
-        raise RecordChanged(path=record.path, problems=found, folder=folder)
+        problem_texts = "; ".join(problem.found for problem in problems)
+        raise RecordChanged(path=record.path, problems=problem_texts, folder=folder)
     return {"unsigned_before": unsigned} if unsigned else {}
 
 

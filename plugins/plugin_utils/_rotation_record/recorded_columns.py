@@ -22,11 +22,11 @@ def recorded_columns(history: History, records: str) -> list[str]:
 
 def recorded_plain(history: History, records: str) -> dict[str, int]:
     """Return by table.column how many values were plain text at the last count of the last rotation or its rollback."""
-    made = [version.rotation_id for version in history.versions if version.origin == "generated"]
-    if not made:
+    generated = [version.rotation_id for version in history.versions if version.origin == "generated"]
+    if not generated:
         return {}
     try:
-        events = Record(records, made[-1]).decoded()
+        events = Record(records, generated[-1]).decoded()
     except RotationError:
         return {}
     return count_plain(target for event in events if isinstance(event, CountingEvent) for target in event.targets)

@@ -28,7 +28,9 @@ def refuse_unknown_restore(folder: str, rotation_id: str) -> None:
     if rotation_id in names:
         return
     asked = [event.get("asked") or {} for name in names for event in Record(folder, name).events()]
-    restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
+    restored = {
+        str(restore["backup_of"]) for restore in asked if "backup_of" in restore and restore.get("state") != "dropped"
+    }
     if rotation_id not in restored:
         known = ", ".join(sorted(restored)) or "none"
         raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known_restores=known)

@@ -114,9 +114,9 @@ class StepCallback(CallbackBase):
         self._note = f"{result.task.get_name()}, {counted(left, 'try', 'tries')} left"
 
     def v2_on_file_diff(self, result: Any) -> None:
-        for one in result.result.get("results", [result.result]) if result.task.loop else [result.result]:
-            if one.get("diff") and one.get("changed"):
-                self._below += self._get_diff(one["diff"]).splitlines()
+        for item in result.result.get("results", [result.result]) if result.task.loop else [result.result]:
+            if item.get("diff") and item.get("changed"):
+                self._below += self._get_diff(item["diff"]).splitlines()
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         self._tell(["No host of the inventory is in this play."], C.COLOR_SKIP)
@@ -149,14 +149,14 @@ class StepCallback(CallbackBase):
             if self._is_new(ending):
                 self._tell(_wrapped("  FAILED  ", ending), C.COLOR_ERROR)
 
-    def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
+    def _fail(self, result: Any, failures: Sequence[Mapping[str, Any]]) -> None:
         """Show where a task failed, what the tasks of its step showed, and each error."""
         host, task = result.host.get_name(), result.task
         step = self._step
         if step:
             self._failed.add(step.title)
         if step and task.action in FAIL:
-            step.ended[host] = " ".join(str(each.get("msg") or NOT_SHOWN) for each in found)
+            step.ended[host] = " ".join(str(failure.get("msg") or NOT_SHOWN) for failure in failures)
             return
         where = f'task "{task.name or task.get_name()}" on {self.host_label(result)}'
         took = f"{step.title} ({step.took()}), " if step else ""
@@ -164,8 +164,8 @@ class StepCallback(CallbackBase):
         if step:
             step.failed.add(host)
         self._show_below()
-        for each in found:
-            lines_of_error = list(_error(each))
+        for failure in failures:
+            lines_of_error = list(_error(failure))
             again = [f"{BELOW}The same error as above, on {host} too."]
             self._tell(lines_of_error if self._is_new("\n".join(lines_of_error)) else again, C.COLOR_ERROR)
 

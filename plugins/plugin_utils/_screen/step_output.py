@@ -49,8 +49,8 @@ class StepOutput:
 
     def sentence(self) -> str:
         """All messages, each once."""
-        told = (_format_messages(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
-        return "; ".join(dict.fromkeys("; ".join(each) for each in told))
+        messages = (_format_messages(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
+        return "; ".join(dict.fromkeys("; ".join(parts) for parts in messages))
 
     def endings(self) -> list[str]:
         """The messages with which the playbook itself failed."""
