@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 from ansible import context
 
-from .._task_types import Variables
-
 # Other options of the command line that are repeated, by their names in Ansible's CLIARGS.
 FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
 OPTIONS = {
@@ -69,7 +67,7 @@ def started() -> str:
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
 
 
-def command(variables: Variables, playbook: str, options: Iterable[str] = ()) -> str:
+def command(playbook: str, options: Iterable[str] = ()) -> str:
     """The command that runs another playbook of this collection as the current one was started, plus ``options``."""
     return str(build_command(playbook, options))
 

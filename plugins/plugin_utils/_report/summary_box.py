@@ -141,7 +141,7 @@ def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[
     yield from restore_lines.without_values(restore_lines.format_restore(event))
     if event.restored.get("aside"):
         alias = event.restored.get("alias", "default")
-        yield Row("", restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables))
+        yield Row("", restore_lines.drop_command(event.backup["rotation_id"], alias))
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
@@ -152,7 +152,7 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
         if aside.name in restores.seen:
             yield restore_lines.swapped_untold(aside.alias, aside.backup)
             yield restore_lines.kept_aside(aside.name)
-            yield Row("", restore_lines.drop_command(aside.backup, aside.alias, ending.variables))
+            yield Row("", restore_lines.drop_command(aside.backup, aside.alias))
 
 
 def _times(ending: Ending) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from ...module_utils._errors.record import (
 )
 from ...module_utils._record import sshsig, verifier
 from ...module_utils._record.verifier import VerifiedRecord
+from .._report.playbook_command import command
 from .._screen import lines
 from .._task_types import TaskArguments
 from .public_keys import public_keys
@@ -94,7 +95,7 @@ def _worst(log: RotationLog, broken: Sequence[VerifiedRecord], total: int) -> Ro
     if kinds <= {"stale", "older"}:
         return RecordOlder(problems=problems, folder=log.folder, store=log.store.path)
     if kinds == {"page"}:
-        return RecordPages(problems=problems, report=log.controller.command("report"))
+        return RecordPages(problems=problems, report=command("report"))
     error = RecordUnsigned if kinds == {"unsigned"} else RecordBroken
     return error(count=len(broken), total=total, problems=problems, folder=log.folder)
 

@@ -38,7 +38,7 @@ def typed(monkeypatch):
 
 
 def shown(play: Play, width: int = 100) -> list[str]:
-    return list(summary_box.lines(run_ending.Ending(read(play.record), {}), width))
+    return list(summary_box.lines(run_ending.Ending(read(play.record)), width))
 
 
 def rows(play: Play, *labels: str) -> list[str]:
