@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.record import (
@@ -23,23 +23,19 @@ from ...module_utils._record import sshsig, verifier
 from ...module_utils._record.verifier import VerifiedRecord
 from .._report.playbook_command import command
 from .._screen import lines
-from .._task_types import TaskArguments
+from .._task_types import TaskRequest
 from .public_keys import public_keys
 from .rotation_log import RotationLog
 
 
 @dataclass(frozen=True)
-class VerifyTask:
+class VerifyTask(TaskRequest):
     """The options of rotation_record_info."""
 
     rotation_id: str | None
     other_record_dirs: Sequence[str]
     control_nodes: Sequence[str]
     former_signers: Sequence[str]
-
-    @classmethod
-    def of(cls, options: TaskArguments) -> VerifyTask:
-        return cls(**{member.name: options[member.name] for member in fields(cls)})
 
 
 def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
