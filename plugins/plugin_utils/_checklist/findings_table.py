@@ -13,7 +13,7 @@ from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
 from ...module_utils._errors.run import ChecksFailed
 from ...module_utils._record.events import ROTATE
-from .._report.playbook_command import command
+from .._report.playbook_command import command, named_command
 from .._report.read_rotation import reduce
 from .._rotation_record.rotation_log import RotationLog
 from .._task_types import TaskResult
@@ -65,7 +65,8 @@ def summarize_findings(registered: Sequence[TaskResult], log: RotationLog, playb
     next_command = command(interrupted or playbook)
     if len(failed) == 1:
         error = _error_of(failed[0], hosts)
-        return FindingsSummary([_next_line(next_command)], {"changed": False, "failed": True, **error})
+        named = "" if interrupted else named_command(error.get("error") or {})
+        return FindingsSummary([_next_line(named or next_command)], {"changed": False, "failed": True, **error})
     codes = ", ".join(item.code or item.name for item in failed)
     advice = (RESUME if interrupted else AGAIN).format(next_command)
     all_failed = ChecksFailed(count=len(failed), codes=codes, advice=advice)

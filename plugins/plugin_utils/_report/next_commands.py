@@ -10,7 +10,7 @@ from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._record.events import ROLLBACK, ROTATE
 from .event_time import day
-from .playbook_command import command
+from .playbook_command import command, named_command, running_playbook
 from .run_ending import Ending
 from .summary_row import Row
 
@@ -21,8 +21,11 @@ def rows(ending: Ending) -> Iterator[Row]:
     """Yield the next commands. After a failure there is one; after a success, also the command that rolls back."""
     state, run = ending.state, ending.run
     if ending.failed:
-        yield Row("next", command("plan" if ending.codes & PLAN_ERRORS else run.direction))
-        yield from [Row("roll back", command(ROLLBACK))] if run.direction == ROTATE and state.keys.new else []
+        again = command("plan" if ending.codes & PLAN_ERRORS else running_playbook(run.direction))
+        named = named_command(ending.error)
+        yield Row("next", named or again)
+        can_roll_back = run.direction == ROTATE and state.keys.new and named != command(ROLLBACK)
+        yield from [Row("roll back", command(ROLLBACK))] if can_roll_back else []
         return
     if run.is_empty:
         yield from _standing(ending)

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 
 from ansible import context
 
+from ...module_utils._errors.base import ErrorParts
+from ...module_utils._record.events import ROLLBACK
+
 # Other options of the command line that are repeated, by their names in Ansible's CLIARGS.
 FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
 OPTIONS = {
@@ -30,6 +33,9 @@ OTHERS = " (and your other -e options)"  # how a command ends that does not show
 _PLAYBOOK = re.compile(
     r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
 )
+
+RESTORE = "restore"
+_RESTORES = re.compile(r"(.*[/.])?restore(\.ya?ml)?")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,17 @@ def _decode_command(recorded: object) -> PlaybookCommand:
 def started() -> str:
     """The playbook that is running, as it was typed."""
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
+
+
+def running_playbook(direction: str) -> str:
+    """The playbook of a run of this direction. A restore is recorded as a rollback."""
+    return RESTORE if direction == ROLLBACK and _RESTORES.fullmatch(started()) else direction
+
+
+def named_command(error: ErrorParts) -> str:
+    """The command that an error names as the next one; empty if it names none."""
+    playbook, *options = shlex.split(error.get("command", "")) or [""]
+    return command(playbook, options) if playbook else ""
 
 
 def command(playbook: str, options: Iterable[str] = ()) -> str:
