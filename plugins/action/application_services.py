@@ -30,7 +30,7 @@ class ActionModule(HostAction):
             released = self.on_host("application_services", {**asked, "state": "released"})
             if released.get("failed"):
                 return Answered(released)
-            raise build_interrupted_error(interrupted, self.variables, dry=self._task.check_mode)
+            raise build_interrupted_error(interrupted, dry=self._task.check_mode)
         if has_nothing_to_do(options):
             nothing: TaskResult = {"changed": False, "services": []}
             return Answered(service_lines.add_advice(options, nothing, dry=self._task.check_mode))
@@ -40,6 +40,6 @@ class ActionModule(HostAction):
         if result.get("failed"):
             return result
         stops = options["state"] == "stopped" and not self._task.check_mode
-        release = release_command(options, self.variables) if stops else ""
+        release = release_command(options) if stops else ""
         service_lines.show(result, stops=stops, has_services=bool(options["services"]), release=release)
         return service_lines.add_advice(options, result, dry=self._task.check_mode)

@@ -41,5 +41,5 @@ class ActionModule(HostAction):
         if args.get("outside") == "report":
             before = recorded_plain(self.store(args).load(), self._records(args))
         lines.warn(sentences.census(cast("CensusOutcome", result), before))
-        loss = RollbackLoss(result, command(self.variables, "rollback"))
+        loss = RollbackLoss(result, command("rollback"))
         return loss.judged(str(args.get("acknowledge") or ""))

@@ -22,7 +22,7 @@ class ActionModule(RotationAction):
     def act(self, options: TaskArguments) -> TaskResult:
         host = str(self.variables["inventory_hostname"])
         history = self.store(options).load()
-        known = facts(history, Probe.of(options, host, self._records(options)), self.variables)
+        known = facts(history, Probe.of(options, host, self._records(options)))
         # A rotation and the monitor playbook each remember their own log positions.
         looker = "rotation" if options["rotation_id"] else "playbook"
         about = {"rotation": known, "expected": known.get("key_id"), "looker": looker}

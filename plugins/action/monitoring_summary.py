@@ -15,7 +15,7 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 class ActionModule(RotationAction):
     def act(self, options: TaskArguments) -> TaskResult:
         names, hostvars = list(self.variables["ansible_play_hosts_all"]), self.variables["hostvars"]
-        again = command(self.variables, "monitor")
+        again = command("monitor")
         host = self.variables["inventory_hostname"]
         if host == next(name for name in names if REACHED in hostvars[name]):
             hosts = {name: evaluate_host(name, hostvars[name], again) for name in names}

@@ -18,5 +18,5 @@ class ActionModule(RecordAction):
 
     def act(self, options: TaskArguments) -> TaskResult:
         state = read(self.record(options)).state if options["rotation_id"] else DataState()
-        sentences = data_sentences.sentences(state, command(self.variables, "verify"))
+        sentences = data_sentences.sentences(state, command("verify"))
         return {"changed": False, "statement": " ".join(sentences)}

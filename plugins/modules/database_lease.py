@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 held:
-  description: The other run that holds the lease of a database. The action plugin determines whether it is dead.
+  description: The other run that holds the lease of a database. This run then acquired the lease of no database.
   type: dict
   returned: when there is one
 fenced:
@@ -57,7 +57,8 @@ fenced:
   returned: success
 undropped:
   description:
-    - Tables whose triggers could not be dropped, because a long transaction reads them. These triggers refuse nothing.
+    - Tables that keep the triggers of this run's fence after the release, because a long transaction reads them. These
+      triggers refuse nothing.
   type: list
   elements: str
   returned: with O(state=released)

@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 held:
-  description: The other run that holds the lease of a database. The action plugin determines whether it is dead.
+  description: The other run that holds the lease of a database with a fence. No fence was then removed.
   type: dict
   returned: when there is one
 fence:
@@ -63,7 +63,8 @@ fence:
   returned: with O(refuse_writers=true)
 undropped:
   description:
-    - Tables whose triggers could not be dropped, because a long transaction reads them. These triggers refuse nothing.
+    - Tables that keep the triggers of a killed run's fence, because a long transaction reads them. Their triggers no
+      longer refuse a write.
   type: list
   elements: str
   returned: with O(refuse_writers=false)

@@ -8,7 +8,7 @@ from ..module_utils._errors.base import NOTHING_CHANGED
 from ..module_utils._errors.run import RotationInterrupted
 from ..module_utils._services.maintenance import BY_HAND
 from ._report.playbook_command import command
-from ._task_types import TaskArguments, Variables
+from ._task_types import TaskArguments
 
 HOLD_RELEASED = "Nothing was started. The hold on operations is released."
 
@@ -24,13 +24,13 @@ def has_nothing_to_do(options: TaskArguments) -> bool:
     return options.get("services") == [] and not options.get("flag_file") and options.get("rotation_id") != BY_HAND
 
 
-def release_command(options: TaskArguments, variables: Variables) -> str:
+def release_command(options: TaskArguments) -> str:
     """Return the command that ends a manual stop; empty for a stop that a run makes."""
     by_hand = options["state"] == "stopped" and options.get("rotation_id") == BY_HAND
-    return command(variables, "maintenance", ["-e", "key_rotation_maintenance=off"]) if by_hand else ""
+    return command("maintenance", ["-e", "key_rotation_maintenance=off"]) if by_hand else ""
 
 
-def build_interrupted_error(rotation_id: str, variables: Variables, *, dry: bool) -> RotationInterrupted:
+def build_interrupted_error(rotation_id: str, *, dry: bool) -> RotationInterrupted:
     """Return the error that refuses to start services while values are under several versions."""
-    commands = {playbook: command(variables, playbook) for playbook in ("rotate", "rollback")}
+    commands = {playbook: command(playbook) for playbook in ("rotate", "rollback")}
     return RotationInterrupted(changed=NOTHING_CHANGED if dry else HOLD_RELEASED, rotation_id=rotation_id, **commands)

@@ -4,8 +4,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Self, TypeAlias
 
 TaskArguments: TypeAlias = dict[str, Any]
 TaskResult: TypeAlias = dict[str, Any]
 Variables: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """The base class of a task's options: each field is the option of its name."""
+
+    @classmethod
+    def of(cls, options: TaskArguments) -> Self:
+        return cls(**{member.name: options[member.name] for member in fields(cls)})

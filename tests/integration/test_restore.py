@@ -204,7 +204,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
     assert done.code == 0, done.text
-    box = " ".join(done.text.split(" Rollback of spring: ")[1].split())
+    box = " ".join(done.text.split(" Restore of spring: ")[1].split())
     assert "lost orders: rows since 3 changed, 1 deleted" in box
     assert f"aside before_spring:{HOSTILE}" in box
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true" in box

@@ -118,7 +118,7 @@ def test_the_page_shows_it(record):
 
 def test_the_box_shows_it(record, monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
-    shown = "\n".join(summary_box.lines(run_ending.Ending(read(record), {}), 100))
+    shown = "\n".join(summary_box.lines(run_ending.Ending(read(record)), 100))
     for words in (f"{ROTATION}: ROLLED BACK in 38 s", f"{OLD} (current again)", "105,874 bytes", "patients.Patient"):
         assert words in shown, words
 

@@ -82,7 +82,8 @@ def test_every_code_in_roles_and_playbooks_is_in_the_catalog():
     assert {code for path in files for code in CODE.findall(path.read_text(encoding="utf-8"))} <= set(CATALOG)
 
 
-RESERVED = {"code", "prefix", "problem", "remedy", "changed", "where", "what", "todo", "args"}
+PLAYBOOK = re.compile(r"(?:the |key_rotation\.)(rotate|rollback|restore|maintenance)\b")
+RESERVED = {"code", "prefix", "problem", "remedy", "next_command", "changed", "where", "what", "todo", "args"}
 
 
 def test_the_fields_of_an_error_are_what_its_texts_name():
@@ -102,6 +103,15 @@ def test_a_count_says_its_noun_in_the_right_number():
 
 def test_an_error_is_in_plain_english():
     assert [code for code, error in CATALOG.items() if DIALECT.search(f"{error.whole_problem()}. {error.remedy}")] == []
+
+
+def test_the_next_command_of_an_error_is_in_what_to_do():
+    commands = {code: error for code, error in CATALOG.items() if error.next_command}
+    assert commands
+    for code, error in commands.items():
+        playbook, *options = error.next_command.split(" -e ")
+        assert PLAYBOOK.search(error.remedy)[1] == playbook, code
+        assert [option for option in options if option not in error.remedy] == [], code
 
 
 def test_an_error_is_built_from_its_code_with_its_fields():

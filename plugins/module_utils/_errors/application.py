@@ -227,6 +227,7 @@ class OwnCommandNeeded(RotationError):
         "Fix the command, and run the rollback playbook again. To give up these columns instead, settle each as "
         "unreadable with a reason, set O(method) to direct, and run the playbook again."
     )
+    next_command = "rollback"
 
 
 class OwnCommandUnseen(RotationError):

@@ -33,7 +33,8 @@ class ErrorParts(TypedDict, total=False):
     """An error as results and records have it.
 
     ``changed_nothing`` is whether ``changed`` says that nothing was changed. ``alias`` is the database that the error
-    is about, ``sqlstate`` the code with which PostgreSQL refused a statement.
+    is about, ``sqlstate`` the code with which PostgreSQL refused a statement. ``command`` is the playbook that ``todo``
+    names, with its options, if it is not the one that failed.
     """
 
     code: str
@@ -43,6 +44,7 @@ class ErrorParts(TypedDict, total=False):
     changed_nothing: bool
     alias: str
     sqlstate: str
+    command: str
 
 
 @dataclass_transform(kw_only_default=True)
@@ -53,6 +55,7 @@ class FilledError(Exception):
     prefix: str = ""  # what the message has before the problem; a finding has its column and leaves it out
     problem: str = ""  # what is wrong and where
     remedy: str = ""  # what to do next
+    next_command: str = ""  # the playbook that the remedy names first, if it is not the one that failed
 
     def __init__(self, *, changed: str = NOTHING_CHANGED, **fields: Any) -> None:
         self.changed = changed
@@ -91,6 +94,8 @@ class FilledError(Exception):
             parts["alias"] = self.where["alias"]
         if "sqlstate" in self.where:
             parts["sqlstate"] = self.where["sqlstate"]
+        if self.next_command:
+            parts["command"] = spell_options(fill(self.next_command, **self.where))
         return parts
 
     def as_result(self) -> dict[str, object]:

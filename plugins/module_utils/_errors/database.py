@@ -229,6 +229,7 @@ class PreparedLeft(RotationError):
         "Run the rotate playbook to resume, or the rollback playbook. Both drop the table at their end. If no rotation "
         "is open: DROP TABLE {table}"
     )
+    next_command = "rotate"
 
 
 class PreparedInUse(RotationError):

@@ -32,6 +32,7 @@ class KeysLeft(RotationError):
         "{env_file} still contains the keys {key_id} of rotation {rotation_id}, which was rolled back without this host"
     )
     remedy = "Run the rollback playbook: it rolls this host back too, and changes nothing else."
+    next_command = "rollback"
 
 
 class KeysBack(RotationError):
@@ -84,6 +85,7 @@ class KeyUnusable(RotationError):
         "Roll back with the rollback playbook. Then run the plan playbook: it shows the key and the type that its "
         "values must have. Set that type in O(keys), and rotate again."
     )
+    next_command = "rollback"
 
 
 class KeyTypeUnfit(RotationError):

@@ -21,6 +21,7 @@ class RestoreEngine(RotationError):
     engine: str
     problem = "the backup {manifest} was created by {engine}"
     remedy = "Restore it with {engine}'s own command, then run the rollback playbook: it adapts to the restored data."
+    next_command = "rollback"
 
 
 class RepairBackup(RotationError):
@@ -91,6 +92,7 @@ class RestoreLoss(RotationError):
         "To accept the loss instead, run it with -e O(id)={rotation_id}{options} -e "
         "O(restore_acknowledge)={acknowledge}"
     )
+    next_command = "restore -e O(id)={rotation_id}{options} -e O(restore_drop)=true"
 
 
 class RestoreAgain(RotationError):
@@ -107,6 +109,7 @@ class RestoreAgain(RotationError):
         "To restore the backup once more, first run the restore playbook with -e "
         "O(id)={rotation_id}{options} -e O(restore_drop)=true, which drops the kept copy."
     )
+    next_command = "restore -e O(id)={rotation_id}{options} -e O(restore_drop)=true"
 
 
 class RestoreNotFound(RotationError):

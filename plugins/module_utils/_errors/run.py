@@ -243,3 +243,4 @@ class VersionCompromised(RotationError):
         "rotation, in case the application does not work with them. To return to the compromised version anyway, add "
         "-e O(rollback_compromised)=accept, and rotate again as soon as you can."
     )
+    next_command = "rotate"

@@ -112,6 +112,7 @@ class ServiceStart(RotationError):
         "{look}, fix the cause, then start the stopped services with the maintenance playbook and -e "
         "O(maintenance)=off."
     )
+    next_command = "maintenance -e O(maintenance)=off"
 
 
 class ServiceAtWork(RotationError):
@@ -138,6 +139,7 @@ class ServiceHeld(RotationError):
         "O(maintenance)=off. It starts the services or, if a rotation was interrupted, shows the command that does. "
         "Afterwards, run the interrupted command again."
     )
+    next_command = "maintenance -e O(maintenance)=off"
 
 
 class ServiceForgotten(RotationError):

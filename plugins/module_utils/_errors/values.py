@@ -208,6 +208,7 @@ class UnreadableValues(RotationError):
         'unreadable: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If you checked that they are plain '
         "text, write not_ours instead of unreadable."
     )
+    next_command = "rollback -e O(prefer)=repair"
 
 
 class ValuesUnderUnlistedKey(RotationError):
@@ -262,6 +263,7 @@ class NestedValues(RotationError):
         "it in O(leave_alone): the value is re-encrypted, and the inner token stays unchanged. If the whole column "
         'stores such tokens on purpose, settle it: O(settlements): {{table.column: {{unreadable: "why"}}}}.'
     )
+    next_command = "rollback -e O(prefer)=repair"
 
 
 class ValuesOfTwoLayers(RotationError):
@@ -305,6 +307,7 @@ class ValuesEncryptedTwice(RotationError):
         "Stop the process that wrote them: it uses other keys. Then run the rollback playbook with -e "
         "O(prefer)=repair: it writes each value as one token under the current keys. The next rotation does so too."
     )
+    next_command = "rollback -e O(prefer)=repair"
 
 
 class ValuesNotCurrent(RotationError):
@@ -317,6 +320,7 @@ class ValuesNotCurrent(RotationError):
         "A process writes under other keys, or a rotation is not finished. Stop every process that is connected to the "
         "database and is not in O(services), restart it with the keys in the .env file, and run the rotate playbook."
     )
+    next_command = "rotate"
 
 
 class CountChanged(RotationError):

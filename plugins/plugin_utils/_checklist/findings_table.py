@@ -13,6 +13,7 @@ from ...module_utils._errors.database import DatabaseFenced, PreparedLeft
 from ...module_utils._errors.record import RecordUnsigned
 from ...module_utils._errors.run import ChecksFailed
 from ...module_utils._record.events import ROTATE
+from .._report.playbook_command import command, named_command
 from .._report.read_rotation import reduce
 from .._rotation_record.rotation_log import RotationLog
 from .._task_types import TaskResult
@@ -58,21 +59,22 @@ def summarize_findings(registered: Sequence[TaskResult], log: RotationLog, playb
     items = list(_items(hosts))
     failed = [item for item in items if item.status == STOP]
     if not failed:
-        next_lines = [_next_line(log.controller.command(*NEXT[playbook]))] if playbook in NEXT else []
+        next_lines = [_next_line(command(*NEXT[playbook]))] if playbook in NEXT else []
         return FindingsSummary(next_lines, {"changed": False, "msg": "; ".join(_messages(hosts))})
     interrupted = _find_interrupted_playbook(log, failed)
-    next_command = log.controller.command(interrupted or playbook)
+    next_command = command(interrupted or playbook)
     if len(failed) == 1:
         error = _error_of(failed[0], hosts)
-        return FindingsSummary([_next_line(next_command)], {"changed": False, "failed": True, **error})
+        named = "" if interrupted else named_command(error.get("error") or {})
+        return FindingsSummary([_next_line(named or next_command)], {"changed": False, "failed": True, **error})
     codes = ", ".join(item.code or item.name for item in failed)
     advice = (RESUME if interrupted else AGAIN).format(next_command)
     all_failed = ChecksFailed(count=len(failed), codes=codes, advice=advice)
     return FindingsSummary(list(checklist.table(items)), {"changed": False, "failed": True, **all_failed.as_result()})
 
 
-def _next_line(command: str) -> str:
-    return f"  next: {command}"
+def _next_line(typed: str) -> str:
+    return f"  next: {typed}"
 
 
 def _find_interrupted_playbook(log: RotationLog, failed: Sequence[ChecklistItem]) -> str:

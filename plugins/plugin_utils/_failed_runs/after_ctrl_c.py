@@ -37,4 +37,4 @@ def tell_what_is_next() -> None:
 
 
 def _format_next() -> str:
-    return NEXT_COMMANDS.format(verify=command({}, "verify"), rollback=command({}, "rollback", ["--check"]))
+    return NEXT_COMMANDS.format(verify=command("verify"), rollback=command("rollback", ["--check"]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from ...module_utils._destinations.key_generation import check_keys
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._engine.result_types import CensusOutcome
@@ -54,6 +55,8 @@ class VersionRequest:
 
     @classmethod
     def of(cls, options: TaskArguments, *, dry: bool) -> VersionRequest:
+        """Return what a task asks for. Raise E_KEY_SPEC or E_KEY_TYPE for its keys."""
+        check_keys(options["keys"])
         names = {member.name for member in fields(cls)}
         given = {name: value for name, value in options.items() if name in names and value is not None}
         return cls(**given, dry=dry)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
@@ -65,6 +66,12 @@ class VersionTask:
         step = functools.partial(key_versions.adopt, keys=keys) if keys else STEPS[self.request.state]
         return as_result(move(self.store, functools.partial(step, request=self.request), dry=self.request.dry))
 
+    def run_after_host(self, result: TaskResult, open_keys: Callable[[TaskResult], KeySet]) -> TaskResult:
+        """Run with the keys in the ``result`` of the host. If it could not read them, only a new version needs none."""
+        if not result.get("failed"):
+            return self.run(open_keys(result))
+        return self.run() if self.request.state == "pending" else result
+
     def _create(self, in_use: KeySet | None) -> TaskResult:
         supplied = supplied_values(self.request, self.loader)
         record = Record(self.records, self.request.rotation_id)
@@ -74,6 +81,11 @@ class VersionTask:
         if not created.changed:
             return as_result(created)
         return {**as_result(created), "generated": key_generation.described(self.request.keys, supplied)}
+
+
+def describe_dry_run(state: str, result: TaskResult) -> str:
+    """Return what a real run would do, for the result of a dry run."""
+    return WOULD[state].format(**result)
 
 
 def as_result(done: Move) -> TaskResult:

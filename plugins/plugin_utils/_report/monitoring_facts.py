@@ -17,7 +17,7 @@ from ...module_utils._record.writer import Record
 from ...module_utils._stores.history import STAGES, History
 from ...module_utils._system.timestamps import add_days, now
 from .._keys.retention import held_until
-from .._task_types import TaskArguments, Variables
+from .._task_types import TaskArguments
 from . import superseded_runs
 from .playbook_command import command
 from .read_rotation import read
@@ -49,12 +49,12 @@ class Probe:
         return cls(host=host, records=records, **{name: options[name] for name in names})
 
 
-def facts(history: History, probe: Probe, variables: Variables) -> RotationFacts:
+def facts(history: History, probe: Probe) -> RotationFacts:
     """Build the option ``rotation`` of the module monitoring_probe."""
     plain: RotationFacts = {
         "commands": {
-            **{playbook: command(variables, playbook) for playbook in COMMANDS},
-            "repair": command(variables, "rollback", REPAIR),
+            **{playbook: command(playbook) for playbook in COMMANDS},
+            "repair": command("rollback", REPAIR),
         },
         "open": _open_rotation(history, probe),
         "asked": now(),

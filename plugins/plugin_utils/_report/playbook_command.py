@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from ansible import context
 
-from .._task_types import Variables
+from ...module_utils._errors.base import ErrorParts
+from ...module_utils._record.events import ROLLBACK
 
 # Other options of the command line that are repeated, by their names in Ansible's CLIARGS.
 FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
@@ -32,6 +33,9 @@ OTHERS = " (and your other -e options)"  # how a command ends that does not show
 _PLAYBOOK = re.compile(
     r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
 )
+
+RESTORE = "restore"
+_RESTORES = re.compile(r"(.*[/.])?restore(\.ya?ml)?")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,18 @@ def started() -> str:
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
 
 
-def command(variables: Variables, playbook: str, options: Iterable[str] = ()) -> str:
+def running_playbook(direction: str) -> str:
+    """The playbook of a run of this direction. A restore is recorded as a rollback."""
+    return RESTORE if direction == ROLLBACK and _RESTORES.fullmatch(started()) else direction
+
+
+def named_command(error: ErrorParts) -> str:
+    """The command that an error names as the next one; empty if it names none."""
+    playbook, *options = shlex.split(error.get("command", "")) or [""]
+    return command(playbook, options) if playbook else ""
+
+
+def command(playbook: str, options: Iterable[str] = ()) -> str:
     """The command that runs another playbook of this collection as the current one was started, plus ``options``."""
     return str(build_command(playbook, options))
 

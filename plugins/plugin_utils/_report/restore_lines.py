@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ...module_utils._errors.counts import counted
 from ...module_utils._record.events import RepairEvent, RestoreEvent, StepResult
-from .._task_types import Variables
 from .playbook_command import command
 from .summary_row import Row
 
@@ -72,20 +71,20 @@ def repaired(event: RepairEvent) -> Iterator[Row]:
         yield Row("", f"what was overwritten is kept in {event.kept}")
 
 
-def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Variables) -> Iterator[str]:
+def left_copies(copies: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """A line for each copy of a restore that did not replace a database: what it is, and the command that drops it."""
     for alias, rotation_ids in copies.items():
         for name, rotation_id in rotation_ids.items():
             what = f"{name} is the copy of an unfinished restore. Running the same restore again uses it"
-            yield f"{what}; {drop_command(rotation_id, alias, variables)} drops it."
+            yield f"{what}; {drop_command(rotation_id, alias)} drops it."
 
 
-def drop_command(rotation_id: str, alias: str, variables: Variables) -> str:
+def drop_command(rotation_id: str, alias: str) -> str:
     """The command that drops the database that a restore kept aside."""
     options = [f"key_rotation_id={rotation_id}"]
     options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
     options.append("key_rotation_restore_drop=true")
-    return command(variables, "restore", [word for option in options for word in ("-e", option)])
+    return command("restore", [word for one in options for word in ("-e", one)])
 
 
 def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...module_utils._errors.base import ErrorParts
 from ...module_utils._errors.run import ChecklistFailed
 from ...module_utils._record.events import ROTATE
-from .._task_types import Variables
-from .playbook_command import command
 from .rotation_state import RotationState
 from .run import Run
 
@@ -22,12 +20,10 @@ STOPS = "stop"  # the status of an item of the checklist
 class Ending:
     """The end of a run, as the summary box shows it.
 
-    ``page`` is the path of the report, ``variables`` are those of the host that shows the box, ``store`` is where the
-    keys are kept.
+    ``page`` is the path of the report, and ``store`` is where the keys are kept.
     """
 
     state: RotationState
-    variables: Variables
     page: str | None = None
     store: str = ""
 
@@ -65,6 +61,3 @@ class Ending:
     def codes(self) -> set[str]:
         """The codes of the error that ended the run, and of the checklist items that stopped it."""
         return {str(self.error.get("code")), *(item["code"] for item in self.stopping if item["code"])}
-
-    def command(self, playbook: str, options: Sequence[str] = ()) -> str:
-        return command(self.variables, playbook, options)

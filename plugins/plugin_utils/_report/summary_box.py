@@ -13,13 +13,14 @@ from ...module_utils._record.events import ROLLBACK, ROTATE, RepairEvent, Restor
 from ...module_utils._system.timestamps import format_duration
 from . import data_sentences, data_state, next_commands, restore_lines, sentences
 from .downtime import Downtime
+from .playbook_command import RESTORE, running_playbook
 from .rotation_state import RotationState
 from .run import Run
 from .run_ending import Ending
 from .step_lines import proof_line
 from .summary_row import NO_BREAK, Row
 
-TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of"}
+TITLES = {ROTATE: "Key rotation", ROLLBACK: "Rollback of", RESTORE: "Restore of"}  # by playbook
 NARROW, WIDE = 72, 118
 MOST_DECIDED = 6  # decisions that the box lists
 VERIFIED_TWICE = (
@@ -32,13 +33,17 @@ def lines(ending: Ending, width: int) -> Iterator[str]:
     """The summary of the run that just ended, line by line, for a terminal of this ``width``."""
     width = max(NARROW, min(width, WIDE))
     rule, run = "─" * min(width, 78), ending.run
-    title = (
-        f" {TITLES[run.direction]} {ending.state.rotation_id}: {run.ended.upper()} in {format_duration(run.seconds)}"
-    )
+    what = f"{format_title(run.direction)} {ending.state.rotation_id}"
+    title = f" {what}: {run.ended.upper()} in {format_duration(run.seconds)}"
     yield from ("", rule, title, rule)
     for row in _rows(ending):
         yield from row.lines(width)
     yield rule
+
+
+def format_title(direction: str) -> str:
+    """What runs, before the ID of its rotation."""
+    return TITLES[running_playbook(direction)]
 
 
 def _rows(ending: Ending) -> Iterator[Row]:
@@ -141,7 +146,7 @@ def _from_backup(event: RepairEvent | RestoreEvent, ending: Ending) -> Iterator[
     yield from restore_lines.without_values(restore_lines.format_restore(event))
     if event.restored.get("aside"):
         alias = event.restored.get("alias", "default")
-        yield Row("", restore_lines.drop_command(event.backup["rotation_id"], alias, ending.variables))
+        yield Row("", restore_lines.drop_command(event.backup["rotation_id"], alias))
 
 
 def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
@@ -152,7 +157,7 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
         if aside.name in restores.seen:
             yield restore_lines.swapped_untold(aside.alias, aside.backup)
             yield restore_lines.kept_aside(aside.name)
-            yield Row("", restore_lines.drop_command(aside.backup, aside.alias, ending.variables))
+            yield Row("", restore_lines.drop_command(aside.backup, aside.alias))
 
 
 def _times(ending: Ending) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from ...module_utils._errors.restore import RepairBackup
 from ...module_utils._errors.run import VersionCompromised
 from ...module_utils._stores.history import History
 from .._report import data_state, restore_lines
+from .._report.playbook_command import command
 from .._rotation_record.rotation_log import RotationLog
 from .._screen import lines
 from . import rollback_strategy
@@ -68,9 +69,7 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         _warn_of_copies(log, look)
     if situation.compromised and chosen.name in IN_USE_AFTER:
         log.controller.warn(IN_USE_AFTER[chosen.name].format(key_id=situation.compromised))
-    does = rollback_strategy.DOES[chosen.name].format(
-        rotation_id=situation.rotation_id, rotate=log.controller.command("rotate")
-    )
+    does = rollback_strategy.DOES[chosen.name].format(rotation_id=situation.rotation_id, rotate=command("rotate"))
     will = "Would" if log.controller.check_mode else "Will"
     lines.show([f"Strategy {chosen.name}: {chosen.reason}. {will} {does}."], "Strategy")
     return RollbackChoice(
@@ -131,7 +130,7 @@ def _refuse_without_backup(
 
 
 def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
-    for line in restore_lines.left_copies(look.backup.get("copies") or {}, log.controller.variables):
+    for line in restore_lines.left_copies(look.backup.get("copies") or {}):
         log.controller.warn(line)
 
 

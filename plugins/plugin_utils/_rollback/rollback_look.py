@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...module_utils._errors.base import build_result, find_codes
 from ...module_utils._errors.discovery import UnprovedColumn, WrongKey
 from ...module_utils._errors.restore import RestoreShut
 from ...module_utils._record.rotation_id import checked
+from .._task_types import TaskRequest
 
 if TYPE_CHECKING:
     from ...module_utils._backup.restore import BackupOutcome
     from ...module_utils._engine.result_types import CensusOutcome
     from ...module_utils._result_types.restore_types import BackupFacts
-    from .._task_types import TaskArguments
 
 
 class LookFailed(Exception):
@@ -32,7 +32,7 @@ class LookFailed(Exception):
 
 
 @dataclass(frozen=True)
-class RollbackLook:
+class RollbackLook(TaskRequest):
     """The options of rollback_strategy_info.
 
     ``census`` and ``backup`` are results of other modules, perhaps failures. ``files`` has the stage of each host's
@@ -47,10 +47,6 @@ class RollbackLook:
     repair: Sequence[str]
     rotation_id: str | None
     compromised: str = "refuse"  # whether to return to a compromised version: refuse or accept
-
-    @classmethod
-    def of(cls, options: TaskArguments) -> RollbackLook:
-        return cls(**{member.name: options[member.name] for member in fields(cls)})
 
     @property
     def requested_rotation(self) -> str | None:

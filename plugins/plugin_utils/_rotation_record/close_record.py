@@ -97,9 +97,9 @@ def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordT
 
 def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
     """Show the summary of a rotation, and return its state."""
-    state, controller = read(record), log.controller
-    ending = Ending(state, controller.variables, page, log.store.path)
-    lines.show(summary_box.lines(ending, controller.display.columns))
+    state = read(record)
+    ending = Ending(state, page, log.store.path)
+    lines.show(summary_box.lines(ending, log.controller.display.columns))
     return state
 
 

@@ -63,7 +63,9 @@ class Opening:
     def __str__(self) -> str:
         if self.completed:
             return f"Rotation {self.rotation_id} is already complete: nothing to do"
-        return f"{summary_box.TITLES[self.direction]} {self.rotation_id} {'resumes' if self.resumed else 'begins'}"
+        return (
+            f"{summary_box.format_title(self.direction)} {self.rotation_id} {'resumes' if self.resumed else 'begins'}"
+        )
 
 
 def open_record(log: RotationLog, task: RecordTask) -> RecordResult:

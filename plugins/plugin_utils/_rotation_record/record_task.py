@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from ...module_utils._errors.base import ErrorParts
 from .._report.accounts import as_plain
+from .._task_types import TaskRequest
 
 if TYPE_CHECKING:
     from ...module_utils._engine.result_types import SeenBeforeRollback
@@ -55,7 +56,7 @@ class ReturnedStrategy:
 
 
 @dataclass(frozen=True)
-class RecordTask:
+class RecordTask(TaskRequest):
     """The options of rotation_record."""
 
     direction: str
@@ -78,10 +79,9 @@ class RecordTask:
     strategy: ReturnedStrategy | None
 
     @classmethod
-    def of(cls, options: TaskArguments) -> RecordTask:
+    def of(cls, options: TaskArguments) -> Self:
         strategy = ReturnedStrategy.of(options["strategy"]) if options["strategy"] else None
-        given = {member.name: options[member.name] for member in fields(cls)}
-        return cls(**{**given, "strategy": strategy})
+        return super().of({**options, "strategy": strategy})
 
     def as_recorded(self) -> LineContent:
         """Return what the operator stated about this run."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible.parsing.dataloader import DataLoader
@@ -15,7 +15,6 @@ from ...module_utils._record.run_lease import Lease
 from ...module_utils._record.writer import Record
 from ...module_utils._stores.store_interface import Store
 from .._control_node.paths import path_from_inventory
-from .._report.playbook_command import command
 from .._task_types import Variables
 
 
@@ -35,10 +34,6 @@ class Controller:
     def path(self, path: str) -> str:
         """Make a path absolute. A relative one starts at the inventory."""
         return path_from_inventory(path, self.variables)
-
-    def command(self, playbook: str, options: Iterable[str] = ()) -> str:
-        """The command that runs another playbook the way the current one was started, plus ``options``."""
-        return command(self.variables, playbook, options)
 
     def warn(self, text: str) -> None:
         self.display.warning(text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.record import (
@@ -21,24 +21,21 @@ from ...module_utils._errors.record import (
 )
 from ...module_utils._record import sshsig, verifier
 from ...module_utils._record.verifier import VerifiedRecord
+from .._report.playbook_command import command
 from .._screen import lines
-from .._task_types import TaskArguments
+from .._task_types import TaskRequest
 from .public_keys import public_keys
 from .rotation_log import RotationLog
 
 
 @dataclass(frozen=True)
-class VerifyTask:
+class VerifyTask(TaskRequest):
     """The options of rotation_record_info."""
 
     rotation_id: str | None
     other_record_dirs: Sequence[str]
     control_nodes: Sequence[str]
     former_signers: Sequence[str]
-
-    @classmethod
-    def of(cls, options: TaskArguments) -> VerifyTask:
-        return cls(**{member.name: options[member.name] for member in fields(cls)})
 
 
 def verify_records(log: RotationLog, task: VerifyTask) -> Sequence[VerifiedRecord]:
@@ -94,7 +91,7 @@ def _worst(log: RotationLog, broken: Sequence[VerifiedRecord], total: int) -> Ro
     if kinds <= {"stale", "older"}:
         return RecordOlder(problems=problems, folder=log.folder, store=log.store.path)
     if kinds == {"page"}:
-        return RecordPages(problems=problems, report=log.controller.command("report"))
+        return RecordPages(problems=problems, report=command("report"))
     error = RecordUnsigned if kinds == {"unsigned"} else RecordBroken
     return error(count=len(broken), total=total, problems=problems, folder=log.folder)
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import DatabaseFenced
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets, PlanNotReady
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvNotSwitched
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.keys import KeysLeft
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordUnsigned
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.store import StorePassword
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import describe_holder
@@ -64,6 +65,13 @@ def test_a_single_finding_is_the_error_of_its_check(judged):
     assert result["failed"]
     assert result["error"]["code"] == "E_ENV_NOT_SWITCHED"
     assert "verify.yml" in shown
+
+
+def test_a_single_finding_names_the_playbook_of_its_error_as_the_next_command(judged):
+    left = {"failed": True, **KeysLeft(env_file="/srv/.env", key_id="a", rotation_id="r").as_result()}
+    result, shown = judged(web=WELL, other={"key_version_info": left})
+    assert result["error"]["todo"].startswith("Run the rollback playbook: ")
+    assert (shown.count("next: "), "rollback.yml" in shown, "verify.yml" in shown) == (1, True, False)
 
 
 @pytest.mark.parametrize(("direction", "playbook"), [("rotate", "rotate.yml"), ("rollback", "rollback.yml")])

@@ -10,8 +10,6 @@ from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import playbook_command
 
-VARIABLES = {"key_rotation_project_dir": "/srv/food ordering"}
-
 
 @pytest.fixture
 def typed(monkeypatch, tmp_path):
@@ -76,7 +74,7 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
         for name in ("inventory", "vault_password_files")
     }
     typed(**{**options, **places})
-    assert playbook_command.command(VARIABLES, "rollback") == command
+    assert playbook_command.command("rollback") == command
 
 
 @pytest.mark.parametrize(
@@ -94,9 +92,7 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
 )
 def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
     typed(args=("rotate.yml",), extra_vars=(extra,))
-    assert (
-        playbook_command.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
-    )
+    assert playbook_command.command("rollback") == "ansible-playbook rollback.yml (and your other -e options)"
 
 
 def test_an_option_is_added_before_the_note_about_options_that_are_not_shown(typed):

@@ -189,7 +189,7 @@ def shown(record: Record, folder: Path) -> str:
     page = Path(report_files.write(record))
     moment = told.status if told.status in notification.MOMENTS else notification.STARTED
     parts = {
-        "BOX": "\n".join(summary_box.lines(run_ending.Ending(told, {}, str(page)), 80)),
+        "BOX": "\n".join(summary_box.lines(run_ending.Ending(told, str(page)), 80)),
         "PAGE": text_of(page.read_text(encoding="utf-8")),
         **{name: (page.parent / name).read_text(encoding="utf-8") for name in ("rotation.log", "report.md")},
         "reminders.ics": calendar(page.parent / "reminders.ics"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.restore import RestoreBusy, RestoreLoss
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import run_ending, summary_box
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.checked_items import NOBODY_LOOKS, UNWATCHED
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
@@ -38,7 +39,7 @@ def typed(monkeypatch):
 
 
 def shown(play: Play, width: int = 100) -> list[str]:
-    return list(summary_box.lines(run_ending.Ending(read(play.record), {}), width))
+    return list(summary_box.lines(run_ending.Ending(read(play.record)), width))
 
 
 def rows(play: Play, *labels: str) -> list[str]:
@@ -244,6 +245,35 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
     assert text.count("E_ENV") == 1
     assert f"data No value and no key of the application was written. All 7 values open under version {OLD}." in text
     assert rows(play, "next", "roll back") == (labels or ["next ansible-playbook rollback.yml"])
+
+
+@pytest.mark.parametrize(
+    ("started", "command"),
+    [
+        ("playbooks/restore.yml", "ansible-playbook playbooks/restore.yml"),
+        ("tetech.key_rotation.restore", "ansible-playbook tetech.key_rotation.restore"),
+        ("playbooks/rotate.yml", "ansible-playbook playbooks/rollback.yml"),
+    ],
+)
+def test_a_restore_is_not_called_a_rollback_and_is_run_again(play, typed, started, command):
+    typed(started)
+    error = RestoreBusy(database="shop").parts
+    play.begun().step("rollback", "intent", strategy="restore").step("postgresql_restore", "failed", error=error)
+    play.step("rollback", "failed")
+    title = "Restore of r1" if "restore" in started else "Rollback of r1"
+    assert shown(play)[2].startswith(f" {title}: FAILED in ")
+    assert rows(play, "next") == [f"next {command}"]
+
+
+@pytest.mark.parametrize("started", ["restore.yml", "rollback.yml"])
+def test_the_next_command_is_the_one_that_the_error_names(play, typed, started):
+    typed(started)
+    fields = {"count": 6, "time": "noon", "tables": "orders 6", "rotation_id": "spring", "acknowledge": "6"}
+    error = RestoreLoss(**fields, options=" -e O(restore_alias)=second").parts
+    play.begun().step("rollback", "intent", strategy="restore").step("postgresql_restore", "failed", error=error)
+    options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
+    assert rows(play.step("rollback", "failed"), "next") == [f"next ansible-playbook restore.yml {options}"]
+    assert f"playbook with {options}" in error["todo"]
 
 
 @pytest.mark.parametrize(
