@@ -31,4 +31,5 @@ def lasting(seen: Observations) -> ChecklistItem:
         commands = dict.fromkeys(facts["clear_sessions"] for facts in seen.facts.values())
         advice.append(f"Delete the sessions after the switch: {', '.join(commands)}. Everybody is logged out.")
     status = STOP if (held or sessions) and seen.production else WARN
-    return ChecklistItem(item, status, "; ".join(parts), " ".join(advice))
+    facts = {"caches": [alias for alias, _ in found], "cached_tokens": held, "session_tokens": sessions}
+    return ChecklistItem(item, status, "; ".join(parts), " ".join(advice), facts=facts)

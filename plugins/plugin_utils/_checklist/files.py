@@ -23,4 +23,5 @@ def storages(seen: Observations) -> ChecklistItem:
         STOP if any(each["stops"] for each in found.values()) else WARN,
         "; ".join(f"{each['column']}: {each['finding']}" for each in found.values()),
         "If a rotated key encrypts them, let the application re-encrypt them.",
+        facts={"findings": {column: each["finding"] for column, each in found.items()}},
     )

@@ -17,9 +17,8 @@ def authorized(seen: Observations) -> ChecklistItem:
     if not missing:
         return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
     status = STOP if seen.production else SKIP
-    return ChecklistItem(
-        "authorized", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
-    )
+    todo = f"Set {' and '.join(missing)}." * (status == STOP)
+    return ChecklistItem("authorized", status, f"no {' and no '.join(missing)}", todo, facts={"missing": missing})
 
 
 def notified(seen: Observations) -> ChecklistItem:
@@ -32,4 +31,5 @@ def notified(seen: Observations) -> ChecklistItem:
     if first or not seen.production:
         return ChecklistItem("notified", OK, summary)
     todo = "Set key_rotation_notify, with started. Or tell the team yourself, and add notified to key_rotation_accept."
-    return ChecklistItem("notified", STOP, summary, todo)
+    facts = {"at_start": len(first), "channels": len(ways)}
+    return ChecklistItem("notified", STOP, summary, todo, facts=facts)

@@ -17,6 +17,7 @@ SESSIONS = {
     "cache": "everybody is logged out",
     "cached_db": "everybody is logged out",
 }
+RESET = "password_reset"
 
 
 # What key_rotation_sessions does: keep what honors SECRET_KEY_FALLBACKS, keep the sessions in the table, or end them.
@@ -43,12 +44,16 @@ def other_users(seen: Observations) -> ChecklistItem:
         summary = (
             f"{counted(queued, 'task of django-q2 is', 'tasks of django-q2 are')} waiting and could no longer be read"
         )
-        return ChecklistItem(name, STOP, summary, "Let the queue drain, and pause its schedules.")
+        return ChecklistItem(
+            name, STOP, summary, "Let the queue drain, and pause its schedules.", facts={"queued": queued}
+        )
     chosen = seen.options.get("sessions", "")
-    ends = list(dict.fromkeys(end for one in found for end in _ends(one, chosen)))
+    ends = {what: words for one in found for what, words in _ends(one, chosen).items()}
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
-    return ChecklistItem(name, WARN, "; ".join(ends), "Notify the users." if chosen else f"Notify the users. {UNSET}")
+    todo = "Notify the users." if chosen else f"Notify the users. {UNSET}"
+    facts = {"ends": list(ends), "can_be_kept": not chosen}
+    return ChecklistItem(name, WARN, "; ".join(dict.fromkeys(ends.values())), todo, facts=facts)
 
 
 def logins(seen: Observations) -> ChecklistItem:
@@ -63,7 +68,8 @@ def logins(seen: Observations) -> ChecklistItem:
     if not is_rotated(seen):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        return ChecklistItem(name, OK, ENDED if any(one.get("in_table") for one in users(seen)) else NO_ROWS)
+        in_table = any(one.get("in_table") for one in users(seen))
+        return ChecklistItem(name, OK, ENDED if in_table else NO_ROWS, facts={"in_table": in_table})
     if seen.options.get("compromised"):
         return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
     fact, error, done = KEPT[chosen]
@@ -92,12 +98,16 @@ def _is_unclear(seen: Observations, chosen: str) -> bool:
     return named not in known if named else chosen == FALLBACKS and is_rotated(seen)
 
 
-def _ends(found: SecretKeyUsers, chosen: str) -> list[str]:
-    """Return what ends with the old key, given this choice for the sessions."""
-    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS and chosen not in KEPT else []
-    ends += ["links to reset a password end"] if found.get("logins") and chosen != FALLBACKS else []
+def _ends(found: SecretKeyUsers, chosen: str) -> dict[str, str]:
+    """Return what ends with the old key, given this choice for the sessions: by the engine of the sessions, RESET or
+    the package, the sentence about it."""
+    ends = {}
+    if found.get("sessions") in SESSIONS and chosen not in KEPT:
+        ends[found["sessions"]] = SESSIONS[found["sessions"]]
+    if found.get("logins") and chosen != FALLBACKS:
+        ends[RESET] = "links to reset a password end"
     for package in found.get("packages", []):
         honors, what = SIGNERS[package]
         if not (honors and chosen == FALLBACKS):
-            ends.append(f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}")
+            ends[package] = f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}"
     return ends

@@ -55,7 +55,7 @@ def stops(seen: Observations) -> ChecklistItem:
     if item.status != OK or not served:
         return item
     contradiction = f"no service is running on {', '.join(served)}, but the application answers there"
-    return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
+    return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED, facts={"answers_on": served})
 
 
 def _answers_without_services(results: ChecklistResults) -> bool:
@@ -80,15 +80,18 @@ def sessions(seen: Observations) -> ChecklistItem:
     summary = (
         f"{len(unknown)} of {len(known) + len(unknown)} sessions belong to no unit in key_rotation_services: {shown}"
     )
+    facts: dict[str, object] = {"sessions": len(known) + len(unknown), "unlisted": unknown}
     if _stay(unknown, seen):
         todo = "Stop it or list it there. List a session without keys in key_rotation_sessions_allowed. "
-        return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
+        return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}", facts=facts)
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it first, or list it there."
     if commanded:  # their processes are not known
         theirs = f"It may belong to {', '.join(commanded)}, and is then stopped by command."
         todo = f"{theirs} Otherwise stop it first, or list it there."
-    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(seen) else _REFUSED}")
+    refused = not _unfenced(seen)
+    facts |= {"commanded": commanded, "writes_refused": refused}
+    return ChecklistItem("sessions", WARN, summary, f"{todo} {_REFUSED if refused else _WITHOUT}", facts=facts)
 
 
 def fence(seen: Observations) -> ChecklistItem:
@@ -103,11 +106,14 @@ def fence(seen: Observations) -> ChecklistItem:
     silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
     todo = _CLOSE[off]
     if not unknown or not silent:
-        return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
+        status, facts = SKIP if off else WARN, {"reasons": why}
+        return ChecklistItem("fence", status, reasons, todo * (not off), facts=facts)
     others = counted(len(unknown), "session belongs", "sessions belong")
     summary = f"{reasons}. {others} to no service that is stopped, and values of {', '.join(silent)} "
     summary += "that are read under other keys may be saved damaged, without an error"
-    return ChecklistItem("fence", STOP if seen.production else WARN, summary, f"{todo} {_UNLISTED}")
+    status = STOP if seen.production else WARN
+    known = {"reasons": why, "sessions": len(unknown), "silent_schemes": silent}
+    return ChecklistItem("fence", status, summary, f"{todo} {_UNLISTED}", facts=known)
 
 
 def _unfenced(seen: Observations) -> list[str]:
@@ -125,11 +131,12 @@ def mode(seen: Observations) -> ChecklistItem:
     if unprepared is None:
         return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
     if seen.options["method"] == "command":
-        return ChecklistItem("mode", STOP, "prepared: the command of key_rotation_command cannot prepare", _NO_MODE)
+        cannot = "prepared: the command of key_rotation_command cannot prepare"
+        return ChecklistItem("mode", STOP, cannot, _NO_MODE, facts={"method": seen.options["method"]})
     if not unprepared:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
-    return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW)
+    return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW, facts={"unprepared": unprepared})
 
 
 def health(seen: Observations) -> ChecklistItem:
@@ -138,7 +145,8 @@ def health(seen: Observations) -> ChecklistItem:
     if not asked:
         status = WARN if seen.options["services"] else SKIP
         todo = "Set key_rotation_health_url. Without it, a service that fails under the new keys goes unnoticed."
-        return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
+        summary, facts = "key_rotation_health_url is not set", {"url": None}
+        return ChecklistItem("health", status, summary, todo * (status == WARN), facts=facts)
     items = [_health(seen, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
@@ -152,7 +160,8 @@ def _health(seen: Observations, host: str, result: HealthResult) -> ChecklistIte
     if not stopped:
         return dataclasses.replace(item, status=WARN)
     what = f"{host}: an earlier run stopped {', '.join(stopped)}, and nothing has started it since"
-    return ChecklistItem(item.name, WARN, what, "This run starts it after the data has been verified.")
+    todo, facts = "This run starts it after the data has been verified.", {"host": host, "stopped": stopped}
+    return ChecklistItem(item.name, WARN, what, todo, facts=facts)
 
 
 class HostSession(HeldSession):
