@@ -25,10 +25,9 @@ def possible(observations: Observations) -> ChecklistItem:
     others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
     if others:
         summary = f"the stanza of pgBackRest belongs to another cluster than {', '.join(others)} in DATABASES"
-        return ChecklistItem(
-            "backup", STOP, summary, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
-        )
-    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in observations.kept]
+        todo = "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
+        return ChecklistItem("backup", STOP, summary, todo, facts={"other_clusters": others})
+    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return ChecklistItem(
             "backup", OK, "a backup can be created, and will be before anything is changed; there is no earlier one"
@@ -52,6 +51,7 @@ def proved(observations: Observations) -> ChecklistItem:
         return ChecklistItem(
             "rollback_plan", OK, f"the backup is restored and compared before the first write (proof: {asked})"
         )
+    facts = {"engine": engine, "proof": asked, "restored": len(kinds)}
     if kinds:
         return ChecklistItem(
             "rollback_plan",
@@ -59,10 +59,10 @@ def proved(observations: Observations) -> ChecklistItem:
             f"{counted(len(kinds), 'earlier backup was', 'earlier backups were')} restored and compared, "
             "this one will not be",
             todo,
+            facts=facts,
         )
-    return ChecklistItem(
-        "rollback_plan", STOP if observations.production else WARN, "no backup was ever restored and compared", todo
-    )
+    status = STOP if seen.production else WARN
+    return ChecklistItem("rollback_plan", status, "no backup was ever restored and compared", todo, facts=facts)
 
 
 _TODO = "Set key_rotation_backup_proof to full or sample."

@@ -13,6 +13,7 @@ from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 3  # doubtful columns in one line
+ONLY_COUNTED = {"of_ciphertext": "derived from ciphertext", "dated": "derived from the date or time"}
 
 
 def census(observations: Observations) -> ChecklistItem:
@@ -31,17 +32,20 @@ def census(observations: Observations) -> ChecklistItem:
     summary += f", {left:,} left alone" if left else ""
     plain = sum(target.get("plain") or 0 for target in observations.census["targets"])
     summary += f", {plain:,} plain text that stays" if plain else ""
+    facts: dict[str, object] = {"classes": classes}
     if classes.get("nested"):
         todo = "A process with other keys is writing: stop it. The rotation writes each nested value as one token."
-        return ChecklistItem("census", WARN, summary, todo)
+        return ChecklistItem("census", WARN, summary, todo, facts=facts)
     if set(classes) - {"current"}:
         todo = "If a rotation was not finished, this run resumes it. Otherwise find out who wrote under other keys."
-        return ChecklistItem("census", WARN, summary, todo)
-    if doubtful := observations.census.get("doubtful"):
+        return ChecklistItem("census", WARN, summary, todo, facts=facts)
+    if doubtful := seen.census.get("doubtful"):
+        left_out = max(len(doubtful) - SHOWN, 0)
         what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])
-        more = f"; and {len(doubtful) - SHOWN} more, which the plan shows" if len(doubtful) > SHOWN else ""
+        more = f"; and {left_out} more, which the plan shows" if left_out else ""
         todo = " ".join(dict.fromkeys(each["todo"] for each in doubtful[:SHOWN]))
-        return ChecklistItem("census", WARN, f"{summary}: all of them. {what}{more}", todo)
+        facts |= {"doubtful": [each["column"] for each in doubtful[:SHOWN]], "more": left_out}
+        return ChecklistItem("census", WARN, f"{summary}: all of them. {what}{more}", todo, facts=facts)
     return ChecklistItem("census", OK, f"{summary}: all of them")
 
 
@@ -67,16 +71,12 @@ def plan(observations: Observations) -> ChecklistItem:
     if approved not in ("", current):
         summary = f"the plan with the hash {approved[:16]} was approved, but it is now {current[:16] or 'missing'}"
         todo = "Restore the plan that was approved, or roll back and have the new one approved."
-        return ChecklistItem("plan", STOP, summary, todo)
-    if "plan" not in observations.plan:
-        status = WARN if observations.production else SKIP
-        return ChecklistItem(
-            "plan",
-            status,
-            "there is no plan",
-            "Create one with the plan playbook and have it reviewed." * (status == WARN),
-        )
-    return ChecklistItem("plan", OK, f"the application matches it, hash {observations.plan['plan']['hash'][:16]}")
+        return ChecklistItem("plan", STOP, summary, todo, facts={"approved": approved, "plan": found})
+    if "plan" not in seen.plan:
+        status = WARN if seen.production else SKIP
+        todo = "Create one with the plan playbook and have it reviewed." * (status == WARN)
+        return ChecklistItem("plan", status, "there is no plan", todo, facts={"plan": None})
+    return ChecklistItem("plan", OK, f"the application matches it, hash {seen.plan['plan']['hash'][:16]}")
 
 
 def migrations(observations: Observations) -> ChecklistItem:
@@ -90,7 +90,8 @@ def migrations(observations: Observations) -> ChecklistItem:
     summary = (
         f"{counted(len(pending), 'is', 'are')} pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
     )
-    return ChecklistItem("migrations", status, summary, "Finish the deployment (manage.py migrate), or undo it.")
+    todo = "Finish the deployment (manage.py migrate), or undo it."
+    return ChecklistItem("migrations", status, summary, todo, facts={"pending": pending})
 
 
 def reads(observations: Observations) -> ChecklistItem:
@@ -105,7 +106,7 @@ def reads(observations: Observations) -> ChecklistItem:
         )
         near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
         todo = f"Similar names: {', '.join(near)}." if near else "Write each as app.Model.name of a field or property."
-        return ChecklistItem("application", STOP, summary, todo)
+        return ChecklistItem("application", STOP, summary, todo, facts={"unknown": unknown})
     broken: dict[str, RotationError] = {
         trip["name"]: RoundTripFailed(**trip) for host_reads in reads_by_host for trip in host_reads["broken"]
     }
@@ -120,15 +121,14 @@ def reads(observations: Observations) -> ChecklistItem:
     if broken:
         items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
         return worst("application", items, "")
-    by_kind = {
-        "derived from ciphertext": sorted(
-            {name for host_reads in reads_by_host for name in host_reads["of_ciphertext"]}
-        ),
-        "derived from the date or time": sorted({name for host_reads in reads_by_host for name in host_reads["dated"]}),
+    only_counted = {
+        "of_ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
+        "dated": sorted({name for each in found for name in each["dated"]}),
     }
     noted = [
-        f"; {words}, so only the number of values is compared: {', '.join(names)}"
-        for words, names in by_kind.items()
-        if names
+        f"; {ONLY_COUNTED[kind]}, so only the number of values is compared: {', '.join(made)}"
+        for kind, made in only_counted.items()
+        if made
     ]
-    return ChecklistItem("application", OK, f"it can read what it encrypts, on every host{''.join(noted)}")
+    well = f"it can read what it encrypts, on every host{''.join(noted)}"
+    return ChecklistItem("application", OK, well, facts=only_counted)

@@ -26,19 +26,20 @@ def connections(observations: Observations) -> ChecklistItem:
     need = max(workers, _dumping(observations))
     for facts in observations.facts.values():
         for database in facts["databases"]:
-            free = database["connections"]["limit"] - database["connections"]["used"]
-            summaries.append(
-                f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed"
-            )
+            alias, limit = database["alias"], database["connections"]["limit"]
+            free = limit - database["connections"]["used"]
+            summaries.append(f"{alias} has {free} free of {limit}, {need} are needed")
+            known = {"database": alias, "free": free, "limit": limit, "needed": need}
             if free < need:
                 less = "key_rotation_workers" if need == workers else "key_rotation_backup_jobs"
                 todo = f"Stop what uses them, set {less} to a lower number, or raise max_connections."
-                items.append(ChecklistItem("connections", STOP, summaries[-1], todo))
+                items.append(ChecklistItem("connections", STOP, summaries[-1], todo, facts=known))
             elif free < need + SPARE:
-                items.append(
-                    ChecklistItem("connections", WARN, summaries[-1], "Set key_rotation_workers to a lower number.")
-                )
-    return worst("connections", items, "; ".join(dict.fromkeys(summaries))) if summaries else unseen("connections")
+                todo = "Set key_rotation_workers to a lower number."
+                items.append(ChecklistItem("connections", WARN, summaries[-1], todo, facts=known))
+    if not summaries:
+        return unseen("connections")
+    return worst("connections", items, "; ".join(dict.fromkeys(summaries)), {"needed": need})
 
 
 def _dumping(observations: Observations) -> int:
@@ -63,9 +64,9 @@ def disk(observations: Observations) -> ChecklistItem:
         return unseen("disk")
     if len(observations.df) < 2:
         summary = "not checked for the database: the inventory has no group database, or its host did not report it"
-        todo = "Add the database's host to a group named database, or check it yourself." * observations.production
-        return ChecklistItem("disk", WARN if observations.production else SKIP, summary, todo)
-    free = int(observations.df[-1].split()[3]) * 1024
+        todo = "Add the database's host to a group named database, or check it yourself." * seen.production
+        return ChecklistItem("disk", WARN if seen.production else SKIP, summary, todo, facts={"free": None})
+    free = int(seen.df[-1].split()[3]) * 1024
     prepared = max(
         int(facts["prepared_bytes"]) for facts in observations.facts.values()
     )  # writes no WAL; every host reports the same
@@ -75,7 +76,8 @@ def disk(observations: Observations) -> ChecklistItem:
     need = max(writing, _copying(observations))
     summary = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
-    return ChecklistItem("disk", status, summary, "Free some space there." * (status == STOP))
+    facts = {"folder": folder, "free": free, "needed": round(need)}
+    return ChecklistItem("disk", status, summary, "Free some space there." * (status == STOP), facts=facts)
 
 
 def _copying(observations: Observations) -> float:
@@ -94,16 +96,19 @@ def wal(observations: Observations) -> ChecklistItem:
         need = _wal_bytes(observations, database)
         if database["archive_fails"]:
             todo = "Fix the archiving (see pg_stat_archiver). Until then, WAL fills the disk of the database."
-            items.append(ChecklistItem("wal", STOP, f"archiving of WAL fails on {database['alias']}", todo))
+            summary, known = f"archiving of WAL fails on {database['alias']}", {"archive_fails": database["alias"]}
+            items.append(ChecklistItem("wal", STOP, summary, todo, facts=known))
         for slot in database["slots"]:
             limit = database["max_slot_wal_bytes"]
             if not slot["active"]:
                 seen_slot = f"the slot {slot['name']} has no consumer and keeps {slot['bytes'] / 1e6:,.0f} MB of WAL"
-                items.append(ChecklistItem("wal", WARN, seen_slot, "Start its consumer, or drop it."))
+                facts = {"unused_slot": slot["name"], "bytes": slot["bytes"]}
+                items.append(ChecklistItem("wal", WARN, seen_slot, "Start its consumer, or drop it.", facts=facts))
             elif limit is not None and slot["bytes"] + need > limit:
                 problem = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
-                items.append(ChecklistItem("wal", WARN, problem, "Raise it, or set key_rotation_throttle."))
-    needs = sum(_wal_bytes(observations, database) for database in databases(observations))
+                todo = "Raise it, or set key_rotation_throttle."
+                items.append(ChecklistItem("wal", WARN, problem, todo, facts={"slow_slot": slot["name"]}))
+    needs = sum(_wal_bytes(seen, database) for database in databases(seen))
     return worst("wal", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 
 
@@ -118,13 +123,15 @@ def replicas(observations: Observations) -> ChecklistItem:
             STOP if each["replica_lag"] > FAR_BEHIND else WARN,
             f"one of {each['alias']} is {each['replica_lag']:.0f} s behind",
             "Wait until it has caught up, and set replica_lag in key_rotation_throttle.",
+            facts={"database": each["alias"], "lag": each["replica_lag"]},
         )
         for each in late
     ]
     blind = [database["alias"] for database in databases(observations) if not database["sees_replicas"]]
     if blind and observations.options["throttle"].get("replica_lag"):
         what = f"the role of {', '.join(blind)} cannot see how far they are behind: replica_lag would have no effect"
-        items.append(ChecklistItem("replicas", STOP, what, "GRANT pg_monitor TO that role, or remove replica_lag."))
+        todo = "GRANT pg_monitor TO that role, or remove replica_lag."
+        items.append(ChecklistItem("replicas", STOP, what, todo, facts={"unseen": blind}))
     if blind and not items:
         return ChecklistItem("replicas", SKIP, "the role cannot see how far they are behind")
     return worst("replicas", items, f"no replica is more than {LAG} s behind")

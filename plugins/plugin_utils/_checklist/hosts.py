@@ -24,9 +24,8 @@ def looked_at(observations: Observations) -> ChecklistItem:
     items = [of_result("hosts", results.get("facts", {}), "facts") for results in observations.hosts.values()]
     if left := [host for host in observations.options["hosts"] if host not in observations.hosts]:
         todo = "Run it without --limit. Remove hosts that no longer exist from the inventory."
-        items.append(
-            ChecklistItem("hosts", STOP, f"{', '.join(left)} would keep the old keys: this run leaves it out", todo)
-        )
+        summary = f"{', '.join(left)} would keep the old keys: this run leaves it out"
+        items.append(ChecklistItem("hosts", STOP, summary, todo, facts={"left_out": left}))
     return worst("hosts", items, f"{len(items)} were checked")
 
 
@@ -35,20 +34,15 @@ def clocks(observations: Observations) -> ChecklistItem:
     if not observations.facts:
         return unseen("clocks")
     items, most = [], 0.0
-    for host, facts in observations.facts.items():
-        skews = {host: facts["skew"], **{f"the database {each['alias']}": each["skew"] for each in facts["databases"]}}
-        for place, skew in skews.items():
+    for host, facts in seen.facts.items():
+        databases = ((f"the database {each['alias']}", each["alias"], each["skew"]) for each in facts["databases"])
+        for place, name, skew in ((host, host, facts["skew"]), *databases):
             most = max(most, abs(skew))
             if abs(skew) > NOTICED:
                 status = STOP if abs(skew) > FERNET else WARN
-                items.append(
-                    ChecklistItem(
-                        "clocks",
-                        status,
-                        f"that of {place} is {skew:+.0f} s off this machine's",
-                        "Synchronize them with NTP.",
-                    )
-                )
+                summary = f"that of {place} is {skew:+.0f} s off this machine's"
+                known = {"clock": name, "skew": skew}
+                items.append(ChecklistItem("clocks", status, summary, "Synchronize them with NTP.", facts=known))
     return worst("clocks", items, f"within {max(most, 1):.0f} s of each other")
 
 
@@ -66,10 +60,12 @@ def versions(observations: Observations) -> ChecklistItem:
             (least, most), numbers = TESTED[name], _numbers(version, TESTED[name])
             if numbers < least:
                 todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
-                items.append(ChecklistItem("versions", STOP, f"{name} {version} is too old", todo))
-            elif numbers > most:
+                summary = f"{name} {version} is too old"
+                items.append(ChecklistItem("versions", STOP, summary, todo, facts={name: version}))
+            elif found > most:
                 summary = f"{name} {version} is newer than what this was tested with"
-                items.append(ChecklistItem("versions", WARN, summary, "Rehearse with great care."))
+                todo = "Rehearse with great care."
+                items.append(ChecklistItem("versions", WARN, summary, todo, facts={name: version}))
     return worst("versions", items, ", ".join(f"{name} {version}" for name, version in known.items()))
 
 

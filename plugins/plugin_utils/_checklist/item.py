@@ -30,7 +30,8 @@ class ChecklistItem:
     """The name of a check, its status, what was seen, and what to do about a problem.
 
     ``name`` is also its name in key_rotation_accept. ``because`` is the item whose failure kept this one from being
-    checked. ``code`` is that of the error that was seen, or UNWATCHED.
+    checked. ``code`` is that of the error that was seen, or UNWATCHED. ``facts`` are the names and numbers from which
+    ``seen`` was written; results and the record have only the text.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ChecklistItem:
     todo: str = ""
     because: str = ""
     code: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def of_error(cls, name: str, error: ErrorParts, status: str = STOP) -> ChecklistItem:
@@ -162,13 +164,17 @@ def unseen(name: str, because: str = "hosts") -> ChecklistItem:
     return ChecklistItem(name, SKIP, f"not checked: see {because}", because=because)
 
 
-def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem:
-    """Combine the items of several hosts into one with the worst status, and the code of the first with that status.
-    Each problem appears once."""
+def worst(
+    name: str, items: Sequence[ChecklistItem], well: str, facts: Mapping[str, object] | None = None
+) -> ChecklistItem:
+    """Combine the items of several hosts into one with the worst status, and the code and facts of the first with that
+    status. Each problem appears once. If all is well, the item has ``well`` and ``facts``."""
     for status in (STOP, WARN):
         wrong = [item for item in items if item.status == status]
         if wrong:
             summaries = dict.fromkeys(item.seen for item in wrong)
             todo = dict.fromkeys(item.todo for item in wrong)
-            return ChecklistItem(name, status, "; ".join(summaries), " ".join(todo), code=wrong[0].code)
-    return ChecklistItem(name, OK, well)
+            return ChecklistItem(
+                name, status, "; ".join(seen), " ".join(todo), code=wrong[0].code, facts=wrong[0].facts
+            )
+    return ChecklistItem(name, OK, well, facts=facts or {})

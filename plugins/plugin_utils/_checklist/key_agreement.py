@@ -29,15 +29,13 @@ def agree(observations: Observations) -> ChecklistItem:
         for results in observations.hosts.values()
         if "env_file" in results
     ]
-    ids = {results["keys"].get("key_id") for results in observations.hosts.values() if "keys" in results} - {None}
+    ids = {key_id for results in seen.hosts.values() if (key_id := results.get("keys", {}).get("key_id"))}
     if len(ids) > 1:
-        items.append(
-            ChecklistItem(
-                "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Give all .env files the same keys."
-            )
-        )
-    items += source_code.literals(observations)
-    return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
+        summary = f"the hosts have {len(ids)} different sets of keys"
+        todo = "Give all .env files the same keys."
+        items.append(ChecklistItem("keys", STOP, summary, todo, facts={"key_ids": sorted(ids)}))
+    items += source_code.literals(seen)
+    return worst("keys", items, f".env file and store agree on {counted(len(seen.hosts), 'host')}")
 
 
 def store(observations: Observations) -> ChecklistItem:
@@ -47,7 +45,8 @@ def store(observations: Observations) -> ChecklistItem:
         return ChecklistItem.of_error("store", error)
     if len(places) > 1:
         todo = "Their project folders differ. Set the path in key_rotation_store to one file for all of them."
-        return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)
+        facts = {"stores": sorted(places)}
+        return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo, facts=facts)
     if not places:
         return _without_place(observations)
     return ChecklistItem("store", OK, f"{places.pop()} was read")
@@ -73,20 +72,21 @@ def processes(observations: Observations) -> ChecklistItem:
         return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo, code=UNWATCHED)
     looked_at = [process for result in asked for process in result.get("processes", [])]
     hidden = sum(process["hidden"] for process in looked_at)
-    summary = f"{len(looked_at) - hidden} have no key in their environment that would override the file"
+    read = len(looked_at) - hidden
+    summary = f"{read} have no key in their environment that would override the file"
     items = [of_result("processes", each, "processes") for each in asked]
-    return worst(
-        "processes", [*items, _older(looked_at)], f"{summary}; {hidden} could not be read" if hidden else summary
-    )
+    summary += f"; {hidden} could not be read" if hidden else ""
+    return worst("processes", [*items, _older(looked_at)], summary, {"read": read, "hidden": hidden})
 
 
 def _older(processes: Sequence[ProcessKeys]) -> ChecklistItem:
     """Warn about processes older than the file: they may have other keys, though most changes concern no key."""
-    older = [f"{each['name']} (pid {each['pid'] or '-'})" for each in processes if each["older"]]
+    older = [each for each in processes if each["older"]]
     if not older:
         return ChecklistItem("processes", OK, "")
-    names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
-    summary = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
-    return ChecklistItem(
-        "processes", WARN, summary, "If that change concerned a key, restart them first: they use other keys."
-    )
+    names = ", ".join(f"{each['name']} (pid {each['pid'] or '-'})" for each in older[:SHOWN])
+    names += ", ..." if len(older) > SHOWN else ""
+    found = f"{len(older)} of {len(processes)} were started before the .env file was last changed: {names}"
+    todo = "If that change concerned a key, restart them first: they use other keys."
+    facts = {"older": [each["pid"] for each in older], "processes": len(processes)}
+    return ChecklistItem("processes", WARN, found, todo, facts=facts)

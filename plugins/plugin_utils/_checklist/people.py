@@ -16,10 +16,9 @@ def authorized(observations: Observations) -> ChecklistItem:
     missing = [f"key_rotation_{name}" for name, text in (("reason", reason), ("authorization", who)) if not text]
     if not missing:
         return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
-    status = STOP if observations.production else SKIP
-    return ChecklistItem(
-        "authorized", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
-    )
+    status = STOP if seen.production else SKIP
+    todo = f"Set {' and '.join(missing)}." * (status == STOP)
+    return ChecklistItem("authorized", status, f"no {' and no '.join(missing)}", todo, facts={"missing": missing})
 
 
 def notified(observations: Observations) -> ChecklistItem:
@@ -32,4 +31,5 @@ def notified(observations: Observations) -> ChecklistItem:
     if first or not observations.production:
         return ChecklistItem("notified", OK, summary)
     todo = "Set key_rotation_notify, with started. Or tell the team yourself, and add notified to key_rotation_accept."
-    return ChecklistItem("notified", STOP, summary, todo)
+    facts = {"at_start": len(first), "channels": len(ways)}
+    return ChecklistItem("notified", STOP, summary, todo, facts=facts)

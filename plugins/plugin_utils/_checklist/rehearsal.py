@@ -24,36 +24,32 @@ def rehearsed(observations: Observations) -> ChecklistItem:
     )
     content = observations.plan.get("plan", {}).get("content_hash")
     if not content:
-        return ChecklistItem(NAME, status, "there is no plan to compare a rehearsal with", f"Create the plan. {todo}")
-    past = [
-        rehearsal
-        for rehearsal in observations.rehearsals
-        if parse_with_offset(rehearsal["time"]) <= observations.now + AHEAD
-    ]
-    same = [rehearsal for rehearsal in past if rehearsal["plan_content"] == content]
+        no_plan = "there is no plan to compare a rehearsal with"
+        return ChecklistItem(NAME, status, no_plan, f"Create the plan. {todo}", facts={"plan_content": None})
+    past = [each for each in seen.rehearsals if parse_with_offset(each["time"]) <= seen.now + AHEAD]
+    same = [each for each in past if each["plan_content"] == content]
     if not same:
-        return ChecklistItem(
-            NAME,
-            status,
-            f"no completed rotation of this plan in staging ({len(observations.rehearsals)} of others)",
-            todo,
-        )
-    of_this = [rehearsal for rehearsal in same if rehearsal["collection"] == observations.collection]
+        others = len(seen.rehearsals)
+        summary = f"no completed rotation of this plan in staging ({others} of others)"
+        return ChecklistItem(NAME, status, summary, todo, facts={"of_other_plans": others})
+    of_this = [each for each in same if each["collection"] == seen.collection]
     if not of_this:
-        return ChecklistItem(NAME, status, f"only with another collection than {observations.collection}", todo)
-    newest = max(of_this, key=lambda rehearsal: str(rehearsal["time"]))
-    age = (observations.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
-    limit = observations.options["rehearsal_max_days"]
+        summary = f"only with another collection than {seen.collection}"
+        return ChecklistItem(NAME, status, summary, todo, facts={"not_with_collection": seen.collection})
+    newest = max(of_this, key=lambda each: str(each["time"]))
+    age = (seen.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
+    days = round(age)
+    limit = seen.options["rehearsal_max_days"]
     if age > limit:
         return ChecklistItem(
             NAME,
             status,
-            f"{newest['rotation_id']} is {counted(round(age), 'day')} old, and at most {limit} are allowed",
+            f"{newest['rotation_id']} is {counted(days, 'day')} old, and at most {limit} are allowed",
             todo,
+            facts={"rotation_id": newest["rotation_id"], "days": days, "limit": limit},
         )
     return ChecklistItem(
         NAME,
         OK,
-        f"{newest['rotation_id']} in staging, {counted(round(age), 'day')} ago, same plan and collection "
-        f"{observations.collection}",
+        f"{newest['rotation_id']} in staging, {counted(days, 'day')} ago, same plan and collection {seen.collection}",
     )

@@ -17,6 +17,7 @@ SESSIONS = {
     "cache": "everybody is logged out",
     "cached_db": "everybody is logged out",
 }
+RESET = "password_reset"
 
 
 # What key_rotation_sessions does: keep what honors SECRET_KEY_FALLBACKS, keep the sessions in the table, or end them.
@@ -43,12 +44,16 @@ def other_users(observations: Observations) -> ChecklistItem:
         summary = (
             f"{counted(queued, 'task of django-q2 is', 'tasks of django-q2 are')} waiting and could no longer be read"
         )
-        return ChecklistItem(name, STOP, summary, "Let the queue drain, and pause its schedules.")
-    chosen = observations.options.get("sessions", "")
-    ends = list(dict.fromkeys(end for host_users in users_by_host for end in _ends(host_users, chosen)))
+        return ChecklistItem(
+            name, STOP, summary, "Let the queue drain, and pause its schedules.", facts={"queued": queued}
+        )
+    chosen = seen.options.get("sessions", "")
+    ends = {what: words for one in found for what, words in _ends(one, chosen).items()}
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
-    return ChecklistItem(name, WARN, "; ".join(ends), "Notify the users." if chosen else f"Notify the users. {UNSET}")
+    todo = "Notify the users." if chosen else f"Notify the users. {UNSET}"
+    facts = {"ends": list(ends), "can_be_kept": not chosen}
+    return ChecklistItem(name, WARN, "; ".join(dict.fromkeys(ends.values())), todo, facts=facts)
 
 
 def logins(observations: Observations) -> ChecklistItem:
@@ -63,10 +68,9 @@ def logins(observations: Observations) -> ChecklistItem:
     if not is_rotated(observations):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        return ChecklistItem(
-            name, OK, ENDED if any(host_users.get("in_table") for host_users in users(observations)) else NO_ROWS
-        )
-    if observations.options.get("compromised"):
+        in_table = any(one.get("in_table") for one in users(seen))
+        return ChecklistItem(name, OK, ENDED if in_table else NO_ROWS, facts={"in_table": in_table})
+    if seen.options.get("compromised"):
         return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
     fact, error, done = KEPT[chosen]
     obstacles = dict.fromkeys(str(host_users[fact]) for host_users in users(observations) if host_users.get(fact))  # type: ignore[literal-required]
@@ -94,12 +98,16 @@ def _is_unclear(observations: Observations, chosen: str) -> bool:
     return named not in known if named else chosen == FALLBACKS and is_rotated(observations)
 
 
-def _ends(key_users: SecretKeyUsers, chosen: str) -> list[str]:
-    """Return what ends with the old key, given this choice for the sessions."""
-    ends = [SESSIONS[key_users["sessions"]]] if key_users.get("sessions") in SESSIONS and chosen not in KEPT else []
-    ends += ["links to reset a password end"] if key_users.get("logins") and chosen != FALLBACKS else []
-    for package in key_users.get("packages", []):
+def _ends(found: SecretKeyUsers, chosen: str) -> dict[str, str]:
+    """Return what ends with the old key, given this choice for the sessions: by the engine of the sessions, RESET or
+    the package, the sentence about it."""
+    ends = {}
+    if found.get("sessions") in SESSIONS and chosen not in KEPT:
+        ends[found["sessions"]] = SESSIONS[found["sessions"]]
+    if found.get("logins") and chosen != FALLBACKS:
+        ends[RESET] = "links to reset a password end"
+    for package in found.get("packages", []):
         honors, what = SIGNERS[package]
         if not (honors and chosen == FALLBACKS):
-            ends.append(f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}")
+            ends[package] = f"{package}: {what}{'' if honors else ', with SECRET_KEY_FALLBACKS too'}"
     return ends

@@ -55,7 +55,7 @@ def stops(observations: Observations) -> ChecklistItem:
     if item.status != OK or not served:
         return item
     contradiction = f"no service is running on {', '.join(served)}, but the application answers there"
-    return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
+    return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED, facts={"answers_on": served})
 
 
 def _answers_without_services(results: ChecklistResults) -> bool:
@@ -80,15 +80,18 @@ def sessions(observations: Observations) -> ChecklistItem:
     summary = (
         f"{len(unknown)} of {len(known) + len(unknown)} sessions belong to no unit in key_rotation_services: {shown}"
     )
-    if _stay(unknown, observations):
+    facts: dict[str, object] = {"sessions": len(known) + len(unknown), "unlisted": unknown}
+    if _stay(unknown, seen):
         todo = "Stop it or list it there. List a session without keys in key_rotation_sessions_allowed. "
-        return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}")
-    commanded = [service["name"] for service in observations.options["services"] if service.get("stop")]
+        return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}", facts=facts)
+    commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it first, or list it there."
     if commanded:  # their processes are not known
         theirs = f"It may belong to {', '.join(commanded)}, and is then stopped by command."
         todo = f"{theirs} Otherwise stop it first, or list it there."
-    return ChecklistItem("sessions", WARN, summary, f"{todo} {_WITHOUT if _unfenced(observations) else _REFUSED}")
+    refused = not _unfenced(seen)
+    facts |= {"commanded": commanded, "writes_refused": refused}
+    return ChecklistItem("sessions", WARN, summary, f"{todo} {_REFUSED if refused else _WITHOUT}", facts=facts)
 
 
 def fence(observations: Observations) -> ChecklistItem:
@@ -105,11 +108,14 @@ def fence(observations: Observations) -> ChecklistItem:
     )
     todo = _CLOSE[off]
     if not unknown or not silent:
-        return ChecklistItem("fence", SKIP if off else WARN, reasons, todo * (not off))
+        status, facts = SKIP if off else WARN, {"reasons": why}
+        return ChecklistItem("fence", status, reasons, todo * (not off), facts=facts)
     others = counted(len(unknown), "session belongs", "sessions belong")
     summary = f"{reasons}. {others} to no service that is stopped, and values of {', '.join(silent)} "
     summary += "that are read under other keys may be saved damaged, without an error"
-    return ChecklistItem("fence", STOP if observations.production else WARN, summary, f"{todo} {_UNLISTED}")
+    status = STOP if seen.production else WARN
+    known = {"reasons": why, "sessions": len(unknown), "silent_schemes": silent}
+    return ChecklistItem("fence", status, summary, f"{todo} {_UNLISTED}", facts=known)
 
 
 def _unfenced(observations: Observations) -> list[str]:
@@ -128,12 +134,13 @@ def mode(observations: Observations) -> ChecklistItem:
     )
     if unprepared is None:
         return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
-    if observations.options["method"] == "command":
-        return ChecklistItem("mode", STOP, "prepared: the command of key_rotation_command cannot prepare", _NO_MODE)
+    if seen.options["method"] == "command":
+        cannot = "prepared: the command of key_rotation_command cannot prepare"
+        return ChecklistItem("mode", STOP, cannot, _NO_MODE, facts={"method": seen.options["method"]})
     if not unprepared:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
-    return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW)
+    return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW, facts={"unprepared": unprepared})
 
 
 def health(observations: Observations) -> ChecklistItem:
@@ -142,8 +149,9 @@ def health(observations: Observations) -> ChecklistItem:
     if not asked:
         status = WARN if observations.options["services"] else SKIP
         todo = "Set key_rotation_health_url. Without it, a service that fails under the new keys goes unnoticed."
-        return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
-    items = [_health(observations, host, result) for host, result in asked.items()]
+        summary, facts = "key_rotation_health_url is not set", {"url": None}
+        return ChecklistItem("health", status, summary, todo * (status == WARN), facts=facts)
+    items = [_health(seen, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 
@@ -156,7 +164,8 @@ def _health(observations: Observations, host: str, result: HealthResult) -> Chec
     if not stopped:
         return dataclasses.replace(item, status=WARN)
     what = f"{host}: an earlier run stopped {', '.join(stopped)}, and nothing has started it since"
-    return ChecklistItem(item.name, WARN, what, "This run starts it after the data has been verified.")
+    todo, facts = "This run starts it after the data has been verified.", {"host": host, "stopped": stopped}
+    return ChecklistItem(item.name, WARN, what, todo, facts=facts)
 
 
 class HostSession(HeldSession):

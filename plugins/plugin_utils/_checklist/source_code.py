@@ -16,9 +16,11 @@ def literals(observations: Observations) -> list[ChecklistItem]:
     keys = [key for key in observations.options["settings"] if destination_options.is_in_source(key.get("destination"))]
     if not keys:
         return []
-    places = ", ".join(f"{key['name']} in {destination_of(key)['file']}" for key in keys)
+    files = {key["name"]: destination_of(key)["file"] for key in keys}
+    places = ", ".join(f"{name} in {file}" for name, file in files.items())
     moves = "; ".join(f"- {_path(key)} = ... + {_path(key)} = {_from_environment(key)}" for key in keys)
-    return [ChecklistItem("keys", WARN, f"{CODE}: {places}", f"Move it to the environment, then rotate it: {moves}")]
+    todo = f"Move it to the environment, then rotate it: {moves}"
+    return [ChecklistItem("keys", WARN, f"{CODE}: {places}", todo, facts={"files": files})]
 
 
 def _path(key: KeyEntry) -> str:

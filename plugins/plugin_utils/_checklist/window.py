@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,31 +25,87 @@ SLACK = 2  # the window must hold the estimate this many times
 READINGS = 2  # by the application itself, before and after
 
 
-def window(observations: Observations) -> ChecklistItem:
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """How many seconds the rest of the rotation takes, and what they consist of.
+
+    ``values`` is None if the speed could not be measured. ``least`` and ``most`` are of the values and the steps around
+    them, ``last`` is what the last rotation took. ``backup`` is None if no earlier one shows how long it takes.
+    """
+
+    count: int
+    values: float | None
+    last: float
+    backup: float | None
+    backed_up: bool
+    throttled: bool
+
+    @property
+    def least(self) -> float:
+        return (self.values or 0.0) + STEPS[0]
+
+    @property
+    def most(self) -> float:
+        return (self.values or 0.0) + STEPS[1]
+
+    @property
+    def seconds(self) -> float | None:
+        """All of it; None if that is unknown."""
+        if self.values is None:
+            return None
+        all_values = max(self.values, self.last) if self.last else max(self.least, LEAST)
+        return all_values + (0.0 if self.backed_up else self.backup or 0.0)
+
+    @property
+    def words(self) -> str:
+        """The sentence about it."""
+        if self.values is None:
+            return "the duration could not be measured"
+        words = f"{counted(self.count, 'value takes', 'values take')} {_about(self.values)}, as measured on {SAMPLED}"
+        if self.throttled:
+            words += ", plus the time that the throttle waits"
+        if self.last > self.values:
+            words += f"; all of it takes {format_estimate(self.last)}, like the last rotation"
+        elif not self.last:
+            low, high = format_estimate(self.least), format_estimate(self.most)
+            words += f"; with the steps around them, all of it takes {low} to {high}"
+        if self.backed_up:
+            return words
+        if self.backup is None:
+            return f"{words}; the backup comes on top, and no earlier one shows how long it takes"
+        return f"{words}, and the backup {_about(self.backup)}, like the last one"
+
+
+def window(seen: Observations) -> ChecklistItem:
     """Stop outside of the window, or if the estimate does not fit twice. Warn if production has no window."""
-    seconds, basis = estimate(observations)
-    limits = observations.options.get("window")
+    expected = estimate(seen)
+    limits = seen.options.get("window")
     if not limits:
         status = WARN if observations.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
-        return ChecklistItem("window", status, f"no window is set; {basis}", todo)
+        unset = {"window": None, "estimate": expected}
+        return ChecklistItem("window", status, f"no window is set; {expected.words}", todo, facts=unset)
     try:
         start, end = (parse_with_offset(str(limits[name])) for name in ("start", "end"))
     except (KeyError, ValueError):
         todo = "Write it as {start: 2026-12-01T22:00:00+01:00, end: 2026-12-02T02:00:00+01:00}."
-        return ChecklistItem("window", STOP, "key_rotation_window has no start and end with an offset", todo)
+        summary = "key_rotation_window has no start and end with an offset"
+        return ChecklistItem("window", STOP, summary, todo, facts={"invalid": limits})
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
-    if not start <= observations.now <= end:
-        summary = f"{shown}, and it is {observations.now:%Y-%m-%d %H:%M %Z}"
-        return _unless_down(observations, ChecklistItem("window", STOP, summary, "Wait for it, or correct it."))
-    left = (end - observations.now).total_seconds()
-    summary = f"{format_estimate(left)} are left; {basis}"
-    if seconds is None:
-        return ChecklistItem("window", WARN, summary, "Check that this is enough.")
-    if seconds * SLACK > left:
+    if not start <= seen.now <= end:
+        summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
+        facts = {"start": start, "end": end, "now": seen.now}
+        return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it.", facts=facts))
+    left = (end - seen.now).total_seconds()
+    item = ChecklistItem(
+        "window", OK, f"{format_estimate(left)} are left; {expected.words}", facts={"left": left, "estimate": expected}
+    )
+    if expected.seconds is None:
+        return dataclasses.replace(item, status=WARN, todo="Check that this is enough.")
+    if expected.seconds * SLACK > left:
         todo = f"Choose a longer window: {SLACK} times the estimate is required."
-        return _unless_down(observations, ChecklistItem("window", STOP, summary, todo))
-    return ChecklistItem("window", OK, summary)
+        return _unless_down(seen, dataclasses.replace(item, status=STOP, todo=todo))
+    return item
 
 
 def too_short(item: ChecklistItem, *, resumed: bool) -> WindowTooShort:
@@ -66,32 +123,20 @@ def _unless_down(observations: Observations, item: ChecklistItem) -> ChecklistIt
     if not stopped:
         return item
     todo = f"An earlier run stopped {', '.join(sorted(stopped))}: this one continues and starts them again."
-    return ChecklistItem(item.name, WARN, item.seen, todo)
+    return dataclasses.replace(item, status=WARN, todo=todo, facts={**item.facts, "stopped": sorted(stopped)})
 
 
-def estimate(observations: Observations) -> tuple[float | None, str]:
-    """The seconds that the rest takes, and a sentence about them. Includes the backup unless it is done."""
-    values = _values(observations)
-    if values is None:
-        return None, "the duration could not be measured"
-    basis = f"{counted(observations.values, 'value takes', 'values take')} {_about(values)}, as measured on {SAMPLED}"
-    if any(observations.options["throttle"].get(name) for name in WAITS):
-        basis += ", plus the time that the throttle waits"
-    down = observations.options.get("down_for") or 0.0
-    if down > values:
-        values, basis = down, f"{basis}; all of it takes {format_estimate(down)}, like the last rotation"
-    elif not down:
-        low, high = (values + each for each in STEPS)
-        values, basis = (
-            max(low, LEAST),
-            f"{basis}; with the steps around them, all of it takes {format_estimate(low)} to {format_estimate(high)}",
-        )
-    if observations.options.get("backed_up"):
-        return values, basis
-    backup = _backup(observations)
-    if backup is None:
-        return values, f"{basis}; the backup comes on top, and no earlier one shows how long it takes"
-    return values + backup, f"{basis}, and the backup {_about(backup)}, like the last one"
+def estimate(seen: Observations) -> Estimate:
+    """Return how long the rest takes. Includes the backup unless it is done."""
+    backed_up = bool(seen.options.get("backed_up"))
+    return Estimate(
+        count=seen.values,
+        values=_values(seen),
+        last=seen.options.get("down_for") or 0.0,
+        backup=None if backed_up else _backup(seen),
+        backed_up=backed_up,
+        throttled=any(seen.options["throttle"].get(name) for name in WAITS),
+    )
 
 
 SAMPLED = "a sample"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.checked_items import NOBODY_LOOKS, UNWATCHED
 
 from .observations import DIFFER, both, item, option, result
 
@@ -15,10 +16,10 @@ def test_processes_that_hide_what_was_exported_to_them_are_counted():
     found = item(
         "processes", result("processes", {"processes": [{"pid": 8, "name": "worker", "hidden": True, "older": False}]})
     )
-    assert (found.status, found.seen.count("could not be read")) == ("ok", 1)
-    assert found.seen == "1 have no key in their environment that would override the file; 1 could not be read"
+    assert (found.status, found.facts) == ("ok", {"read": 1, "hidden": 1})
+    assert found.seen.count("1 ") == 2
     named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
-    assert "no unit in key_rotation_services" in named.seen
+    assert (named.status, named.code, named.seen) == ("warn", UNWATCHED, NOBODY_LOOKS)
 
 
 def test_that_nobody_looks_at_processes_is_well_only_if_no_service_is_stopped():
@@ -32,28 +33,18 @@ def test_that_nobody_looks_at_processes_is_well_only_if_no_service_is_stopped():
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told", "todo"),
+    ("error", "status", "because"),
     [
-        (DIFFER, "ok", "it was read", ""),
-        (
-            {"error": {"code": "E_ENV_MODE", "what": "open", "todo": "chmod"}},
-            "skip",
-            "not checked: see keys",
-            "",
-        ),
-        (
-            {"error": {"code": "E_STORE_AUTH", "what": "no", "todo": "Log in."}},
-            "skip",
-            "not checked: see keys",
-            "",
-        ),
-        ({"msg": "Unreachable"}, "skip", "not checked: see keys", ""),
+        (DIFFER, "ok", ""),
+        ({"error": {"code": "E_ENV_MODE", "what": "open", "todo": "chmod"}}, "skip", "keys"),
+        ({"error": {"code": "E_STORE_AUTH", "what": "no", "todo": "Log in."}}, "skip", "keys"),
+        ({"msg": "Unreachable"}, "skip", "keys"),
     ],
 )
-def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, told, todo):
+def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, because):
     def change(made: dict[str, Any]) -> None:
         for host in made["hosts"].values():
             host["keys"] = error
 
     found = item("store", change)
-    assert (found.status, found.seen, found.todo) == (status, told, todo)
+    assert (found.status, found.because, found.todo) == (status, because, "")

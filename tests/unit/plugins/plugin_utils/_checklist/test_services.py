@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .observations import COMMANDS, ERROR, both, fact, item, option, result, session
+from .observations import COMMANDS, ERROR, STRAY, both, fact, item, option, result, session
 
 
 @pytest.mark.parametrize(
@@ -16,15 +16,25 @@ from .observations import COMMANDS, ERROR, both, fact, item, option, result, ses
     [(option(fence="auto"), True), (option(fence="off"), False), (fact(unfenced=["the role is no owner of t"]), False)],
 )
 def test_what_becomes_of_the_writes_of_a_stray_session_goes_by_the_fence(change, refused):
-    todo = item("sessions", both(session(process=None), change)).todo
-    assert ("ends with E_STALE_WRITER and is rolled back" in todo) is refused
-    assert ("What it writes under the old keys is found and rotated" in todo) is not refused
+    found = item("sessions", both(session(process=None), change))
+    assert found.facts["writes_refused"] is refused
+    assert ("E_STALE_WRITER" in found.todo) is refused
 
 
 def test_a_session_that_may_be_of_a_service_with_commands_is_not_advised_to_be_listed():
     change = both(session(process=None), option(services=COMMANDS))
-    assert f"It may belong to {COMMANDS[0]['name']}, and is then stopped by command" in item("sessions", change).todo
-    assert item("sessions", session(process=None)).todo.startswith("Stop it first, or list it there.")
+    found = item("sessions", change)
+    assert found.facts["commanded"] == [COMMANDS[0]["name"]]
+    assert COMMANDS[0]["name"] in found.todo
+    assert item("sessions", session(process=None)).facts["commanded"] == []
+
+
+def test_a_session_is_shown_with_its_process_its_unit_its_host_and_its_backend():
+    change = session(process=STRAY, application_name="nightly")
+    for shown in ("python", "100", "session-3.scope", "app2", "nightly", "4711", "2026-12-01 20:00:00 UTC"):
+        assert shown in item("sessions", change).seen
+    of_no_process = item("sessions", session(process=None, application_name="nightly")).seen
+    assert all(shown in of_no_process for shown in ("127.0.0.1", "nightly", "4711"))
 
 
 def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
@@ -41,6 +51,6 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
         result("services", {"changed": True, "services": ["food.service"]})(made)
 
     found = item("health", change)
-    assert found.status == "warn"
-    assert "an earlier run stopped food.service, and nothing has started it since" in found.seen
+    assert (found.status, found.facts) == ("warn", {"host": "app2", "stopped": ["food.service"]})
+    assert "food.service" in found.seen
     assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
