@@ -27,7 +27,7 @@ def possible(observations: Observations) -> ChecklistItem:
         summary = f"the stanza of pgBackRest belongs to another cluster than {', '.join(others)} in DATABASES"
         todo = "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
         return ChecklistItem("backup", STOP, summary, todo, facts={"other_clusters": others})
-    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in seen.kept]
+    times = [parse_with_offset(backup["snapshot"]["time"]) for backup in observations.kept]
     if not times:
         return ChecklistItem(
             "backup", OK, "a backup can be created, and will be before anything is changed; there is no earlier one"
@@ -61,7 +61,7 @@ def proved(observations: Observations) -> ChecklistItem:
             todo,
             facts=facts,
         )
-    status = STOP if seen.production else WARN
+    status = STOP if observations.production else WARN
     return ChecklistItem("rollback_plan", status, "no backup was ever restored and compared", todo, facts=facts)
 
 

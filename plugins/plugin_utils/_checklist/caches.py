@@ -40,6 +40,6 @@ def lasting(observations: Observations) -> ChecklistItem:
     if sessions:
         commands = dict.fromkeys(facts["clear_sessions"] for facts in observations.facts.values())
         advice.append(f"Delete the sessions after the switch: {', '.join(commands)}. Everybody is logged out.")
-    status = STOP if (held or sessions) and seen.production else WARN
-    facts = {"caches": [alias for alias, _ in found], "cached_tokens": held, "session_tokens": sessions}
+    status = STOP if (held or sessions) and observations.production else WARN
+    facts = {"caches": [alias for alias, _ in advice_by_cache], "cached_tokens": held, "session_tokens": sessions}
     return ChecklistItem(item, status, "; ".join(parts), " ".join(advice), facts=facts)

@@ -39,7 +39,7 @@ def census(observations: Observations) -> ChecklistItem:
     if set(classes) - {"current"}:
         todo = "If a rotation was not finished, this run resumes it. Otherwise find out who wrote under other keys."
         return ChecklistItem("census", WARN, summary, todo, facts=facts)
-    if doubtful := seen.census.get("doubtful"):
+    if doubtful := observations.census.get("doubtful"):
         left_out = max(len(doubtful) - SHOWN, 0)
         what = "; ".join(f"{each['column']}: {each['what']}" for each in doubtful[:SHOWN])
         more = f"; and {left_out} more, which the plan shows" if left_out else ""
@@ -71,12 +71,12 @@ def plan(observations: Observations) -> ChecklistItem:
     if approved not in ("", current):
         summary = f"the plan with the hash {approved[:16]} was approved, but it is now {current[:16] or 'missing'}"
         todo = "Restore the plan that was approved, or roll back and have the new one approved."
-        return ChecklistItem("plan", STOP, summary, todo, facts={"approved": approved, "plan": found})
-    if "plan" not in seen.plan:
-        status = WARN if seen.production else SKIP
+        return ChecklistItem("plan", STOP, summary, todo, facts={"approved": approved, "plan": current})
+    if "plan" not in observations.plan:
+        status = WARN if observations.production else SKIP
         todo = "Create one with the plan playbook and have it reviewed." * (status == WARN)
         return ChecklistItem("plan", status, "there is no plan", todo, facts={"plan": None})
-    return ChecklistItem("plan", OK, f"the application matches it, hash {seen.plan['plan']['hash'][:16]}")
+    return ChecklistItem("plan", OK, f"the application matches it, hash {observations.plan['plan']['hash'][:16]}")
 
 
 def migrations(observations: Observations) -> ChecklistItem:
@@ -122,13 +122,13 @@ def reads(observations: Observations) -> ChecklistItem:
         items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
         return worst("application", items, "")
     only_counted = {
-        "of_ciphertext": sorted({name for each in found for name in each["of_ciphertext"]}),
-        "dated": sorted({name for each in found for name in each["dated"]}),
+        "of_ciphertext": sorted({name for host_reads in reads_by_host for name in host_reads["of_ciphertext"]}),
+        "dated": sorted({name for host_reads in reads_by_host for name in host_reads["dated"]}),
     }
     noted = [
-        f"; {ONLY_COUNTED[kind]}, so only the number of values is compared: {', '.join(made)}"
-        for kind, made in only_counted.items()
-        if made
+        f"; {ONLY_COUNTED[kind]}, so only the number of values is compared: {', '.join(names)}"
+        for kind, names in only_counted.items()
+        if names
     ]
     well = f"it can read what it encrypts, on every host{''.join(noted)}"
     return ChecklistItem("application", OK, well, facts=only_counted)

@@ -64,9 +64,9 @@ def disk(observations: Observations) -> ChecklistItem:
         return unseen("disk")
     if len(observations.df) < 2:
         summary = "not checked for the database: the inventory has no group database, or its host did not report it"
-        todo = "Add the database's host to a group named database, or check it yourself." * seen.production
-        return ChecklistItem("disk", WARN if seen.production else SKIP, summary, todo, facts={"free": None})
-    free = int(seen.df[-1].split()[3]) * 1024
+        todo = "Add the database's host to a group named database, or check it yourself." * observations.production
+        return ChecklistItem("disk", WARN if observations.production else SKIP, summary, todo, facts={"free": None})
+    free = int(observations.df[-1].split()[3]) * 1024
     prepared = max(
         int(facts["prepared_bytes"]) for facts in observations.facts.values()
     )  # writes no WAL; every host reports the same
@@ -108,7 +108,7 @@ def wal(observations: Observations) -> ChecklistItem:
                 problem = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
                 todo = "Raise it, or set key_rotation_throttle."
                 items.append(ChecklistItem("wal", WARN, problem, todo, facts={"slow_slot": slot["name"]}))
-    needs = sum(_wal_bytes(seen, database) for database in databases(seen))
+    needs = sum(_wal_bytes(observations, database) for database in databases(observations))
     return worst("wal", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 
 

@@ -25,5 +25,5 @@ def storages(observations: Observations) -> ChecklistItem:
         STOP if any(file_fact["stops"] for file_fact in by_column.values()) else WARN,
         "; ".join(f"{file_fact['column']}: {file_fact['finding']}" for file_fact in by_column.values()),
         "If a rotated key encrypts them, let the application re-encrypt them.",
-        facts={"findings": {column: each["finding"] for column, each in found.items()}},
+        facts={"findings": {column: file_fact["finding"] for column, file_fact in by_column.items()}},
     )

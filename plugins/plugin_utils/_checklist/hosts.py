@@ -35,8 +35,11 @@ def clocks(observations: Observations) -> ChecklistItem:
         return unseen("clocks")
     items, most = [], 0.0
     for host, facts in seen.facts.items():
-        databases = ((f"the database {each['alias']}", each["alias"], each["skew"]) for each in facts["databases"])
-        for place, name, skew in ((host, host, facts["skew"]), *databases):
+        databases = [
+            (f"the database {database['alias']}", database["alias"], database["skew"])
+            for database in facts["databases"]
+        ]
+        for place, name, skew in [(host, host, facts["skew"]), *databases]:
             most = max(most, abs(skew))
             if abs(skew) > NOTICED:
                 status = STOP if abs(skew) > FERNET else WARN
@@ -62,7 +65,7 @@ def versions(observations: Observations) -> ChecklistItem:
                 todo = f"Upgrade it to {_dotted(least)}. Or rehearse with great care: key_rotation_accept: [versions]."
                 summary = f"{name} {version} is too old"
                 items.append(ChecklistItem("versions", STOP, summary, todo, facts={name: version}))
-            elif found > most:
+            elif numbers > most:
                 summary = f"{name} {version} is newer than what this was tested with"
                 todo = "Rehearse with great care."
                 items.append(ChecklistItem("versions", WARN, summary, todo, facts={name: version}))

@@ -175,6 +175,6 @@ def worst(
             summaries = dict.fromkeys(item.seen for item in wrong)
             todo = dict.fromkeys(item.todo for item in wrong)
             return ChecklistItem(
-                name, status, "; ".join(seen), " ".join(todo), code=wrong[0].code, facts=wrong[0].facts
+                name, status, "; ".join(summaries), " ".join(todo), code=wrong[0].code, facts=wrong[0].facts
             )
     return ChecklistItem(name, OK, well, facts=facts or {})

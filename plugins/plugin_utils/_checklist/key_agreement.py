@@ -29,13 +29,13 @@ def agree(observations: Observations) -> ChecklistItem:
         for results in observations.hosts.values()
         if "env_file" in results
     ]
-    ids = {key_id for results in seen.hosts.values() if (key_id := results.get("keys", {}).get("key_id"))}
+    ids = {key_id for results in observations.hosts.values() if (key_id := results.get("keys", {}).get("key_id"))}
     if len(ids) > 1:
         summary = f"the hosts have {len(ids)} different sets of keys"
         todo = "Give all .env files the same keys."
         items.append(ChecklistItem("keys", STOP, summary, todo, facts={"key_ids": sorted(ids)}))
-    items += source_code.literals(seen)
-    return worst("keys", items, f".env file and store agree on {counted(len(seen.hosts), 'host')}")
+    items += source_code.literals(observations)
+    return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
 
 
 def store(observations: Observations) -> ChecklistItem:

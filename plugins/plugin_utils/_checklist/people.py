@@ -16,7 +16,7 @@ def authorized(observations: Observations) -> ChecklistItem:
     missing = [f"key_rotation_{name}" for name, text in (("reason", reason), ("authorization", who)) if not text]
     if not missing:
         return ChecklistItem("authorized", OK, f"reason: {reason}; approved: {who}")
-    status = STOP if seen.production else SKIP
+    status = STOP if observations.production else SKIP
     todo = f"Set {' and '.join(missing)}." * (status == STOP)
     return ChecklistItem("authorized", status, f"no {' and no '.join(missing)}", todo, facts={"missing": missing})
 

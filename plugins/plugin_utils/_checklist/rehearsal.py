@@ -26,20 +26,24 @@ def rehearsed(observations: Observations) -> ChecklistItem:
     if not content:
         no_plan = "there is no plan to compare a rehearsal with"
         return ChecklistItem(NAME, status, no_plan, f"Create the plan. {todo}", facts={"plan_content": None})
-    past = [each for each in seen.rehearsals if parse_with_offset(each["time"]) <= seen.now + AHEAD]
-    same = [each for each in past if each["plan_content"] == content]
+    past = [
+        rehearsal
+        for rehearsal in observations.rehearsals
+        if parse_with_offset(rehearsal["time"]) <= observations.now + AHEAD
+    ]
+    same = [rehearsal for rehearsal in past if rehearsal["plan_content"] == content]
     if not same:
-        others = len(seen.rehearsals)
+        others = len(observations.rehearsals)
         summary = f"no completed rotation of this plan in staging ({others} of others)"
         return ChecklistItem(NAME, status, summary, todo, facts={"of_other_plans": others})
-    of_this = [each for each in same if each["collection"] == seen.collection]
+    of_this = [rehearsal for rehearsal in same if rehearsal["collection"] == observations.collection]
     if not of_this:
-        summary = f"only with another collection than {seen.collection}"
-        return ChecklistItem(NAME, status, summary, todo, facts={"not_with_collection": seen.collection})
-    newest = max(of_this, key=lambda each: str(each["time"]))
-    age = (seen.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
+        summary = f"only with another collection than {observations.collection}"
+        return ChecklistItem(NAME, status, summary, todo, facts={"not_with_collection": observations.collection})
+    newest = max(of_this, key=lambda rehearsal: str(rehearsal["time"]))
+    age = (observations.now - parse_with_offset(newest["time"])) / datetime.timedelta(days=1)
     days = round(age)
-    limit = seen.options["rehearsal_max_days"]
+    limit = observations.options["rehearsal_max_days"]
     if age > limit:
         return ChecklistItem(
             NAME,
@@ -51,5 +55,6 @@ def rehearsed(observations: Observations) -> ChecklistItem:
     return ChecklistItem(
         NAME,
         OK,
-        f"{newest['rotation_id']} in staging, {counted(days, 'day')} ago, same plan and collection {seen.collection}",
+        f"{newest['rotation_id']} in staging, {counted(days, 'day')} ago, same plan and collection "
+        f"{observations.collection}",
     )

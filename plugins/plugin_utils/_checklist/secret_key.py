@@ -47,8 +47,8 @@ def other_users(observations: Observations) -> ChecklistItem:
         return ChecklistItem(
             name, STOP, summary, "Let the queue drain, and pause its schedules.", facts={"queued": queued}
         )
-    chosen = seen.options.get("sessions", "")
-    ends = {what: words for one in found for what, words in _ends(one, chosen).items()}
+    chosen = observations.options.get("sessions", "")
+    ends = {what: words for host_users in users_by_host for what, words in _ends(host_users, chosen).items()}
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
     todo = "Notify the users." if chosen else f"Notify the users. {UNSET}"
@@ -68,9 +68,9 @@ def logins(observations: Observations) -> ChecklistItem:
     if not is_rotated(observations):
         return ChecklistItem(name, OK, "SECRET_KEY is not rotated, and every session stays")
     if chosen == DROP:
-        in_table = any(one.get("in_table") for one in users(seen))
+        in_table = any(one.get("in_table") for one in users(observations))
         return ChecklistItem(name, OK, ENDED if in_table else NO_ROWS, facts={"in_table": in_table})
-    if seen.options.get("compromised"):
+    if observations.options.get("compromised"):
         return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
     fact, error, done = KEPT[chosen]
     obstacles = dict.fromkeys(str(host_users[fact]) for host_users in users(observations) if host_users.get(fact))  # type: ignore[literal-required]

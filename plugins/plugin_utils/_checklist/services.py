@@ -81,15 +81,15 @@ def sessions(observations: Observations) -> ChecklistItem:
         f"{len(unknown)} of {len(known) + len(unknown)} sessions belong to no unit in key_rotation_services: {shown}"
     )
     facts: dict[str, object] = {"sessions": len(known) + len(unknown), "unlisted": unknown}
-    if _stay(unknown, seen):
+    if _stay(unknown, observations):
         todo = "Stop it or list it there. List a session without keys in key_rotation_sessions_allowed. "
         return ChecklistItem("sessions", STOP, summary, f"{todo}{_WAITED}", facts=facts)
-    commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
+    commanded = [service["name"] for service in observations.options["services"] if service.get("stop")]
     todo = "Stop it first, or list it there."
     if commanded:  # their processes are not known
         theirs = f"It may belong to {', '.join(commanded)}, and is then stopped by command."
         todo = f"{theirs} Otherwise stop it first, or list it there."
-    refused = not _unfenced(seen)
+    refused = not _unfenced(observations)
     facts |= {"commanded": commanded, "writes_refused": refused}
     return ChecklistItem("sessions", WARN, summary, f"{todo} {_REFUSED if refused else _WITHOUT}", facts=facts)
 
@@ -113,7 +113,7 @@ def fence(observations: Observations) -> ChecklistItem:
     others = counted(len(unknown), "session belongs", "sessions belong")
     summary = f"{reasons}. {others} to no service that is stopped, and values of {', '.join(silent)} "
     summary += "that are read under other keys may be saved damaged, without an error"
-    status = STOP if seen.production else WARN
+    status = STOP if observations.production else WARN
     known = {"reasons": why, "sessions": len(unknown), "silent_schemes": silent}
     return ChecklistItem("fence", status, summary, f"{todo} {_UNLISTED}", facts=known)
 
@@ -134,9 +134,9 @@ def mode(observations: Observations) -> ChecklistItem:
     )
     if unprepared is None:
         return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
-    if seen.options["method"] == "command":
+    if observations.options["method"] == "command":
         cannot = "prepared: the command of key_rotation_command cannot prepare"
-        return ChecklistItem("mode", STOP, cannot, _NO_MODE, facts={"method": seen.options["method"]})
+        return ChecklistItem("mode", STOP, cannot, _NO_MODE, facts={"method": observations.options["method"]})
     if not unprepared:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
@@ -151,7 +151,7 @@ def health(observations: Observations) -> ChecklistItem:
         todo = "Set key_rotation_health_url. Without it, a service that fails under the new keys goes unnoticed."
         summary, facts = "key_rotation_health_url is not set", {"url": None}
         return ChecklistItem("health", status, summary, todo * (status == WARN), facts=facts)
-    items = [_health(seen, host, result) for host, result in asked.items()]
+    items = [_health(observations, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {counted(len(asked), 'host')}")
 
 

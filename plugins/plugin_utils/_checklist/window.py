@@ -76,10 +76,10 @@ class Estimate:
         return f"{words}, and the backup {_about(self.backup)}, like the last one"
 
 
-def window(seen: Observations) -> ChecklistItem:
+def window(observations: Observations) -> ChecklistItem:
     """Stop outside of the window, or if the estimate does not fit twice. Warn if production has no window."""
-    expected = estimate(seen)
-    limits = seen.options.get("window")
+    expected = estimate(observations)
+    limits = observations.options.get("window")
     if not limits:
         status = WARN if observations.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
@@ -92,11 +92,12 @@ def window(seen: Observations) -> ChecklistItem:
         summary = "key_rotation_window has no start and end with an offset"
         return ChecklistItem("window", STOP, summary, todo, facts={"invalid": limits})
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
-    if not start <= seen.now <= end:
-        summary = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
-        facts = {"start": start, "end": end, "now": seen.now}
-        return _unless_down(seen, ChecklistItem("window", STOP, summary, "Wait for it, or correct it.", facts=facts))
-    left = (end - seen.now).total_seconds()
+    if not start <= observations.now <= end:
+        summary = f"{shown}, and it is {observations.now:%Y-%m-%d %H:%M %Z}"
+        facts = {"start": start, "end": end, "now": observations.now}
+        outside = ChecklistItem("window", STOP, summary, "Wait for it, or correct it.", facts=facts)
+        return _unless_down(observations, outside)
+    left = (end - observations.now).total_seconds()
     item = ChecklistItem(
         "window", OK, f"{format_estimate(left)} are left; {expected.words}", facts={"left": left, "estimate": expected}
     )
@@ -104,7 +105,7 @@ def window(seen: Observations) -> ChecklistItem:
         return dataclasses.replace(item, status=WARN, todo="Check that this is enough.")
     if expected.seconds * SLACK > left:
         todo = f"Choose a longer window: {SLACK} times the estimate is required."
-        return _unless_down(seen, dataclasses.replace(item, status=STOP, todo=todo))
+        return _unless_down(observations, dataclasses.replace(item, status=STOP, todo=todo))
     return item
 
 
@@ -126,16 +127,16 @@ def _unless_down(observations: Observations, item: ChecklistItem) -> ChecklistIt
     return dataclasses.replace(item, status=WARN, todo=todo, facts={**item.facts, "stopped": sorted(stopped)})
 
 
-def estimate(seen: Observations) -> Estimate:
+def estimate(observations: Observations) -> Estimate:
     """Return how long the rest takes. Includes the backup unless it is done."""
-    backed_up = bool(seen.options.get("backed_up"))
+    backed_up = bool(observations.options.get("backed_up"))
     return Estimate(
-        count=seen.values,
-        values=_values(seen),
-        last=seen.options.get("down_for") or 0.0,
-        backup=None if backed_up else _backup(seen),
+        count=observations.values,
+        values=_values(observations),
+        last=observations.options.get("down_for") or 0.0,
+        backup=None if backed_up else _backup(observations),
         backed_up=backed_up,
-        throttled=any(seen.options["throttle"].get(name) for name in WAITS),
+        throttled=any(observations.options["throttle"].get(name) for name in WAITS),
     )
 
 
