@@ -34,7 +34,7 @@ def clocks(observations: Observations) -> ChecklistItem:
     if not observations.facts:
         return unseen("clocks")
     items, most = [], 0.0
-    for host, facts in seen.facts.items():
+    for host, facts in observations.facts.items():
         databases = [
             (f"the database {database['alias']}", database["alias"], database["skew"])
             for database in facts["databases"]
