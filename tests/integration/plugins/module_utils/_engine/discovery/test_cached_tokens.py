@@ -32,7 +32,7 @@ class Survey:
     """What a survey tells of an application with one cache."""
 
     tables: dict[Table, list[Any]] = field(default_factory=lambda: {CACHE: [], TABLE: []})
-    found: list[Any] = field(default_factory=list)
+    targets: list[Any] = field(default_factory=list)
 
     def is_sessions(self, table: Table) -> bool:
         return False
