@@ -16,11 +16,24 @@ from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage_words
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordNotFound, RecordWrite
-from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.options import InvalidOption
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import (
+    RecordAnchor,
+    RecordBroken,
+    RecordElsewhere,
+    RecordNotFound,
+    RecordPages,
+    RecordUnsigned,
+    RecordWrite,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.restore import ValuesNotRepaired
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.store import StoreEphemeral
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig, verifier
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import FORMAT
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.rotation_id import checked
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.verifier import VerifiedRecord
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import mounts
@@ -96,6 +109,29 @@ def elsewhere(lease):
 @pytest.fixture
 def store_now(store_path, loader):
     return open_store({"path": store_path}, {}, loader)
+
+
+@pytest.fixture
+def verified(store_now, tmp_path):
+    """What the verifier says of the records."""
+
+    def look() -> list[VerifiedRecord]:
+        key = sshsig.public(store_now.kept_signing_key())
+        return verifier.check([str(tmp_path / "records")], anchor=store_now.anchor(), key=key)
+
+    return look
+
+
+@pytest.fixture
+def broken(verified):
+    """The records with problems, and of which kinds these are."""
+
+    def look() -> tuple[str, dict[str, list[str]]]:
+        found = [record for record in verified() if record.problems]
+        kinds = {record.rotation_id: [problem.kind for problem in record.problems] for record in found}
+        return "; ".join(map(str, found)), kinds
+
+    return look
 
 
 @pytest.fixture
@@ -177,7 +213,6 @@ def test_a_rollback_that_is_typed_twice_takes_no_second_rotation_back(two, asked
     with pytest.raises(RotationError) as refused:
         rotation_choice.choose_rotation(history, "rollback", asked)
     assert (refused.value.code, refused.value.where) == ("E_ROLLED_BACK", {"rotation_id": "r2", "earlier": "r1"})
-    assert "-e key_rotation_id=r1" in refused.value.todo
 
 
 def test_one_more_rotation_is_rolled_back_if_it_is_named(two):
@@ -188,8 +223,9 @@ def test_one_more_rotation_is_rolled_back_if_it_is_named(two):
 def test_the_last_rotation_is_the_one_that_is_rolled_back(two, promoted):
     history = two(promoted=promoted, rolled_back=False)
     assert rotation_choice.choose_rotation(history, "rollback", None) == ("r2", "new")
-    with pytest.raises(RotationError, match="Only the last rotation"):
+    with pytest.raises(RotationError) as refused:
         rotation_choice.choose_rotation(history, "rollback", "r1")
+    assert (refused.value.code, refused.value.where) == ("E_NOT_LAST_ROTATION", {"requested": "r1", "last": "r2"})
 
 
 def test_the_first_rollback_s_version_is_kept_and_the_second_has_none_before(two):
@@ -271,8 +307,7 @@ def test_a_run_whose_store_dies_with_its_container_is_refused(run_action, monkey
     monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "mountinfo"))
     monkeypatch.setenv(container.ARTIFACTS, "/runner/artifacts/1")
     result = run_action("rotation_record", state="opened", environment="demo")
-    assert (result["failed"], result["error"]["code"]) == (True, "E_STORE_EPHEMERAL")
-    assert f"the key store {store_path} exists only in this container" in result["msg"]
+    assert (result["failed"], result["error"]) == (True, StoreEphemeral(name="key store", path=store_path).parts)
 
 
 def test_an_open_rotation_continues(run_action, stored, events, capsys):
@@ -405,6 +440,10 @@ def emptied(record: Record) -> None:
     record.append("application_reading", "done", host="web", asked={"state": "verified"}, reading=reading)
 
 
+def named_values(text: str) -> list[str]:
+    return re.findall(r"t\.c:\d+", text)
+
+
 def test_values_that_another_process_emptied_are_named_with_all_that_it_wrote(run_action, stored, tmp_path):
     run_action("rotation_record", state="opened", environment="demo")
     record = Record(str(tmp_path / "records"), "r1")
@@ -412,7 +451,8 @@ def test_values_that_another_process_emptied_are_named_with_all_that_it_wrote(ru
     emptied(record)
     error = run_action("rotation_record", state="completed", rotation_id="r1")["error"]
     assert error["code"] == "E_VALUES_WRITTEN"
-    assert error["what"].endswith(": t.c:1, t.c:2; emptied (E_VALUES_EMPTIED): t.c:2"), error["what"]
+    of_all, of_emptied = error["what"].split("E_VALUES_EMPTIED")
+    assert (named_values(of_all), named_values(of_emptied)) == (["t.c:1", "t.c:2"], ["t.c:2"])
     assert '"key_rotation_repair": ["t.c:1", "t.c:2"]' in error["todo"]
 
 
@@ -420,7 +460,7 @@ def test_values_that_another_process_emptied_while_the_application_served_are_na
     run_action("rotation_record", state="opened", environment="demo")
     emptied(Record(str(tmp_path / "records"), "r1"))
     error = run_action("rotation_record", state="completed", rotation_id="r1")["error"]
-    assert (error["code"], error["what"].endswith(": t.c:2")) == ("E_VALUES_EMPTIED", True)
+    assert (error["code"], named_values(error["what"])) == ("E_VALUES_EMPTIED", ["t.c:2"])
 
 
 @pytest.mark.parametrize(
@@ -443,10 +483,9 @@ def test_a_rollback_fails_for_each_value_that_a_repair_left(run_action, stored, 
     assert error.get("code") == code
     if code:
         each = "t.c:1 (its row was changed); t.c:2, t.c:3 (is not in the backup)"
-        assert error["what"] == f"3 values were not repaired from the backup: {each}"
-        assert error["todo"].startswith("To take t.c:1 from the backup, whatever the rest of the row is now")
-        option = """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'"""
-        assert f"run the rollback playbook with {option}. " in error["todo"]
+        assert error["what"] == ValuesNotRepaired(count=3, rows=each, advice="").what
+        assert named_values(error["todo"]) == ["t.c:1"] * 2, "what to take, and the option for it"
+        assert """-e '{"key_rotation_prefer": "repair", "key_rotation_repair": ["t.c:1"]}'""" in error["todo"]
 
 
 @pytest.mark.parametrize(
@@ -470,7 +509,7 @@ def test_a_rollback_says_of_each_value_what_it_is(run_action, stored, tmp_path, 
     )
     error = run_action("rotation_record", state="rolled_back", rotation_id="r1")["error"]
     assert (error["code"], asked_codes) == (code, codes), error
-    assert "t.c:1, t.c:2" in error["what"]
+    assert named_values(error["what"]) == ["t.c:1", "t.c:2"]
 
 
 def test_a_rollback_is_closed_with_the_task_that_failed(
@@ -507,7 +546,9 @@ def test_a_rotation_of_which_nothing_was_recorded_is_closed_too(run_action, stor
 @pytest.mark.parametrize("state", ["opened", "completed"])
 def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, state):
     result = run_action("rotation_record", state=state, rotation_id="../../outside")
-    assert (result["error"]["code"], "is not a plain name" in result["msg"]) == ("E_OPTION", True)
+    with pytest.raises(InvalidOption) as refused:
+        checked("../../outside")
+    assert result["error"] == refused.value.parts
     assert not (tmp_path / "records").exists()
 
 
@@ -562,39 +603,43 @@ def test_what_was_closed_already_is_not_closed_as_failed(run_action, stored, eve
     assert events("r1") == before
 
 
-def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
+def test_records_are_verified_against_the_store(run_action, begun, broken, tmp_path):
     (whole,) = run_action("rotation_record_info")["records"]
     assert (whole["rotation_id"], whole["signed"], whole["problems"]) == ("r1", 1, [])
     (tmp_path / "records/r1/record.jsonl").write_text("")
     result = run_action("rotation_record_info")
-    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
-    assert "it ends at line 0, but the anchor has seen line 1" in result["msg"]
+    problems, kinds = broken()
+    assert (set(kinds), kinds["r1"][0]) == ({"r1"}, "cut")
+    expected = RecordBroken(count=1, total=1, problems=problems, folder=str(tmp_path / "records"))
+    assert (result["failed"], result["error"]) == (True, expected.parts)
 
 
-def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, tmp_path):
+def test_a_page_that_was_changed_is_named_and_is_recreated(run_action, begun, broken, tmp_path):
     run_action("rotation_record", state="failed", rotation_id="r1")
     page, sums = tmp_path / "records/r1/report.html", tmp_path / "records/pages.sha256"
     assert "  r1/rotation.log\n" in sums.read_text()
     before = page.read_bytes()
     page.write_text("all is well")
     result = run_action("rotation_record_info")
-    assert (result["error"]["code"], "r1: its page r1/report.html was changed" in result["msg"]) == (
-        "E_RECORD_PAGES",
-        True,
-    )
+    problems, kinds = broken()
+    assert (kinds, "r1/report.html" in problems) == ({"r1": ["page"]}, True)
+    expected = RecordPages(problems=problems, report="")
+    assert (result["error"]["code"], result["error"]["what"]) == (expected.code, expected.what)
     run_action("rotation_report")
     assert page.read_bytes() == before
     assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
 
 
-def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
+def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, broken, tmp_path):
     """Until the run that goes on then has signed it."""
     Record(str(tmp_path / "records"), "r1").append("django_census_info", "intent")
     assert not run_action("rotation_record_info").get("failed"), "that run goes on"
     lease.give_back()
     result = run_action("rotation_record_info")
-    assert result["error"]["code"] == "E_RECORD_UNSIGNED"
-    assert "1 of 1 records have unsigned lines after the signed ones: r1: a run that has not ended" in result["msg"]
+    problems, kinds = broken()
+    assert kinds == {"r1": ["unsigned"]}
+    expected = RecordUnsigned(count=1, total=1, problems=problems, folder=str(tmp_path / "records"))
+    assert result["error"] == expected.parts
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     lease.give_back()
     assert not run_action("rotation_record_info").get("failed")
@@ -643,7 +688,8 @@ def test_a_change_of_the_store_is_reported_and_written_down_and_old_records_stay
     assert event["former_signers"] == [signer_of(tmp_path)]
     first, second = run_action("rotation_record_info", store=changed_store)["records"]
     assert (first["problems"], second["problems"]) == ([], [])
-    assert "which line 1 of r2 lists as a former key" in first["notes"][0]["found"]
+    assert first["notes"][0]["kind"] == "former"
+    assert "line 1 of r2" in first["notes"][0]["found"]
     run_action("rotation_record", state="opened", rotation_id="r2", **given)
     assert "former_signers" not in events("r2")[-1], "the store has a key now"
     run_action("rotation_record", state="failed", rotation_id="r2", store=changed_store)
@@ -657,7 +703,7 @@ def test_what_is_no_public_key_is_refused(run_action, begun):
 
 
 def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node_is_named(
-    run_action, begun, tmp_path, monkeypatch, capfd
+    run_action, begun, verified, tmp_path, monkeypatch, capfd
 ):
     other = str(tmp_path / "other")
     with monkeypatch.context() as there:
@@ -665,11 +711,12 @@ def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node
         os.mkdir(other)
         run_action("rotation_record", state="opened", environment="demo", rotation_id="r2", record_dir=other)
     result = run_action("rotation_record_info")
-    assert result["error"]["code"] == "E_RECORD_ELSEWHERE"
-    assert "r2: its record is on the control node b.example.org" in result["msg"]
+    (away,) = (record for record in verified() if record.elsewhere)
+    assert (away.rotation_id, [note.kind for note in away.notes]) == ("r2", ["elsewhere"])
+    assert result["error"] == RecordElsewhere(problems=str(away), node="b.example.org").parts
     known = run_action("rotation_record_info", control_nodes=["b.example.org"])
     assert [each["elsewhere"] for each in known["records"]] == [None, "b.example.org"]
-    assert "r2: its record is on the control node b.example.org" in " ".join(capfd.readouterr().err.split())
+    assert str(away) in " ".join(capfd.readouterr().err.split())
     both = run_action("rotation_record_info", other_record_dirs=[other])["records"]
     assert [(each["rotation_id"], each["problems"]) for each in both] == [("r1", []), ("r2", [])]
     shutil.rmtree(other)
@@ -678,14 +725,18 @@ def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node
     assert still["error"]["code"] == "E_RECORD_ELSEWHERE", "nothing of b.example.org is there"
 
 
-def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_action, begun, store_now, tmp_path):
+def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(
+    run_action, begun, broken, store_now, tmp_path
+):
     shutil.copytree(tmp_path / "records/r1", tmp_path / "copy")
     head = store_now.anchor()
     run_action("rotation_record", state="failed", rotation_id="r1")
     later = store_now.anchor()
     store_now.set_anchor(head)
     result = run_action("rotation_record_info")
-    assert (result["error"]["code"], "is older than the records" in result["msg"]) == ("E_RECORD_ANCHOR", True)
+    problems, kinds = broken()
+    assert (result["error"]["code"], kinds) == ("E_RECORD_ANCHOR", {"r1": ["stale"]})
+    assert result["error"]["what"].endswith(f": {problems}")
     store_now.set_anchor(later)
     shutil.rmtree(tmp_path / "records/r1")
     shutil.copytree(tmp_path / "copy", tmp_path / "records/r1")
@@ -698,7 +749,9 @@ def test_a_record_that_was_damaged_is_found_before_a_run_continues_with_it(run_a
     damaged = b"no json\n" + path.read_bytes()
     path.write_bytes(damaged)
     result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-    assert (result["error"]["code"], "a line is not valid JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
+    with pytest.raises(RecordWrite) as refused:
+        Record(str(tmp_path / "records"), "r1").events()
+    assert (result["error"]["code"], result["error"]["what"]) == ("E_RECORD_WRITE", refused.value.what)
     assert path.read_bytes() == damaged
 
 
@@ -827,8 +880,8 @@ def test_a_second_operator_learns_where_the_first_one_keeps_the_records(run_acti
     result = run_action("rotation_record", **given, record_dir=str(tmp_path / "theirs"))
     user = pwd.getpwuid(os.getuid()).pw_name
     assert result["error"]["code"] == "E_RECORD_GONE"
-    assert f"on this machine, {os.uname().nodename}, by {user} into {tmp_path}/records" in result["msg"]
-    assert f"add -e key_rotation_record_dir={tmp_path}/records." in result["msg"]
+    assert all(each in result["error"]["what"] for each in (os.uname().nodename, user, f"{tmp_path}/records"))
+    assert f"-e key_rotation_record_dir={tmp_path}/records" in result["error"]["todo"]
 
 
 def test_if_the_records_are_gone_they_begin_again_only_if_that_is_said(
@@ -856,7 +909,9 @@ def test_if_the_records_are_gone_they_begin_again_only_if_that_is_said(
 
 
 @pytest.mark.parametrize("direction", ["rotate", "rollback"])
-def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lease, tmp_path, direction, events):
+def test_no_run_signs_what_another_has_made_of_the_record(
+    run_action, begun, broken, lease, tmp_path, direction, events
+):
     lease.give_back()
     path = tmp_path / "records/r1/record.jsonl"
     before, first = path.read_bytes(), events("r1")[0]
@@ -866,7 +921,7 @@ def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lea
     given |= {"strategy": strategy} if direction == "rollback" else {"rotation_id": "r1"}
     changed = path.read_bytes()
     result = run_action("rotation_record", **given)
-    assert (result["error"]["code"], "line 1 is not the one" in result["msg"]) == ("E_RECORD_CHANGED", True)
+    assert (result["error"]["code"], broken()[1]) == ("E_RECORD_CHANGED", {"r1": ["rewritten", "signature"]})
     assert path.read_bytes() == changed
     path.write_bytes(before)
     Record(str(tmp_path / "records"), "r1").append("notification", "done")
@@ -966,8 +1021,7 @@ def test_an_end_that_cannot_be_recorded_says_that_the_rotation_is_done(run_actio
     run_action("rotation_record", state="opened", environment="demo")
     full_for(monkeypatch, "rotate", ("done",))
     result = run_action("rotation_record", state="completed", rotation_id="r1")
-    assert result["error"]["code"] == "E_RECORD_WRITE"
-    assert result["error"]["changed"] == "The rotation itself is done; its record has no end yet."
+    assert (result["error"]["code"], result["error"]["changed_nothing"]) == ("E_RECORD_WRITE", False)
     assert history_now().outcome("r1") == "completed"
 
 
@@ -983,7 +1037,7 @@ def test_a_story_that_cannot_be_shown_breaks_nothing(run_action, stored, events,
 
 @pytest.mark.parametrize("state", ["failed", "rolled_back"])
 def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(
-    run_action, begun, store_path, loader, new_keys, tmp_path, state
+    run_action, begun, broken, store_path, loader, new_keys, tmp_path, state
 ):
     """Its own end signs what it finds: so the last line holds what the one before it was."""
     direction = "rotate" if state == "failed" else "rollback"
@@ -995,8 +1049,10 @@ def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(
     path.write_bytes(first + chain.link(first, {**json.loads(second), "actor": "nobody"}))
     run_action("rotation_record", state=state, rotation_id="r1")
     result = run_action("rotation_record_info")
-    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
-    assert "line 2 is not the one that line 3 of r1 has seen" in result["msg"]
+    problems, kinds = broken()
+    assert (set(kinds), kinds["r1"][0], "line 3 of r1" in problems) == ({"r1"}, "rewritten", True)
+    expected = RecordBroken(count=1, total=1, problems=problems, folder=str(tmp_path / "records"))
+    assert (result["failed"], result["error"]) == (True, expected.parts)
 
 
 def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp_path):
@@ -1013,8 +1069,7 @@ def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, begun, sto
     with store_now.change() as history:
         history.record["head"] = head
     result = run_action("rotation_record_info")
-    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_ANCHOR")
-    assert found in result["msg"]
+    assert (result["failed"], result["error"]) == (True, RecordAnchor(store=store_now.path, fault=found).parts)
 
 
 def test_a_record_that_is_not_there_is_not_called_whole(run_action, stored):
