@@ -208,7 +208,6 @@ class UnreadableValues(RotationError):
         'unreadable: O(settlements): {{"table.column:key": {{unreadable: "why"}}}}. If you checked that they are plain '
         "text, write not_ours instead of unreadable."
     )
-    next_command = "rollback -e O(prefer)=repair"
 
 
 class ValuesUnderUnlistedKey(RotationError):
@@ -263,7 +262,6 @@ class NestedValues(RotationError):
         "it in O(leave_alone): the value is re-encrypted, and the inner token stays unchanged. If the whole column "
         'stores such tokens on purpose, settle it: O(settlements): {{table.column: {{unreadable: "why"}}}}.'
     )
-    next_command = "rollback -e O(prefer)=repair"
 
 
 class ValuesOfTwoLayers(RotationError):
