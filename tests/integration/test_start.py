@@ -118,3 +118,45 @@ def test_what_each_start_writes_whatever_the_keys_are_is_no_finding(site: Site, 
     done = site.play("rotate")
     assert done.code == 0, done.text
     assert site.read_all() == values
+
+
+KEEPING = {
+    "itself": """
+        from pathlib import Path
+        path = Path(__file__).parents[1] / ".env"
+        path.write_text(path.read_text())
+        path.with_name("kept").write_text(path.read_text())
+    """,
+    "another program": """
+        import subprocess
+        from pathlib import Path
+        path = Path(__file__).parents[1] / ".env"
+        subprocess.run(["cp", "/dev/stdin", path], input=path.read_bytes(), check=True)
+    """,
+}
+
+
+def test_an_application_that_writes_its_key_file_as_it_starts_keeps_its_keys(site: Site) -> None:
+    at_start(site, KEEPING["itself"])
+    values, env_file = site.read_all(), (site.project / ".env").read_bytes()
+    for words in (("plan",), ("rotate", "--check")):
+        done = site.play(*words)
+        assert done.code == 0, done.text
+        assert (site.project / ".env").read_bytes() == env_file, words
+        assert (site.project / "kept").read_bytes() == env_file, words
+    done = site.play("rotate")
+    assert done.code == 0, done.text
+    assert site.read_all() == values
+    switched = (site.project / ".env").read_bytes()
+    assert switched != env_file
+    assert (site.project / "kept").read_bytes() == switched
+
+
+def test_another_program_that_writes_the_key_file_is_undone_and_reported(site: Site) -> None:
+    at_start(site, KEEPING["another program"])
+    env_file = (site.project / ".env").read_bytes()
+    for words in (("plan",), ("rotate",)):
+        done = site.play(*words)
+        assert done.code != 0, done.text
+        assert "E_KEY_FILE_WRITTEN" in done.text
+        assert (site.project / ".env").read_bytes() == env_file, words

@@ -116,6 +116,19 @@ class StartWrites(RotationError):
     )
 
 
+class KeyFileWritten(RotationError):
+    code = "E_KEY_FILE_WRITTEN"
+    files: str
+    problem = (
+        "started with keys that are thrown away, the application wrote one of them into {files}. The former content "
+        "was put back"
+    )
+    remedy = (
+        "Find the program that writes the key there while the application starts, and disable it until the rotation is "
+        "complete. What the application itself writes there is kept in memory, but not what another program writes."
+    )
+
+
 class StartChecks(RotationError):
     code = "E_START_CHECKS"
     column: str

@@ -9,14 +9,12 @@ values.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import functools
 import hashlib
 import importlib
 import importlib.machinery
 import inspect
-import io
 import json
 import os
 import signal
@@ -29,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..._destinations import env_file_editor, key_destinations
 from ..._destinations.dialects import DIALECTS
 from ..._errors.base import RotationError
+from ..._errors.keys import KeyFileWritten
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from . import django_project, function_verdicts, model_fields
 from .application_errors import APPLICATION_ERRORS
@@ -36,6 +35,7 @@ from .process_environment import ProcessEnvironment
 
 if TYPE_CHECKING:
     from .guarded_start import StartReport
+    from .key_file_guard import KeyFileGuard
     from .statements_at_start import Access, StatementsAtStart
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
@@ -87,7 +87,7 @@ def serve(place: ApplicationLocation, keys: WorkerKeys, connection: Connection, 
         def begin(access: Access) -> guarded_start.Attempt:
             statements = StatementsAtStart(access)
             try:
-                start(place, keys.values, statements=statements)
+                start(place, keys.values, statements=statements, guarded=not keys.are_of_now)
             except RotationError as exc:
                 return guarded_start.Attempt(statements, exc)
             return guarded_start.Attempt(statements)
@@ -275,24 +275,36 @@ def start(
     keys: Mapping[str, str],
     variables: Mapping[str, str] = MappingProxyType({}),
     statements: StatementsAtStart | None = None,
+    *,
+    guarded: bool = True,
 ) -> None:
-    """Start the application in this process under these keys, and with ``variables`` in its environment. The rest, and
-    what it raises, as ``django_project.start``."""
-    use_keys(place, keys)
-    django_project.start(
-        place.project_dir,
-        place.settings_module,
-        environment=lambda: place.environment(keys, variables),
-        statements=statements,
-    )
+    """Start the application in this process under these keys, and with ``variables`` in its environment.
+
+    ``guarded`` is whether it must not write these keys to a file. The rest, and what it raises, as
+    ``django_project.start``. Raise E_KEY_FILE_WRITTEN as well.
+    """
+    guard = use_keys(place, keys, guarded=guarded)
+    try:
+        django_project.start(
+            place.project_dir,
+            place.settings_module,
+            environment=lambda: place.environment(keys, variables),
+            statements=statements,
+        )
+    finally:
+        written = guard.put_back() if guard else []
+    if written:
+        raise KeyFileWritten(files=", ".join(written))
 
 
-def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
+def use_keys(place: ApplicationLocation, keys: Mapping[str, str], *, guarded: bool = False) -> KeyFileGuard | None:
     """Put these keys into the environment of this process, and into the files as it reads them.
 
     libc keeps the environment in memory only. No file is written, and /proc shows the environment at the process's
-    birth.
+    birth. With ``guarded``, the application writes its key files in memory too; the result puts back other files.
     """
+    from . import key_file_guard
+
     os.environ.update(place.exported(keys))
     changes = key_destinations.changes(place.env_file or "", _read_here(place, keys), keys, place.dialect)
     texts = {
@@ -301,18 +313,12 @@ def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
         if isinstance(change, env_file_editor.FileChange)
     }
     _import_from(texts)
-    real = open
-
-    def opened(
-        file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **more: Any
-    ) -> Any:
-        path = os.path.realpath(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
-        if path not in texts or set(mode) & set("wax+"):
-            return real(file, mode, buffering, encoding, *rest, **more)
-        raw = io.BytesIO(texts[path])
-        return raw if "b" in mode else io.TextIOWrapper(raw, encoding or "utf-8")
-
-    builtins.open = io.open = opened
+    key_file_guard.FilesInMemory(texts, written=guarded).install()
+    if not guarded:
+        return None
+    guard = key_file_guard.KeyFileGuard(key_destinations.paths(place.env_file, place.keys), keys.values())
+    guard.watch()
+    return guard
 
 
 def _read_here(place: ApplicationLocation, keys: Mapping[str, str]) -> list[KeyEntry]:
