@@ -14,7 +14,7 @@ BY_YOURSELF = {
     "stopped": "No service is stopped, because key_rotation_services is empty. If the application runs, stop it "
     "yourself.",
     "started": "No service is started, because key_rotation_services is empty. If the application is stopped, start it "
-    "yourself. If it runs and its .env file has changed, restart it.",
+    "yourself. If it runs and its keys have changed, restart it.",
 }
 
 
