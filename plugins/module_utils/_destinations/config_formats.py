@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .._system import library_warnings
 from . import unit_lines
 
 Tree = Any  # a dictionary or a list of trees, a text, or another value
@@ -194,7 +195,8 @@ def _unit_variables(value: str, number: int) -> dict[str, str]:
 def _first_module(*names: str) -> Any:
     for name in names:
         try:
-            return importlib.import_module(name)
+            with library_warnings.ignored():
+                return importlib.import_module(name)
         except ImportError:
             continue
     raise NoParser

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Any, cast
 
+from .._system import library_warnings
+
 BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 _BLANK = r"[^\S\r\n]"
@@ -263,6 +265,7 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
     """Return how the real reader interprets ``text``. None if this Python does not have it."""
     try:
-        return READERS[dialect](text, names) if dialect in READERS else None
+        with library_warnings.ignored():
+            return READERS[dialect](text, names) if dialect in READERS else None
     except ImportError:
         return None

@@ -276,7 +276,7 @@ def _tells_time(function: FunctionType, names: set[str]) -> bool:
     if any(_AGES.get(name) in sys.modules for name in _named_by(function.__code__, _NAMES_ATTRIBUTES)):
         return True
     named = _named_by(function.__code__, _NAMES_GLOBALS)
-    loaded = (function.__globals__.get(name) or sys.modules.get(name) for name in named)
+    loaded = (function.__globals__.get(name, sys.modules.get(name)) for name in named)
     return any(_is_clock(each, names) for value in loaded for each in _named_in(value, names))
 
 

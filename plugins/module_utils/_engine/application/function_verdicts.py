@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from ..crypto.tokens import as_bytes
 from .application_errors import APPLICATION_ERRORS
+from .application_values import are_equal
 
 Context = tuple[tuple[str, Any], ...]  # what a function receives about the row: names and values, in this order
 Decrypt = Callable[[Any, Context], Any]
@@ -192,7 +193,7 @@ def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = Tru
 
 def same(value: Any, other: Any) -> bool:
     """Return whether two values are alike, and of one type: 1 is not True."""
-    return type(value) is type(other) and bool(value == other)
+    return type(value) is type(other) and are_equal(value, other)
 
 
 def _among(value: Any, others: list[Any]) -> bool:

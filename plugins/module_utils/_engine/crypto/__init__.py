@@ -4,5 +4,5 @@
 
 ``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_stores``, ``_tasks``,
 ``application``, ``discovery``, ``plugin_utils``, ``proof``, ``rewrite`` and ``value_forms`` import it. It imports
-``_errors`` and ``cryptography``.
+``_errors``, ``_system`` and ``cryptography``.
 """

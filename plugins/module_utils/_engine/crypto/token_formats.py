@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..._system import library_warnings
 from .fernet import AesCbcHmac, Fernet256, fastest_fernet
 from .openpgp import OpenPgp
 from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
@@ -113,7 +114,8 @@ class SecretBox(SingleTokenCipher):
 
     def __init__(self, key: bytes) -> None:
         try:
-            from nacl.secret import SecretBox as Box
+            with library_warnings.ignored():
+                from nacl.secret import SecretBox as Box
         except ImportError:
             raise ValueError("PyNaCl is not installed") from None
         self._box: Any = Box(key)

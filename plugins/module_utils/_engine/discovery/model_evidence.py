@@ -20,6 +20,7 @@ from typing import Any
 
 from ..application import encrypting_attributes, model_fields
 from ..application.application_errors import APPLICATION_ERRORS
+from ..application.application_values import are_equal, as_python
 from ..application.tenant_schemas import use_schema
 from ..postgres import sql
 from ..postgres.catalog import Table
@@ -182,19 +183,24 @@ def _is_plain(text: str) -> bool:
 
 def _is_same(stored: Any, read: Any) -> bool:
     """Return whether the value that is read has the stored text, or a plain form of it."""
-    if read == stored:
+    if are_equal(read, stored):
         return True
     text = _text(stored)
     return any(_even(text) == _even(form) for form in _forms(read)) or _is_document_of(text, read)
 
 
 def _forms(read: Any) -> Iterator[str]:
-    yield _text(read)
+    with contextlib.suppress(*APPLICATION_ERRORS):
+        yield _text(read)
     for name in _TEXTS:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*APPLICATION_ERRORS):
             yield _text(getattr(read, name))
-    if isinstance(read, (list, tuple, set, frozenset)):
-        yield ",".join(map(_text, read))
+    with contextlib.suppress(*APPLICATION_ERRORS):  # an array of numbers has the bytes that are stored
+        yield _text(memoryview(read))
+    with contextlib.suppress(*APPLICATION_ERRORS):
+        members = as_python(read)
+        if isinstance(members, (list, tuple, set, frozenset)):
+            yield ",".join(map(_text, members))
     if isinstance(read, (datetime.date, datetime.time)):
         yield read.isoformat()
 
@@ -214,7 +220,7 @@ def _even(text: str) -> str:
 
 def _is_document_of(text: str, read: Any) -> bool:
     with contextlib.suppress(ValueError, RecursionError):
-        return bool(json.loads(text) == read)
+        return are_equal(json.loads(text), read)
     return False
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS, is_error
+from ..application.application_values import as_python, is_one_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.column_types import ArrayCodec
@@ -175,7 +176,7 @@ def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_
 
 
 def _reads_leaf(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
-    if value in (None, "", b""):
+    if is_one_of(value, (None, "", b"")):
         return NOTHING
     text = _plain(value)
     if reader.is_token(text):
@@ -198,7 +199,7 @@ def _plain(value: Any) -> str | bytes | None:
     """Return a text, or the bytes of a bytea column, which drivers wrap. None for any other value."""
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
-    return value if isinstance(value, (str, bytes)) else None
+    return as_python(value) if isinstance(value, (str, bytes)) else None
 
 
 def _bytes_of(leaf: Any) -> bytes:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from ..application import django_project, encrypting_attributes
 from ..application.application_errors import APPLICATION_ERRORS, is_error
+from ..application.application_values import is_one_of
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
@@ -207,7 +208,7 @@ class ModelReader:
             self.read += 1
             self.tokens += 1
             self.within |= not token
-        elif value not in (None, ""):
+        elif not is_one_of(value, (None, "")):
             self.read += 1
             self.opened |= bool(stored)
             self.sample = value if self.sample is None else self.sample

@@ -32,6 +32,7 @@ from ..._errors.counts import counted, join_first
 from ..._errors.option_names import variable_of
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.application_errors import APPLICATION_ERRORS
+from ..application.application_values import as_python
 from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
@@ -497,7 +498,7 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
             for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(*APPLICATION_ERRORS), external_acts.refused_of(stored.model, name):
-                        value = getattr(instance, name)
+                        value = as_python(getattr(instance, name))
                         answers |= {value in tokens} if isinstance(value, str) and value else set()
     return answers == {True}
 

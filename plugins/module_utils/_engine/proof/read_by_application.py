@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..._errors.values import UnreadableValues, ValuesUnderUnlistedKey
 from ..application.application_errors import APPLICATION_ERRORS, is_error
+from ..application.application_values import is_one_of
 from ..crypto.keyring import Keyring
 from ..discovery.findings import Finding
 from ..discovery.target import Target
@@ -58,5 +59,5 @@ def _values(reader: ModelReader, rows: Sequence[str]) -> Iterator[str]:
     for row in rows[:ROWS]:
         instance = row_of([reader], row)
         value, stored = reader.value(instance), reader.stored_tokens(instance)
-        if not (is_error(value) or value in (None, "") or reader.is_token(value) or stored.has(value)):
+        if not (is_error(value) or is_one_of(value, (None, "")) or reader.is_token(value) or stored.has(value)):
             yield text_of(value, stored)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS
+from ..application.application_values import are_equal, as_python, is_one_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from .model_readers import ModelReader
 from .reading_types import RoundTripOutcome
 
+EMPTY = (None, "", b"")  # what a column without a value stores
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
 
 
@@ -55,9 +57,8 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> RoundTripOutcome:
         except APPLICATION_ERRORS:
             return "not_tried"
         backs = [trip.back for trip in trips]
-        stored = [each for trip in trips for each in zip(reader.targets, trip.stored) if each[1] not in (None, "", b"")]
-        plain = (*TEXTS, *backs)
-        if not stored or any(not isinstance(each, (str, bytes, memoryview)) or each in plain for _, each in stored):
+        stored = [each for trip in trips for each in zip(reader.targets, trip.stored) if not is_one_of(each[1], EMPTY)]
+        if not stored or any(not _is_sealed(each, (*TEXTS, *backs)) for _, each in stored):
             return "not_tried"
         if not _come_back(reader, backs):
             return "not_returned"
@@ -65,12 +66,20 @@ def try_round_trip(reader: ModelReader, keyring: Keyring) -> RoundTripOutcome:
     return "well" if under else "other_keys"
 
 
+def _is_sealed(stored: Any, plain: Sequence[Any]) -> bool:
+    """Return whether a stored value is a text or bytes, and not one of the plain values."""
+    return isinstance(stored, (str, bytes, memoryview)) and not is_one_of(stored, plain)
+
+
 def _come_back(reader: ModelReader, backs: Sequence[Any]) -> bool:
     """Return whether two different texts came back, each of which comes back unchanged the second time."""
-    if not all(isinstance(back, str) and back for back in backs) or len({*backs}) < len(TEXTS):
+    texts = [as_python(back) for back in backs if isinstance(back, str)]
+    if len(texts) < len(backs) or not all(texts) or len({*texts}) < len(TEXTS):
         return False
     try:
-        return all(back == text or send(reader, back).back == back for back, text in zip(backs, TEXTS))
+        return all(
+            are_equal(back, text) or are_equal(send(reader, back).back, back) for back, text in zip(backs, TEXTS)
+        )
     except APPLICATION_ERRORS:
         return False
 

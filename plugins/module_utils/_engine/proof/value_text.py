@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from ..application.application_values import as_python
 from .row_tokens import NO_TOKENS, RowTokens
 
 DEPTH = 6  # of objects within objects; what is deeper is only named by its type
@@ -39,6 +40,7 @@ def text_of(value: Any, tokens: RowTokens = NO_TOKENS) -> str:
 def _text(value: Any, tokens: RowTokens, depth: int) -> str:
     value = bytes(value) if isinstance(value, (memoryview, bytearray)) else value
     name = type(value).__name__
+    value = value if isinstance(value, (str, bytes)) else as_python(value)  # a long array shows only its ends
 
     def inner(member: Any) -> str:
         return _text(member, tokens, depth - 1)

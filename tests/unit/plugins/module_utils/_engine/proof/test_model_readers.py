@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import trial_row
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.model_readers import ModelReader
 
+from ..odd_values import Numbers, Uncomparable, UncomparableText
+
 
 class Shown:
     """Ends the process once it is shown."""
@@ -35,12 +37,31 @@ class Person:
     def name(self) -> str:
         return "a name"
 
+    @property
+    def secret(self) -> Uncomparable:
+        return Uncomparable()
+
+    @property
+    def vector(self) -> Numbers:
+        return Numbers(1.5, 2.25)
+
+    @property
+    def empty(self) -> UncomparableText:
+        return UncomparableText("")
+
 
 @pytest.mark.parametrize(("name", "counted"), [("ending", (0, 1)), ("shown", (0, 1)), ("name", (1, 0))])
 def test_it_is_one_more_value_that_the_attribute_fails_at(name: str, counted: tuple[int, int]) -> None:
     reader = ModelReader(Person, "default", name, b"key")
     reader.take(Person())
     assert (reader.read, reader.failed) == counted
+
+
+@pytest.mark.parametrize(("name", "read"), [("secret", 1), ("vector", 1), ("empty", 0)])
+def test_a_value_that_cannot_be_compared_is_counted(name: str, read: int) -> None:
+    reader = ModelReader(Person, "default", name, b"key")
+    reader.take(Person())
+    assert (reader.read, reader.failed) == (read, 0)
 
 
 @pytest.mark.parametrize("name", ["ending", "shown"])

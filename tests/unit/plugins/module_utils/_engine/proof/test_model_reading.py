@@ -18,6 +18,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
+from ..odd_values import Numbers
+
 NAME = {
     "name": "people.Person.name",
     "table": "person",
@@ -306,6 +308,13 @@ def test_a_value_has_one_digest_in_every_process(checkout):
     }
     (texts,) = told
     assert len(texts.splitlines()) == len(SETS)
+
+
+def test_every_member_of_an_array_counts_though_its_text_has_only_its_ends():
+    numbers = Numbers(1.5, 2.25, 3.5)
+    assert str(numbers) == str(Numbers(1.5, 2.5, 3.5))
+    assert value_text.text_of(numbers) == value_text.text_of(Numbers(1.5, 2.25, 3.5))
+    assert value_text.text_of(numbers) != value_text.text_of(Numbers(1.5, 2.5, 3.5))
 
 
 def test_values_of_one_text_and_two_types_are_two():
