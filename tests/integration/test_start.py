@@ -60,6 +60,18 @@ CHECKING = """
         except InvalidToken:
             raise ImproperlyConfigured("the keys do not fit")
 """
+KEEPING = {
+    "a copy": """
+        copy = BASE_DIR / "key.copy"
+        if not copy.exists():
+            copy.write_text(os.environ["SECRET_KEY"])
+        SECRET_KEY = copy.read_text()
+    """,
+    "a file that overrides it": """
+        load_dotenv(BASE_DIR / ".env.local", override=True)
+        SECRET_KEY = os.environ["SECRET_KEY"]
+    """,
+}
 REGISTERING = {
     "in an encrypted column, or not": """
         try:
@@ -104,6 +116,23 @@ def test_an_application_that_checks_its_keys_at_the_start_stops_with_that_reason
         assert "E_START_CHECKS" in shown, done.text
         assert f"it fails at {site.project}/customer/apps.py:" in shown
         assert "E_NEW_KEYS_REFUSED" not in shown
+        assert (site.tokens(), site.read_all()) == (before, values)
+
+
+@pytest.mark.parametrize("how", KEEPING)
+def test_settings_that_keep_the_present_key_stop_before_the_application_is_down(site: Site, how: str) -> None:
+    local = site.project / ".env.local"
+    local.write_text(f"SECRET_KEY='{site.env_values()['SECRET_KEY']}'\n", encoding="utf-8")
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text(encoding="utf-8") + textwrap.dedent(KEEPING[how]), encoding="utf-8")
+    values, before = site.read_all(), site.tokens()
+    for words in (("plan",), ("rotate", "--check"), ("rotate",)):
+        done = site.play(*words)
+        assert done.code != 0, done.text
+        shown = " ".join(done.text.split())
+        assert "E_KEY_NOT_TAKEN" in shown, done.text
+        assert "setting SECRET_KEY keeps its present value" in shown
+        assert "ENCRYPTION_SALT keeps" not in shown
         assert (site.tokens(), site.read_all()) == (before, values)
 
 

@@ -18,6 +18,7 @@ from .config_file import ConfigFile, format_of
 from .credential_destination import CredentialDestination
 from .destination_interface import Delivery, Destination, DestinationChange
 from .destination_options import path_of, units_of
+from .dialects import DIALECTS
 from .env_file_destination import EnvLines
 from .key_files import KeyFile
 from .secret_destination import SecretDestination, SecretPlace
@@ -131,6 +132,13 @@ def files(keys: KeyEntries) -> dict[str, str]:
 def config_files(keys: KeyEntries) -> dict[str, str]:
     """Return those members of ``files`` that are configuration files, not key files."""
     return files([key for key in keys if isinstance(key.get("destination"), Mapping)])
+
+
+def read_by_application(env_file: str | None, keys: KeyEntries, dialect: str) -> dict[str, str]:
+    """Return the keys that the application itself reads when it starts, each with what a person calls its place."""
+    lines = names_of_env_file(keys) if env_file and DIALECTS[dialect].read_by_application else ()
+    own = {name: f"the credential {credential}" for name, credential in credentials(keys).items()}
+    return {**dict.fromkeys(lines, env_file or ""), **files(keys), **own}
 
 
 def overriding(keys: KeyEntries) -> dict[str, str]:

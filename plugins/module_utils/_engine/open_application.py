@@ -73,6 +73,7 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
             trial=trial.get(TRIAL),
             described=Described(request.schemes, request.targets),
             env_file=request.env_file,
+            key_places=request.place.key_places,
         )
 
 

@@ -66,6 +66,7 @@ class Application:
     trial: KeySet | None = None  # throwaway values, never used for stored data
     described: Described = field(default_factory=Described)
     env_file: str | None = None
+    key_places: Callable[[], Mapping[str, str]] = dict  # of the keys that the application itself reads
 
     @property
     def surveys(self) -> list[target_survey.Survey]:

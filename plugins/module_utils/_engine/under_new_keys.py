@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from .._errors.application import DjangoSetup
 from .._errors.discovery import ColumnTied, DerivedFromKeys
-from .._errors.keys import NewKeysRefused, StartChecks, StartWrites
+from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
@@ -144,7 +144,7 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
 
 
 def refuse_made_of_keys(application: Application, destination: str) -> None:
-    """Raise E_MADE_OF_KEYS, E_SHARED_VALUE or E_PASSWORD_PEPPER for what ``made_of_keys`` finds."""
+    """Raise E_MADE_OF_KEYS, E_SHARED_VALUE, E_KEY_NOT_TAKEN or E_PASSWORD_PEPPER for what ``made_of_keys`` finds."""
     refuse(made_of_keys(application, destination))
 
 
@@ -154,13 +154,19 @@ def made_of_keys(application: Application, destination: str = TRIAL) -> list[Fin
     This includes settings with which columns seem to be encrypted, and the hashes of passwords. It also includes
     settings that have the value of a key now and would keep it.
 
+    With throwaway values, it includes the keys whose new value does not reach their setting.
+
     Without a process that has the destination's keys, nothing is known, and the result is empty. A process that has
     opened the application before it re-encrypts is in this state. The checklist has already checked this with throwaway
     values of the same types.
     """
     if not _answers(application, destination) or (destination == TRIAL and not _starts_under_new_keys(application)):
         return []
-    return [*_settings_made_of_keys(application, destination), *_peppered_passwords(application, destination)]
+    return [
+        *_settings_made_of_keys(application, destination),
+        *(_keys_not_taken(application) if destination == TRIAL else ()),  # that process has started already
+        *_peppered_passwords(application, destination),
+    ]
 
 
 def _answers(application: Application, stage: str) -> bool:
@@ -191,6 +197,24 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         elif before == after and name in shared:
             findings.add(shared_values.of_setting(name, shared[name]))
     return unsettled(findings.with_text(stops=True), application.settlements)
+
+
+def _keys_not_taken(application: Application) -> list[Finding]:
+    """Return the keys whose own setting has their present value, and keeps it although their place has another one.
+
+    The census after the switch would raise E_ENV_NOT_LIVE. As there, a key that another setting takes is left out.
+    """
+    places = application.key_places()
+    new = application.trial.values if application.trial else {}
+    present = application.keyring.stages[application.keyring.base].values
+    names = [name for name in django_project.outdated_by(present, new) if name in places]
+    if not names:
+        return []
+    there = application.processes[TRIAL].opener
+    kept = [name for name in names if there.members(name) == django_project.members_digest(name)]
+    others = _settings_with_values(application) if kept else {}
+    taken = {key for name, key in others.items() if there.members(name) != django_project.members_digest(name)}
+    return [Finding.of(name, KeyNotTaken(column=name, path=places[name])) for name in kept if name not in taken]
 
 
 def _openers(application: Application, destination: str) -> tuple[ApplicationProcess, ApplicationProcess]:

@@ -153,6 +153,22 @@ class NewKeysRefused(RotationError):
     remedy = "Find out there which values the application accepts, and set the type of each key in O(keys)."
 
 
+class KeyNotTaken(RotationError):
+    code = "E_KEY_NOT_TAKEN"
+    column: str
+    path: str
+    prefix = "{column}: "
+    problem = (
+        "the application's setting {column} keeps its present value when the one in {path} changes, so after the "
+        "switch the application would not have the new key"
+    )
+    remedy = (
+        "Another file or variable overrides it, or the settings keep a copy. Find the code that sets {column}, and the "
+        "files it reads besides {path}, such as .env.local. Let the application take the key from {path} alone, or set "
+        "O(env_file), or the destination of the key in O(keys), to the file that it uses."
+    )
+
+
 class KeyReused(RotationError):
     code = "E_KEY_REUSED"
     key_id: str

@@ -96,6 +96,10 @@ class ApplicationProcess:
         """A digest of a setting, or a field's salt, under this key set. Raise what starting the application raises."""
         return bytes(self.call("setting", name, None))
 
+    def members(self, name: str) -> bytes:
+        """A digest of the values of a setting under this key set, of whatever type. Raise as ``setting``."""
+        return bytes(self.call("members", name, None))
+
     def read(self, questions: Any) -> Any:
         """Return what attributes of rows read under this key set (trial_row.py). Raise what starting the application
         raises."""

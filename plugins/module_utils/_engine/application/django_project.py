@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import io
 import logging
@@ -217,8 +218,7 @@ class ApplicationStart:
         for name, path in files.items():
             value = keys[name]
             own = members(setting(name))
-            known = (members(value), members(value.split(",")), members(split_list(value)), members(path))
-            if own and name not in fed and own not in known:
+            if own and name not in fed and own not in (*_forms(value), members(path)):
                 raise EnvNotLive(name=name, path=places.get(name, path))
 
     def refuse_unread(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
@@ -283,6 +283,32 @@ def setting(name: str) -> Any:
     """
     value = getattr(sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]], name, None)
     return value() if callable(value) else value
+
+
+def members_of(name: str) -> list[bytes]:
+    """The values of one of the application's own settings. Empty if it has none, or cannot be read here."""
+    try:
+        return members(setting(name))
+    except Exception:
+        return []
+
+
+def members_digest(name: str) -> bytes:
+    """A digest of the values of a setting, for the comparison with another process."""
+    return hashlib.sha256(repr(members_of(name)).encode("utf-8")).digest()
+
+
+def outdated_by(keys: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return the names of the keys whose own setting has its value of ``keys``, which is not that of ``new``."""
+    own = {name: members_of(name) for name in keys if name in new}
+    return [
+        name for name, value in own.items() if value and value in _forms(keys[name]) and value not in _forms(new[name])
+    ]
+
+
+def _forms(value: str) -> tuple[list[bytes], ...]:
+    """The members that a setting can have if it has the value of a key: the whole, or those of a list."""
+    return members(value), members(value.split(",")), members(split_list(value))
 
 
 def texts() -> dict[str, bytes]:

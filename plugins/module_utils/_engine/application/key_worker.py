@@ -57,6 +57,10 @@ class ApplicationLocation:
         others = {*key_destinations.files(self.keys), *key_destinations.credentials(self.keys)}
         return {name: value for name, value in keys.items() if name not in others}
 
+    def key_places(self) -> dict[str, str]:
+        """Return the keys that the application itself reads, each with what a person calls its place."""
+        return key_destinations.read_by_application(self.env_file, self.keys, self.dialect)
+
     def environment(self, keys: Mapping[str, str], variables: Mapping[str, str]) -> ProcessEnvironment:
         """Return the environment that the service sets, with these keys in it."""
         credentials = key_destinations.credential_contents(self.keys, keys)
@@ -120,6 +124,8 @@ class Opener:
         if verb == "setting":
             value = model_fields.salt_of(path) if "." in path else django_project.setting(path)
             return "done", hashlib.sha256(repr(value).encode("utf-8")).digest()
+        if verb == "members":
+            return "done", django_project.members_digest(path)
         try:
             function = find(path)
         except (ImportError, AttributeError):

@@ -50,7 +50,7 @@ from ..._errors.discovery import (
     WrongKey,
 )
 from ..._errors.env_file import EnvKeyMissing
-from ..._errors.keys import KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
+from ..._errors.keys import KeyNotTaken, KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
 from ..._errors.values import (
     NestedValues,
     PlaintextValues,
@@ -109,6 +109,7 @@ KindName = Literal[
     "start_writes",
     "start_checks",
     "new_keys_refused",
+    "key_not_taken",
     "other_keys",
     "key_missing",
     "unreadable",
@@ -262,6 +263,7 @@ _ROWS = (
     stop("start_writes", StartWrites),
     stop("start_checks", StartChecks),
     stop("new_keys_refused", NewKeysRefused),
+    stop("key_not_taken", KeyNotTaken),
     stop("other_keys", OtherKeys),
     stop("key_missing", EnvKeyMissing),
     stop("unreadable", UnreadableValues),

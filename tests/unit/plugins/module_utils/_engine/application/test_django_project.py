@@ -306,6 +306,29 @@ def test_the_application_must_have_its_keys_from_the_env_file(application, start
     assert refused(started.refuse_other_source, str(tmp_path / ".env"), keys) == code
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "new", "is_outdated"),
+    [
+        ("CANARY", "CANARY", "other", True),
+        (b"CANARY", "CANARY", "other", True),
+        (["CANARY", "b"], "CANARY,b", "other,CANARY", True),
+        ("CANARY", "CANARY", "CANARY", False),
+        (["CANARY", "b"], "CANARY, b", "CANARY,b", False),
+        ("a hash of it", "CANARY", "other", False),
+        ({"key": "CANARY"}, "CANARY", "other", False),
+        ("/run/key", "CANARY", "other", False),
+        (lambda: 1 / 0, "CANARY", "other", False),
+        (None, "CANARY", "other", False),
+    ],
+)
+def test_a_setting_with_the_present_value_of_its_key_is_outdated_by_another_one(
+    application, setting, value, new, is_outdated
+):
+    application(KEY=setting)
+    assert django_project.outdated_by({"KEY": value}, {"KEY": new}) == (["KEY"] if is_outdated else [])
+    assert django_project.outdated_by({"KEY": value}, {}) == []
+
+
 def test_an_env_file_that_the_application_does_not_read_is_refused(application, started, tmp_path):
     application(SECRET_KEY="CANARY")
     assert (

@@ -42,6 +42,14 @@ def test_a_setting_and_the_salt_of_a_field_are_asked_for_by_their_names(monkeypa
     assert answers[0] == answers[1] != answers[2]
 
 
+def test_the_values_of_a_setting_are_compared_and_not_their_types(monkeypatch):
+    settings = {"TEXT": "a", "BYTES": b"a", "LIST": ["a"], "OTHER": "b"}
+    monkeypatch.setattr(key_worker.django_project, "setting", settings.get)
+    opener = key_worker.Opener()
+    answers = [opener.answer("members", name, None) for name in settings]
+    assert answers[0] == answers[1] == answers[2] != answers[3]
+
+
 class Reader:
     """An application's functions with a text for what they cannot read."""
 
