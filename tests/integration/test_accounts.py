@@ -479,6 +479,17 @@ def test_hashes_and_uuids_stay_quiet(database: Database, keyring: Keyring) -> No
     assert [each.column for each in accounting.columns(database, survey, {})] == []
 
 
+@pytest.mark.parametrize("sql_type", ["json", "text"])
+def test_a_column_in_which_each_token_begins_with_an_escape_of_json_stops(
+    database: Database, keyring: Keyring, sql_type: str
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, doc {sql_type})")
+    for number in range(3):
+        document = f'{{"x": "\\u0067{token(keyring)[1:]}"}}'
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), document))
+    assert set(found(database, keyring)) == {"secrets.doc"}
+
+
 def test_tokens_in_encoded_or_compressed_data_stop(database: Database, keyring: Keyring) -> None:
     columns = {name: "bytea" if name == "zipped" else "text" for name in packings("")}
     listed = ", ".join(f"{name} {sql_type}" for name, sql_type in columns.items())

@@ -11,7 +11,7 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,7 +188,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
     [
         ("jsonb", '{{"a": "{0}", "b": "enc${0}"}}'),
         ("jsonb", '{{"a": "{0}", "b": "{0} trailing"}}'),
-        ("json", '{{"a": "{0}", "b": "\\u0020{0}"}}'),
+        ("json", '{{"a": "{0}", "b": "\\u0022{0}"}}'),
         ("text[]", '{{"{0}","pre {0}"}}'),
     ],
 )
@@ -200,6 +200,43 @@ def test_a_leaf_that_looks_like_a_token_and_is_not_one_is_found_out(
     assert tally.classes["token_in_text"] == 1
     with pytest.raises(RotationError, match="E_TOKEN_IN_TEXT"):
         rewrite(database, survey(database, keyring).targets, keyring, "pending")
+
+
+@pytest.mark.parametrize("sql_type", ["json", "text", "text[]"])
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda sealed: sealed.replace("=", "\\u003d"),
+        lambda sealed: "".join(f"\\u{ord(letter):04x}" for letter in sealed[:5]) + sealed[5:],
+        lambda sealed: f"\\u0020{sealed[:80]}\\n{sealed[80:]}",
+    ],
+    ids=["as Gson writes it", "the first characters", "blanks"],
+)
+def test_a_token_that_a_document_has_with_escapes_is_rewritten_as_any_other(
+    database: Database, keyring: Keyring, sql_type: str, escape: Callable[[str], str]
+) -> None:
+    shape = '{ "a" :  "%s", "a": "%s", "n":1e400, "k\\u003d": [ 1.10, "\\/x\\u0041" ], "%s": 1 }'
+    sealed = [token(keyring, f"value {number}") for number in range(3)]
+    document = shape % (sealed[0], escape(sealed[1]), sealed[2].replace("=", "\\u003d"))
+    held = document if sql_type != "text[]" else "{" + json.dumps(document) + "}"
+    one(database, sql_type, held)
+    found = survey(database, keyring)
+    assert unproved(found) == []
+    (before,) = census.Census(database, found.targets, keyring, b"k").take()
+    assert before.classes == {"current": 3}
+
+    rewrite(database, found.targets, keyring, "pending")
+
+    (after,) = census.Census(database, found.targets, keyring, b"k").take()
+    assert after.classes == {"pending": 3}
+    census_comparison.refuse_difference([before.result], [after.result])
+    column = "a[1]" if sql_type == "text[]" else "a::text"
+    ((text,),) = database.rows(f"SELECT {column} FROM secrets")
+    tokens = re.findall('(?<=")( ?)(gAAAAA[^"]*)(?=")', text)
+    assert text == shape % tuple(blank + written for blank, written in tokens)
+    opened = [keyring.stage_of(SCHEME, written.encode()) for _, written in tokens]
+    inside = [(stage, opened.plaintext) for stage, opened in filter(None, opened)]
+    assert inside == [("pending", f"value {number}".encode()) for number in range(3)]
 
 
 @pytest.mark.parametrize("sql_type", ["jsonb", "text"])

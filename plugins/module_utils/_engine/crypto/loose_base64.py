@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=_-]+")
 _BARE_ENDS = re.compile(rb"[A-Za-z0-9+/=_-](?:.*[A-Za-z0-9+/=_-])?", re.DOTALL)
 
 
@@ -18,35 +19,22 @@ class Bare(NamedTuple):
     after: bytes
 
 
-class Signs(NamedTuple):
-    """The signs that a loose decoder skips: any foreign sign, blanks, and blanks read backward."""
+def without_foreign(token: bytes) -> Bare | None:
+    """Return the token without the signs that a loose decoder skips.
 
-    foreign: re.Pattern[bytes]
-    blanks: re.Pattern[bytes]
-    backward: re.Pattern[bytes]
-
-    def without(self, token: bytes) -> Bare | None:
-        """The token without foreign signs. None if it has none, or if something other than blanks is around it, as
-        quotes are: that belongs to what the application wrote there."""
-        if not self.foreign.search(token):
-            return None
-        before, after = _run(self.blanks, token), _run(self.backward, token[::-1])[::-1]
-        inside = token[len(before) : len(token) - len(after)]
-        return Bare(before, self.foreign.sub(b"", inside), after) if _BARE_ENDS.fullmatch(inside) else None
+    Return None if it has none, or if something other than blanks is around it, as quotes are: that belongs to what the
+    application wrote there.
+    """
+    if not _FOREIGN.search(token):
+        return None
+    inside = token.strip()
+    if not _BARE_ENDS.fullmatch(inside):
+        return None
+    before, _, after = token.partition(inside)
+    return Bare(before, _FOREIGN.sub(b"", inside), after)
 
 
 def is_standard(token: bytes) -> bool:
     """Return whether a token has a sign that only the standard alphabet of base64 has, and that no library writes in a
     token."""
     return b"+" in token or b"/" in token
-
-
-def _run(signs: re.Pattern[bytes], token: bytes) -> bytes:
-    match = signs.match(token)
-    return match[0] if match else b""
-
-
-AS_IS = Signs(re.compile(rb"[^A-Za-z0-9+/=_-]+"), re.compile(rb"\s*"), re.compile(rb"\s*"))
-IN_JSON = Signs(
-    re.compile(rb"(?:\\[nrt]|[^A-Za-z0-9+/=_-])+"), re.compile(rb"(?:\s|\\[nrt])*"), re.compile(rb"(?:\s|[nrt]\\)*")
-)

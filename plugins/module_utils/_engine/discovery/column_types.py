@@ -18,6 +18,7 @@ from ..value_forms.token_look import FERNETS, SHORTEST
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
 # A Fernet token, or its base64, anywhere in a string. One that does not open must be found, not passed over.
 _LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 # A member of an array's text. All quoted ones are matched, so that none is cut.
 _MEMBER = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{},"\\]+)', re.DOTALL)
 # A member that PostgreSQL quotes as it writes an array. These are its spaces.
@@ -25,8 +26,11 @@ _QUOTED = re.compile(r'|null|.*[{},"\\ \t\n\r\v\f].*', re.IGNORECASE | re.DOTALL
 
 
 def _plain(leaf: str) -> str:
-    """Return a string of a JSON text without its escapes."""
-    return str(json.loads(f'"{leaf}"')) if "\\" in leaf else leaf
+    """Return a string of a JSON text without its escapes. Half of a surrogate pair stays escaped: UTF-8 has none."""
+    if "\\" not in leaf:
+        return leaf
+    text = str(json.loads(f'"{leaf}"'))
+    return leaf if _HALF_PAIR.search(text) else text
 
 
 # A name of words, as people choose it: a token has capitals, or is hex.
@@ -115,8 +119,9 @@ class BytesCodec(ColumnCodec):
 
 @dataclass(frozen=True)
 class JsonCodec(ColumnCodec):
-    """Tokens are strings of a JSON document, or names of its members. Replacing them leaves all other text unchanged.
+    r"""Tokens are strings of a JSON document, or names of its members. Replacing them leaves all other text unchanged.
 
+    They are read without the escapes that some libraries write, such as ``\u003d`` for ``=``.
     With ``names``, exactly the strings in the members of these names are tokens.
     """
 
@@ -125,10 +130,10 @@ class JsonCodec(ColumnCodec):
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         begin = marker.decode("utf-8")
+        texts = (_plain(match["text"]) for match in self._strings(value, begin))
         if self.names:
-            return [_plain(match["text"]).encode("utf-8") for match in self._strings(value, begin) if match["text"]]
-        texts = (match["text"] for match in self._strings(value, begin))
-        return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(_plain(text))]
+            return [text.encode("utf-8") for text in texts if text]
+        return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(text)]
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
         """Return the tokens. Those of a jsonb with tokens as names share one place: renaming reorders members."""
@@ -138,16 +143,22 @@ class JsonCodec(ColumnCodec):
 
     def moves(self, value: str, marker: bytes) -> bool:
         """Return whether names of members may be tokens."""
-        return not self.names and bool(_names_of(marker).search(value))
+        if self.names:
+            return False
+        return bool(_names_of(marker).search(value)) or ("\\" in value and self._has_escaped_name(value, marker))
+
+    def _has_escaped_name(self, value: str, marker: bytes) -> bool:
+        """Return whether a name may be a token once its escapes are left out: the pattern does not match these."""
+        return any(match["name"] for match in self._strings(value, marker.decode("utf-8")))
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
         parts, end = [], 0
         for match in self._strings(value, None):
-            after = fresh.get(_plain(match["text"]) if self.names else match["text"])
-            if after is not None:
-                written = json.dumps(after, ensure_ascii=False)[1:-1] if self.names else after
-                parts += [value[end : match.start("text")], written]
+            before = _plain(match["text"])
+            after = fresh.get(before, before)
+            if after != before:
+                parts += [value[end : match.start("text")], json.dumps(after, ensure_ascii=False)[1:-1]]
                 end = match.end("text")
         return "".join([*parts, value[end:]])
 
@@ -190,7 +201,7 @@ class JsonTextCodec(JsonCodec):
         return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")
 
     def moves(self, value: str, marker: bytes) -> bool:
-        return super().moves(value, marker) and is_document(value)
+        return is_document(value) and super().moves(value, marker)
 
 
 class MemberCodec(JsonTextCodec):

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-from ..crypto import loose_base64
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
+from ..crypto.loose_base64 import without_foreign
 from ..crypto.schemes import Scheme
 from ..postgres.catalog import Column
 from ..value_forms.token_look import FERNET, FERNET_BEGINS, around_token
@@ -36,15 +37,22 @@ def _match_known(
     samples: Sequence[Any], pieces: Sequence[bytes], column: Column, keyring: Keyring, hinted: Collection[str]
 ) -> str | None:
     """Return the first available scheme that opens a token."""
+    elsewhere = None  # the first scheme that opens tokens only outside of the members that it names
     for scheme in keyring.tried:
+        if elsewhere and scheme.name in keyring.fixed:
+            break  # a token under a rotated key counts for more than one under a key that stays
         fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
         tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
         if not fits or not tells or scheme.functions:
             continue
-        loose = _without_foreign(pieces, column) if scheme.format.loose else []
-        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme), *loose])):
+        if scheme.json_members and any(keyring.stages_of(scheme.name, _in_members(samples, column, scheme))):
             return scheme.name
-    return None
+        loose = _without_foreign(pieces) if scheme.format.loose else []
+        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme), *loose])):
+            if not scheme.json_members:
+                return scheme.name
+            elsewhere = elsewhere or scheme.name
+    return elsewhere
 
 
 def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
@@ -65,10 +73,16 @@ def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
     return None
 
 
-def _without_foreign(pieces: Sequence[bytes], column: Column) -> list[bytes]:
+def _in_members(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
+    """Return what may be tokens of a scheme that names members of JSON documents."""
+    kind = cast("JsonCodec", KINDS[column.type])
+    named = replace(kind, names=scheme.json_members)
+    return [token for value in samples for token in named.tokens(value, b"")]
+
+
+def _without_foreign(pieces: Sequence[bytes]) -> list[bytes]:
     """Return the pieces from which a loose decoder of base64 drops characters, such as line breaks, without these."""
-    signs = loose_base64.IN_JSON if isinstance(KINDS[column.type], JsonCodec) else loose_base64.AS_IS
-    return [bare.token for bare in map(signs.without, pieces) if bare]
+    return [bare.token for bare in map(without_foreign, pieces) if bare]
 
 
 def rotated_scheme(values: Sequence[str | bytes], keyring: Keyring) -> str | None:

@@ -8,10 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..application.custom_functions import frame_of
-from ..crypto import loose_base64
 from ..crypto.keyring import Keyring
+from ..crypto.loose_base64 import without_foreign
 from ..crypto.tokens import Opened
-from ..discovery.column_types import JsonCodec
 from ..discovery.layer_classes import NESTED, TWO_LAYERS
 from ..discovery.nesting import NestingDecision, holding, unwrapped
 from ..discovery.target import Target
@@ -98,11 +97,10 @@ def _without_foreign(
     scheme = keyring.schemes[target.scheme]
     if scheme.functions or not scheme.format.loose:
         return {}
-    signs = loose_base64.IN_JSON if isinstance(target.kind, JsonCodec) else loose_base64.AS_IS
     prefix = scheme.described.get("prefix", "").encode()
     around, bare = {}, []
     for place, token in enumerate(tokens):
-        if opened[place] is None and token.startswith(prefix) and (bare_token := signs.without(token[len(prefix) :])):
+        if opened[place] is None and token.startswith(prefix) and (bare_token := without_foreign(token[len(prefix) :])):
             around[place] = bare_token.before, bare_token.after
             bare.append(prefix + bare_token.token)
     for place, opening in zip(list(around), keyring.stages_of(scheme.name, bare) if bare else ()):

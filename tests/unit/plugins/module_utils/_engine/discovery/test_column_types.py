@@ -193,6 +193,68 @@ def test_only_the_leaf_is_replaced_and_every_other_byte_stays(text, expected):
     assert json.loads(expected) is not None
 
 
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        (r"gAAAAAold-_\u003d\u003D", OLD),
+        (r"\u0067\u0041AAAAold-_==", OLD),
+        (r"gAAAAA\/w==", b"gAAAAA/w=="),
+        (r"gAAAAAold\n-_==\r\n", b"gAAAAAold\n-_==\r\n"),
+    ],
+    ids=["as Gson writes it", "the first characters", "as PHP writes it", "line breaks"],
+)
+def test_a_token_with_escapes_of_json_is_read_without_them_and_every_other_byte_stays(written, plain):
+    text = r'{ "a\u003d" :"%s", "b": "\u003d\/x", "c": ["gAAAAAother==", "%s"], "n": 1e400 }'
+    document = text % (written, written)
+    assert JSON.tokens(document, MARKER) == [plain, OTHER, plain]
+    assert JSON.put(document, [plain], [NEW]) == text % ((NEW.decode(),) * 2)
+    assert JSON.put(document, [OTHER], [NEWER]) == document.replace("other", "newer")
+    assert JSON.put(document, [plain, OTHER], [plain, OTHER]) == document
+
+
+def test_a_token_with_line_breaks_is_written_with_their_escapes():
+    document = r'{"a": "gAAAAAold-_==\r\n"}'
+    assert JSON.put(document, [OLD + b"\r\n"], [NEW + b"\r\n"]) == document.replace("old", "new")
+
+
+@pytest.mark.parametrize("names", [(), ("a",)])
+def test_half_of_a_surrogate_pair_is_no_token_and_stays(names):
+    kind = replace(JSON, names=names)
+    document = r'{"a": ["\ud83d gAAAAA\u003d", "gAAAAAold-_\u003d="]}'
+    half = rb"\ud83d gAAAAA\u003d"
+    assert kind.tokens(document, b"") == [half, OLD]
+    assert kind.put(document, [half, OLD], [half, NEW]) == document.replace(r"old-_\u003d", "new-_=")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("json in text", r'{"a": "gAAAAAold-_\u003d\u003d"}', '{"a": "gAAAAAnew-_=="}'),
+        ("text[]", r'{"{\"a\": \"gAAAAAold-_\\u003d\\u003d\"}"}', r'{"{\"a\": \"gAAAAAnew-_==\"}"}'),
+    ],
+)
+def test_escapes_of_json_are_read_in_every_type_that_holds_documents(name, text, expected):
+    assert KINDS[name].tokens(text, MARKER) == [OLD]
+    assert KINDS[name].put(text, [OLD], [NEW]) == expected
+
+
+@pytest.mark.parametrize("name", ["text", "json in text"])
+def test_a_text_that_is_no_document_has_no_escapes_of_json(name):
+    text = r"gAAAAAold-_\u003d"
+    assert KINDS[name].tokens(text, MARKER) == [text.encode()]
+
+
+def test_a_token_that_is_the_name_of_a_member_moves_it_with_and_without_escapes():
+    name = "gAAAAA" + "o" * 94
+    for written in (name + "==", name + r"\u003d=", r"\u0067" + name[1:] + "=="):
+        document = f'{{"{written}": 1}}'
+        assert JSON.tokens(document, MARKER) == [name.encode() + b"=="]
+        assert JSON.moves(document, MARKER)
+        assert JSON.put(document, [name.encode() + b"=="], [NEW]) == '{"gAAAAAnew-_==": 1}'
+    assert not JSON.moves(r'{"a\u003d": "' + name + '"}', MARKER)
+    assert not KINDS["json in text"].moves(r'say "\x": ' + name, MARKER)
+
+
 def test_a_token_may_be_the_name_of_a_member():
     old, new = (b"gAAAAA" + letter * 94 for letter in (b"o", b"n"))
     text = '{"%s" : {"%s":1}, "b": "%s"}'

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     scheme_match,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column
 
-from .surveys import INSIDE, TEXT, keyring
+from ..conftest import nothing_set
+from .surveys import FIELD, INSIDE, KEYS, TEXT, keyring
+
+JSONB = Column("a", "jsonb", None, False)
 
 
 @pytest.fixture
@@ -48,3 +53,41 @@ def test_a_token_of_another_key_proves_nothing_and_leaves_no_scheme_behind(token
 
 def test_no_value_is_no_proof():
     assert scheme_match.match_scheme([], TEXT, keyring(), ()) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ('{"password": "%s", "x": 1}', "members"),
+        ('{"password": "%s", "x": "%s"}', "members"),
+        ('{"x": "%s", "password": "plain"}', "field"),
+        ('{"%s": 1}', "field"),
+    ],
+    ids=["in the member", "there and elsewhere", "elsewhere", "a name"],
+)
+def test_a_scheme_of_members_of_documents_hides_no_other_scheme_of_the_same_key(document, expected, token):
+    described = {"members": {**FIELD, "json_members": ["password"]}, "field": FIELD}
+    ring = Keyring(schemes.parse(described), {"current": KEYS}, nothing_set)
+    value = document.replace("%s", token.decode())
+    assert scheme_match.match_scheme([value], JSONB, ring, ()) == expected
+
+
+def test_a_token_outside_of_the_members_that_its_only_scheme_names_is_still_found(token):
+    described = {"members": {**FIELD, "json_members": ["password"]}}
+    ring = Keyring(schemes.parse(described), {"current": KEYS}, nothing_set)
+    assert scheme_match.match_scheme([f'{{"x": "{token.decode()}"}}'], JSONB, ring, ()) == "members"
+
+
+@pytest.mark.parametrize("sql_type", ["json", "json in text"])
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda token: token.replace("=", "\\u003d"),
+        lambda token: f"\\u0067{token[1:]}",
+        lambda token: f"{token[:40]}\\r\\n{token[40:]}\\n",
+    ],
+    ids=["as Gson writes it", "the first character", "line breaks"],
+)
+def test_a_token_with_escapes_of_json_opens(sql_type, escape, token):
+    value = f'{{"x": "{escape(token.decode())}"}}'
+    assert scheme_match.match_scheme([value], Column("a", sql_type, None, False), keyring(), ()) == "field"
