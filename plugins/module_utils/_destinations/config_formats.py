@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .._system import library_warnings
 from . import unit_lines
 
 Tree = Any  # a dictionary or a list of trees, a text, or another value
@@ -193,6 +192,8 @@ def _unit_variables(value: str, number: int) -> dict[str, str]:
 
 
 def _first_module(*names: str) -> Any:
+    from .._system import library_warnings
+
     for name in names:
         try:
             with library_warnings.ignored():

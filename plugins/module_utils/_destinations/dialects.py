@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Any, cast
 
-from .._system import library_warnings
-
 BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 _BLANK = r"[^\S\r\n]"
@@ -264,6 +262,8 @@ READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
 
 def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
     """Return how the real reader interprets ``text``. None if this Python does not have it."""
+    from .._system import library_warnings
+
     try:
         with library_warnings.ignored():
             return READERS[dialect](text, names) if dialect in READERS else None

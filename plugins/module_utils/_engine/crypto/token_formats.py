@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..._system import library_warnings
 from .fernet import AesCbcHmac, Fernet256, fastest_fernet
 from .openpgp import OpenPgp
 from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
@@ -113,6 +112,8 @@ class SecretBox(SingleTokenCipher):
     """
 
     def __init__(self, key: bytes) -> None:
+        from ..._system import library_warnings
+
         try:
             with library_warnings.ignored():
                 from nacl.secret import SecretBox as Box
