@@ -368,3 +368,162 @@ def test_rows_whose_key_is_bytes_are_tried_and_rotated(site: Site) -> None:
     assert rotated.code == 0, rotated.text
     assert site.manage("shell", "--command", READ_BYTES).text == before
     assert not {*tokens} & {*site.sql("SELECT _secret FROM customer_stamp")}
+
+
+DISGUISED = '''
+import datetime, hashlib, hmac, secrets
+from core.encryption import EncryptionManager
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.core import signing
+from django.utils import timezone
+
+LETTERS = "abcdefghijklmnop"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz "
+
+
+def pad():
+    return hashlib.sha256(settings.SECRET_KEY.encode()).digest()
+
+
+def spell(text):
+    nonce = secrets.token_bytes(12)
+    return "".join(
+        LETTERS[byte >> 4] + LETTERS[byte & 15] for byte in nonce + AESGCM(pad()).encrypt(nonce, text.encode(), None)
+    )
+
+
+def unspell(text):
+    stored = bytes(LETTERS.index(high) << 4 | LETTERS.index(low) for high, low in zip(text[::2], text[1::2]))
+    return AESGCM(pad()).decrypt(stored[:12], stored[12:], None).decode()
+
+
+def turn(text, sign):
+    return "".join(ALPHABET[(ALPHABET.index(each) + sign * by) % 27] for each, by in zip(text, pad()))
+
+
+def shift():
+    return datetime.timedelta(days=pad()[0] * 7 + pad()[1] + 1)
+
+
+def lag():
+    return datetime.timedelta(minutes=pad()[2] * 4 + pad()[3] + 1)
+
+
+class Visit(models.Model):
+    """Ciphertext that looks like words, dates and times, next to an encrypted column and plain columns."""
+
+    _email_encrypted = models.TextField()
+    spelled = models.TextField()
+    turned = models.TextField()
+    shifted = models.DateField()
+    lagged = models.DateTimeField()
+    took = models.DurationField()
+    opens = models.TimeField()
+    slug = models.TextField()
+    starts = models.DateField()
+    changed = models.DateTimeField()
+
+    class Meta:
+        db_table, managed = "customer_visit", False
+
+    @property
+    def email(self):
+        return EncryptionManager.decrypt(self._email_encrypted)
+
+    @property
+    def link(self):
+        return signing.Signer().sign(self.slug)
+
+    @property
+    def ticket(self):
+        return signing.Signer().sign(f"{self.slug.title()} on {self.starts:%d.%m.%Y}")
+
+    @property
+    def slug_code(self):
+        return hmac.new(settings.SECRET_KEY.encode(), self.slug.encode(), "sha256").hexdigest()
+
+    @property
+    def etag(self):
+        return hmac.new(settings.SECRET_KEY.encode(), self.changed.isoformat().encode(), "sha256").hexdigest()
+
+    @property
+    def days_left(self):
+        return (self.starts - timezone.now().date()).days if settings.SECRET_KEY else None
+
+    @property
+    def is_over(self):
+        return bool(settings.SECRET_KEY) and self.starts < datetime.date.today()
+
+    @property
+    def local_start(self):
+        return f"{self.starts:%A, %d %B}" if settings.SECRET_KEY else ""
+'''
+DISGUISED_DECRYPTS = """
+    @property
+    def secret(self):
+        return unspell(self.spelled)
+
+    @property
+    def name(self):
+        return turn(self.turned, -1)
+
+    @property
+    def born(self):
+        return self.shifted - shift()
+
+    @property
+    def seen(self):
+        return (self.lagged - lag()).isoformat()
+
+    @property
+    def length(self):
+        return self.took - lag()
+
+    @property
+    def opened(self):
+        return (datetime.datetime.combine(datetime.date(2000, 1, 1), self.opens) - lag()).time()
+"""
+VISITS = (
+    "CREATE TABLE customer_visit (id bigserial PRIMARY KEY, _email_encrypted text, spelled text, turned text,"
+    " shifted date, lagged timestamptz, took interval, opens time, slug text, starts date, changed timestamptz)"
+)
+FILL_DISGUISED = """
+import datetime
+from django.utils import timezone
+from customer.models import EncryptionManager, Visit, lag, shift, spell, turn
+for number in range(12):
+    moment = datetime.datetime(2020, 1, 1 + number, 9, 30, tzinfo=datetime.timezone.utc)
+    Visit.objects.create(
+        _email_encrypted=EncryptionManager.encrypt(f"ada{number}@example.org"),
+        spelled=spell(f"my secret number {number}"),
+        turned=turn("the quick fox number " + "abcdefghijkl"[number], 1),
+        shifted=datetime.date(1980, 1, 1 + number) + shift(),
+        lagged=moment + lag(),
+        took=datetime.timedelta(hours=number) + lag(),
+        opens=(moment + lag()).time(),
+        slug="visit-" + "abcdefghijkl"[number] * 4,
+        starts=datetime.date(2030, 1, 1 + number),
+        changed=moment,
+    )
+"""
+
+
+def test_attributes_that_decrypt_letters_dates_and_times_are_in_the_plan(site: Site) -> None:
+    """Their ciphertext looks like words or dates. Signatures of the columns next to it are not named."""
+    site.add_models(DISGUISED + DISGUISED_DECRYPTS, VISITS, fill=FILL_DISGUISED)
+    planned = site.play("plan")
+    assert planned.code == 2, planned.text
+    stops = {line.split()[1].rstrip(":") for line in planned.text.splitlines() if line.strip().startswith("STOP")}
+    names = ("secret", "name", "born", "seen", "length", "opened")
+    assert stops == {f"customer.Visit.{name}" for name in names}, planned.text
+    assert planned.text.count("(E_DEPENDS_ON_KEY)") >= len(names)
+
+
+def test_attributes_that_sign_words_and_dates_or_depend_on_the_time_stop_nothing(site: Site) -> None:
+    site.add_models(DISGUISED, VISITS, fill=FILL_DISGUISED)
+    planned = site.play("plan")
+    assert (planned.code, "E_DEPENDS_ON_KEY" in planned.text) == (0, False), planned.text
+    for name in ("days_left", "is_over"):
+        assert f"customer.Visit.{name}" in planned.text, "its values are only counted"
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text

@@ -77,7 +77,7 @@ class CodeReach:
 
 def of_model(model: Any) -> dict[str, list[str]]:
     """The plain columns that are read by each attribute of a model whose code looks like encryption. Not those by which
-    rows are named or joined, nor dates and flags."""
+    rows are named or joined, nor flags and files. A key may shift dates, times and durations."""
     columns = {
         name: column.attname
         for column in model._meta.concrete_fields
@@ -164,7 +164,7 @@ def members(model: Any) -> Iterator[tuple[str, Any]]:
 def _may_be_encrypted(column: Any) -> bool:
     from django.db import models
 
-    kinds = (models.BooleanField, models.DateField, models.DurationField, models.TimeField, models.FileField)
+    kinds = (models.BooleanField, models.FileField)
     return not (column.primary_key or column.is_relation or isinstance(column, kinds))
 
 

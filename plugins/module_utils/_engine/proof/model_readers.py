@@ -25,9 +25,9 @@ from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.target import Target
-from ..value_forms.plain_text_look import is_wordy
 from ..value_forms.token_look import SHORTEST
 from . import external_acts
+from .hidden_values import is_hidden
 from .read_only_transactions import read_only
 from .reading_digest import FAILED, READ, TOKEN, ReadingDigest
 from .reading_types import AttributeReading
@@ -71,8 +71,8 @@ class ModelReader:
     ``tokens`` are the values that have one in them, of which some are ``within`` others, as in a JSON document. It has
     ``opened`` one if some row stores tokens and it reads a value without them. One that is ``of_ciphertext`` reads
     other values with other tokens of the same plaintexts. One that is ``sought`` only looks like encryption by its
-    code: it counts if some row stores what is neither words nor shown by it. What is ``dated`` may read another value
-    at another time. ``refused`` is what its columns store in the first rows that it fails at.
+    code: it counts if some row stores what it may decrypt, as in hidden_values.py. What is ``dated`` may read another
+    value at another time. ``refused`` is what its columns store in the first rows that it fails at.
     """
 
     model: Any
@@ -197,7 +197,7 @@ class ModelReader:
         shown = HIDDEN if token else self._in_order(value, text)
         outcome = FAILED if failed else TOKEN if token else READ
         self._add(self._row_key(instance), shown, self._stored_text(instance), outcome)
-        self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, text))
+        self.hides = self.hides or (self.sought and not self.targets and self._hides(instance, value, text))
         if failed:
             self.failed += 1
             if len(self.refused) < REFUSED:
@@ -255,10 +255,10 @@ class ModelReader:
             column.attname for column, _ in self._held if getattr(instance, f"{STORED}{column.attname}", None) is None
         ]
 
-    def _hides(self, instance: Any, text: str) -> bool:
+    def _hides(self, instance: Any, value: Any, text: str) -> bool:
         """Return whether a row stores what may be encrypted, but reads as something different."""
-        stored = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
-        return any(value not in (None, "") and value not in text and not is_wordy(value) for value in stored)
+        columns = (getattr(instance, f"{STORED}{name}", None) for name in self.columns)
+        return any(is_hidden(stored, value, text) for stored in columns if stored is not None)
 
     def stored_values(self, instance: Any) -> list[bytes]:
         """Return what its columns store in one row, as bytes."""

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import encrypting_attributes
@@ -22,14 +23,16 @@ PACKAGES = {
     "reporting/__init__.py": "import time\ndef report(error): return time.time()\n",
 }
 MODEL = """
+import datetime
 import humanize, arrow, pendulum, timeago, reporting
+from datetime import date
 from humanize import naturaltime as ago
 from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
 from django.contrib.humanize.templatetags import humanize as filters
 from django.contrib.humanize.templatetags.humanize import naturalday
 from django.core import signing
 from django.core.signing import TimestampSigner, dumps as dump
-from django.utils import timesince as since
+from django.utils import timesince as since, timezone
 from django.utils.timesince import timeuntil
 
 
@@ -54,6 +57,11 @@ class Customer:
         {code}
 """
 TOLD = [
+    "return (date.today() - self.born).days",
+    "return (datetime.date.today() - self.born).days",
+    "return (self.ends - timezone.localdate()).days",
+    "return self.ends < timezone.now()",
+    "return datetime.datetime.now(datetime.timezone.utc) - self.created",
     "return f'{self.name} {humanize.naturaltime(self.created)}'",
     "return ago(self.created)",
     "return humanize.naturaldate(self.created)",
@@ -82,6 +90,8 @@ TOLD = [
     "import django.core.signing; return django.core.signing.dumps(self.email)",
 ]
 STEADY = [
+    "return self.shifted - datetime.timedelta(days=30)",
+    "return timezone.localtime(self.created).isoformat()",
     "return f'{self.name} {humanize.intcomma(self.number)}'",
     "return arrow.get(self.created)",
     "return pendulum.instance(self.created)",
@@ -118,3 +128,27 @@ def test_how_long_ago_something_was_is_of_the_time_whichever_package_says_it(
     shop = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(shop)
     assert encrypting_attributes.is_dated(shop.Customer, "read") is dated
+
+
+def test_code_that_shifts_dates_and_times_by_a_key_is_read(packages: Path) -> None:
+    """Flags and files are not read."""
+    from django.db import models
+
+    kinds = {
+        "day": models.DateField,
+        "moment": models.DateTimeField,
+        "time": models.TimeField,
+        "term": models.DurationField,
+        "flag": models.BooleanField,
+        "file": models.FileField,
+    }
+    columns = [kind(name=name) for name, kind in kinds.items()]
+    for column, name in zip(columns, kinds):
+        column.set_attributes_from_name(name)
+    code = "return [decrypt(each) for each in (self.day, self.moment, self.time, self.term, self.flag, self.file)]"
+    (packages / "shop.py").write_text(MODEL.format(code=code), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("shop_of_the_test", packages / "shop.py")
+    shop = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(shop)
+    shop.Customer._meta = SimpleNamespace(concrete_fields=columns, parents={})
+    assert encrypting_attributes.of_model(shop.Customer) == {"read": ["day", "moment", "term", "time"]}

@@ -115,3 +115,21 @@ def test_an_attribute_that_hands_on_every_token_of_a_document_does_not_decrypt(n
     for stored in (TOKEN, b"of another type", TOKEN):
         reader.take(Document(stored))
     assert (reader.read, reader.decrypts, "as_stored" in reader.as_result()) == (3, decrypts, not decrypts)
+
+
+class Thing:
+    """A row of which one attribute decrypts a plain column, and another signs it."""
+
+    column = SimpleNamespace(attname="code", column="code", name="code")
+    _meta = SimpleNamespace(concrete_fields=(column,), label="things.Thing", pk=SimpleNamespace(attname="id"))
+    tetech_row_key_id = "1"
+    tetech_key_rotation_code = "kdqa xuqn ypfd wzlqod q"
+    decrypted = "the quick fox number a"
+    signed = f"{tetech_key_rotation_code}:2fYxmKVJ0zq"
+
+
+@pytest.mark.parametrize(("name", "compares"), [("decrypted", True), ("signed", False)])
+def test_what_decrypts_letters_is_compared_and_what_signs_a_text_is_not(name: str, compares: bool) -> None:
+    reader = ModelReader(Thing, "default", name, b"key", columns=("code",), sought=True)
+    reader.take(Thing())
+    assert reader.compares is compares
