@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
 from ..module_utils._module import code_bundle
 from ._host_tasks_messages import CallTimes, HostCall, HostResults
@@ -27,6 +27,9 @@ COLLECTION = "tetech.key_rotation"
 CONTAINER = 125
 NOT_STARTED = (CONTAINER, 126, 127)
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
+KILLED = "it was killed, or the application ended the process"
+UNKNOWN = "It is unknown what this step changed."
+IN_RECORD = "See the record for what was done."
 DISCOVERED = "Set ansible_python_interpreter of this host to a Python that it has."
 CODE = code_bundle.pack()  # once, in Ansible's own process
 
@@ -74,9 +77,22 @@ class HostCaller(ActionBase):
         if result.get("failed") and "error" not in result and "rc" in result:
             if result["rc"] in NOT_STARTED:
                 raise self._not_started(result["rc"])
-            names = " and ".join(call.module for call in calls)
-            raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
+            raise self._died(result, calls)
         return HostResults({call.name: result for call in calls}, {})
+
+    def _died(self, result: TaskResult, calls: Sequence[HostCall]) -> RotationError:
+        """The error of a process that ended without a result."""
+        from ..module_utils._tasks.registry import ONLY_READING  # rarely needed
+        from ._control_node.traceback_text import find_exception
+
+        outputs = (str(result.get(name) or "") for name in ("module_stderr", "module_stdout"))
+        cause = next(filter(None, map(find_exception, outputs)), KILLED)
+        changing = [call for call in calls if not call.check_mode and call.module not in ONLY_READING]
+        changed = UNKNOWN if changing else NOTHING_CHANGED
+        if any("rotation_id" in call.options for call in changing):
+            changed = IN_RECORD
+        step = str(self._task.name or self.module).rpartition(" | ")[2]
+        return ModuleDied(step=step, rc=result["rc"], cause=cause, changed=changed)
 
     def _not_started(self, exit_code: int) -> RotationError:
         """The error of a Python that does not start: that of the task, or the one that Ansible discovered."""

@@ -29,7 +29,7 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_errors": set(),
     "_system": {"_errors"},
     "_kubernetes": BASE,
-    "_module": {"_errors"},
+    "_module": BASE,
     "_engine/crypto": BASE,
     "_engine/postgres": {*BASE, "_engine/crypto"},
     "_engine/value_forms": {"_engine/crypto"},
@@ -71,7 +71,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_task_types.py": set(),
     "_host_tasks_messages.py": set(),
     "_record_entry.py": set(),
-    "_module_runner.py": {"_host_tasks_messages.py", "_progress.py"},
+    "_module_runner.py": {"_control_node", "_host_tasks_messages.py", "_progress.py"},
     "_action.py": {
         "_module_runner.py",
         "_record_entry.py",
@@ -97,7 +97,7 @@ FOR_ALL = "_task_types.py"  # what is passed to Ansible and taken from it
 THIRD_PARTY = {
     "ansible": (
         "module_utils/_module/",
-        "module_utils/_tasks/",
+        "module_utils/_tasks/run_tasks.py",  # with the application's own Ansible in its place, others find that one
         "modules/",
         "action/",
         "callback/",

@@ -23,10 +23,14 @@ class PipeliningRequired(RotationError):
 
 class ModuleDied(RotationError):
     code = "E_MODULE_DIED"
-    module: str
+    step: str
     rc: int
-    problem = "{module} ended without a result (exit code {rc}): it was killed, or the application ended the process"
-    remedy = "Check the host's log for the cause, then run the same command again."
+    cause: str
+    problem = 'the step "{step}" ended without a result (exit code {rc}): {cause}'
+    remedy = (
+        "If this names a place in the application's code, fix it there. Otherwise check the host's log for the cause. "
+        "Then run the same command again."
+    )
 
 
 class ActionPluginMissing(RotationError):
