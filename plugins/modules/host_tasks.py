@@ -92,6 +92,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._module import code_bundle
 from ..module_utils._module.runner import ModuleResult, run
 from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
+from ..module_utils._system import ansible_payload
 
 # AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too.
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ if TYPE_CHECKING:
 def run_tasks(module: AnsibleModule) -> ModuleResult:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
     compiled = code_bundle.install(module.params["code"]) if module.params["code"] else None
-    result: ModuleResult = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks").run_tasks(module)
+    with ansible_payload.in_place():
+        tasks = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks")
+    result: ModuleResult = tasks.run_tasks(module)
     if compiled and not module.check_mode:  # a dry run writes nothing
         compiled.save()
     return result

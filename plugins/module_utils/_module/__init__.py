@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Support for running a module: its only way to end, and secrets in a result that only the controller can read.
 
-``_tasks``, ``modules`` and ``plugin_utils`` import it. It imports ``_errors``, ``ansible`` and ``cryptography``.
+``_tasks``, ``modules`` and ``plugin_utils`` import it. It imports ``_errors``, ``_system``, ``ansible`` and
+``cryptography``.
 """

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors.unexpected import as_catalog_error
+from .._system import ansible_payload
 
 ModuleResult = dict[str, Any]  # which goes back to Ansible as JSON
 
@@ -22,11 +25,19 @@ def run(
     from .result_output import ResultOutput
 
     output = ResultOutput()  # before any code of the application runs
-    result = outcome(module, work, needs)
+    with ansible_payload.hidden():
+        result = outcome(module, work, needs)
     forget(module)
     leave = module.fail_json if result.pop("failed", False) else module.exit_json
     with output.opened():
-        leave(**result)
+        try:
+            leave(**result)
+        except Exception as exc:
+            # Ansible's own report would go to the dropped output. Without the text of the exception, which could be a
+            # value.
+            frames = "".join(traceback.format_tb(exc.__traceback__))
+            sys.stderr.write(f"Traceback (most recent call last):\n{frames}{type(exc).__name__}\n")
+            raise
 
 
 def outcome(task: Any, work: Callable[[Any], ModuleResult], needs: Sequence[str]) -> ModuleResult:

@@ -129,8 +129,11 @@ def fit(headers: Mapping[str, object], host: str | None) -> dict[str, str]:
 
 def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
     """Return the status of one answer, or 0, and a text about it."""
-    from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
-    from ansible.module_utils.urls import open_url
+    from .._system import ansible_payload
+
+    with ansible_payload.in_place():
+        from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
+        from ansible.module_utils.urls import open_url
 
     # A redirect may lead to another host or a login page, which may answer even if this application does not.
     opened = functools.partial(

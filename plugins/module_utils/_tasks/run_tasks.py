@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from .._engine.discovery.known_surveys import KnownSurveys
 from .._errors.run import ModuleOptions
 from .._module.runner import outcome
+from .._system import ansible_payload
 from .host_task import HostTask, ModuleResult, TaskParams
 from .registry import ONLY_READING, WORK
 
@@ -74,14 +75,16 @@ class _Task:
     surveys: KnownSurveys
 
     def warn(self, warning: str) -> None:
-        self.batch.warn(warning)
+        with ansible_payload.in_place():
+            self.batch.warn(warning)
 
     @classmethod
     def of(
         cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
     ) -> _Task:
         """Create a task. Raise E_MODULE_OPTIONS for options that the module does not have."""
-        validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
+        with ansible_payload.in_place():
+            validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:
             raise ModuleOptions(module=asked["module"])
