@@ -102,7 +102,7 @@ if TYPE_CHECKING:
 def run_tasks(module: AnsibleModule) -> ModuleResult:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
     compiled = code_bundle.install(module.params["code"]) if module.params["code"] else None
-    with ansible_payload.shown():
+    with ansible_payload.in_place():
         tasks = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks")
     result: ModuleResult = tasks.run_tasks(module)
     if compiled and not module.check_mode:  # a dry run writes nothing

@@ -131,7 +131,7 @@ def _request(url: str, headers: dict[str, str], ca_file: str | None, patience: f
     """Return the status of one answer, or 0, and a text about it."""
     from .._system import ansible_payload
 
-    with ansible_payload.shown():
+    with ansible_payload.in_place():
         from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
         from ansible.module_utils.urls import open_url
 

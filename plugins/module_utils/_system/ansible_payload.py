@@ -20,7 +20,7 @@ _hidden: _Payload | None = None
 def hidden() -> Iterator[None]:
     """Let the application import its own ``ansible``, or none, while the block runs. Forks begin like their parent.
 
-    Our own code that imports ``ansible`` in the block does so within ``shown``.
+    Our own code that imports ``ansible`` in the block does so within ``in_place``.
     """
     global _hidden  # sys.modules, which it describes, is one for the process, too
     archive = _find_archive()
@@ -37,7 +37,7 @@ def hidden() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[None]:
+def in_place() -> Iterator[None]:
     """Let our own code import Ansible's while the block runs, also within ``hidden``."""
     payload = _hidden
     if payload is None:

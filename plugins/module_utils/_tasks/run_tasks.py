@@ -75,7 +75,7 @@ class _Task:
     surveys: KnownSurveys
 
     def warn(self, warning: str) -> None:
-        with ansible_payload.shown():
+        with ansible_payload.in_place():
             self.batch.warn(warning)
 
     @classmethod
@@ -83,7 +83,7 @@ class _Task:
         cls, asked: Mapping[str, Any], batch: HostTask, until_end: contextlib.ExitStack, surveys: KnownSurveys
     ) -> _Task:
         """Create a task. Raise E_MODULE_OPTIONS for options that the module does not have."""
-        with ansible_payload.shown():
+        with ansible_payload.in_place():
             validated = ArgumentSpecValidator(WORK[asked["module"]].spec).validate(asked["options"])
         batch.no_log_values.update(validated._no_log_values)
         if validated.error_messages:

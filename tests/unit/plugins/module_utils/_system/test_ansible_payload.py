@@ -107,7 +107,7 @@ def test_our_own_code_finds_that_of_the_task_in_the_middle_of_the_application(ru
         with payload.hidden():
             before = see()
             of_application = sys.modules["ansible"]
-            with payload.shown():
+            with payload.in_place():
                 shown = see()
             again = see()
             assert sys.modules["ansible"] is of_application
@@ -131,5 +131,5 @@ def test_a_fork_begins_with_that_of_the_application(run):
 
 def test_an_installed_one_stays_where_it_is():
     before = sys.modules["ansible"], list(sys.path)
-    with ansible_payload.hidden(), ansible_payload.shown():
+    with ansible_payload.hidden(), ansible_payload.in_place():
         assert (sys.modules["ansible"], sys.path) == before
