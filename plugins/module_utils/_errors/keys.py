@@ -120,11 +120,11 @@ class KeyFileWritten(RotationError):
     code = "E_KEY_FILE_WRITTEN"
     files: str
     problem = (
-        "started with keys that are thrown away, the application wrote one of them into {files}. The former content "
-        "was put back"
+        "started with keys that are thrown away, the application had another program change {files}. The former "
+        "content was put back"
     )
     remedy = (
-        "Find the program that writes the key there while the application starts, and disable it until the rotation is "
+        "Find the program that changes the file while the application starts, and disable it until the rotation is "
         "complete. What the application itself writes there is kept in memory, but not what another program writes."
     )
 

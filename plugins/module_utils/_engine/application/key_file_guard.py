@@ -104,20 +104,22 @@ class KeyFileGuard:
         sys.addaudithook(self._hear)
 
     def put_back(self) -> list[str]:
-        """Put back each file that was given one of these keys at the start. Return the key files among them: a program
-        that the application started has written there."""
+        """Put back each file that was given one of these keys at the start, and key files that are gone. Return the key
+        files among them: a program that the application started has changed them."""
         self._starts, self._restores = False, True
         try:
-            restored = [path for path, before in self._before.items() if self._is_given_key(path, before)]
+            restored = [path for path, before in self._before.items() if self._is_lost(path, before)]
             for path in restored:
                 _restore(path, self._before[path])
         finally:
             self._restores = False
         return sorted(self._key_files.intersection(restored))
 
-    def _is_given_key(self, path: str, before: bytes | None) -> bool:
+    def _is_lost(self, path: str, before: bytes | None) -> bool:
         now = _content(path)
-        return now is not None and any(key in now and key not in (before or b"") for key in self._keys)
+        if now is None:
+            return path in self._key_files and before is not None
+        return any(key in now and key not in (before or b"") for key in self._keys)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

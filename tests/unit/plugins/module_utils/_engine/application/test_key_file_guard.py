@@ -96,9 +96,10 @@ def test_other_ways_to_change_a_key_file_are_refused(folder, change):
     assert (restored, (folder / "key").read_bytes()) == ([], OWN)
 
 
-def test_what_another_program_writes_into_a_key_file_is_put_back_and_reported(folder):
+@pytest.mark.parametrize("words", [["cp", "/dev/stdin"], ["rm"]], ids=["written", "removed"])
+def test_what_another_program_does_to_a_key_file_is_undone_and_reported(folder, words):
     def run(folder):
-        subprocess.run(["cp", "/dev/stdin", folder / "key"], input=THROWN_AWAY, check=True)
+        subprocess.run([*words, folder / "key"], input=THROWN_AWAY, check=True)
 
     assert in_process(run, folder) == (None, [str(folder / "key")])
     assert (folder / "key").read_bytes() == OWN
