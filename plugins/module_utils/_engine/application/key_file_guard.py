@@ -161,5 +161,5 @@ def _restore(path: str, before: bytes | None) -> None:
     if before is None:
         os.unlink(path)
         return
-    with io.FileIO(path, "w") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(before)

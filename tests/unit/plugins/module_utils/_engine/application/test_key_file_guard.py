@@ -101,8 +101,9 @@ def test_what_another_program_does_to_a_key_file_is_undone_and_reported(folder, 
     def run(folder):
         subprocess.run([*words, folder / "key"], input=THROWN_AWAY, check=True)
 
+    (folder / "key").chmod(0o600)
     assert in_process(run, folder) == (None, [str(folder / "key")])
-    assert (folder / "key").read_bytes() == OWN
+    assert ((folder / "key").read_bytes(), (folder / "key").stat().st_mode & 0o777) == (OWN, 0o600)
 
 
 def copied(folder):
