@@ -149,7 +149,7 @@ def test_what_each_start_writes_whatever_the_keys_are_is_no_finding(site: Site, 
     assert site.read_all() == values
 
 
-KEEPING = {
+WRITING_BACK = {
     "itself": """
         from pathlib import Path
         path = Path(__file__).parents[1] / ".env"
@@ -166,7 +166,7 @@ KEEPING = {
 
 
 def test_an_application_that_writes_its_key_file_as_it_starts_keeps_its_keys(site: Site) -> None:
-    at_start(site, KEEPING["itself"])
+    at_start(site, WRITING_BACK["itself"])
     values, env_file = site.read_all(), (site.project / ".env").read_bytes()
     for words in (("plan",), ("rotate", "--check")):
         done = site.play(*words)
@@ -182,7 +182,7 @@ def test_an_application_that_writes_its_key_file_as_it_starts_keeps_its_keys(sit
 
 
 def test_another_program_that_writes_the_key_file_is_undone_and_reported(site: Site) -> None:
-    at_start(site, KEEPING["another program"])
+    at_start(site, WRITING_BACK["another program"])
     env_file = (site.project / ".env").read_bytes()
     for words in (("plan",), ("rotate",)):
         done = site.play(*words)
