@@ -137,8 +137,12 @@ class KeyFileGuard:
         if path in self._key_files:
             raise PermissionError(errno.EACCES, "a process under other keys changes no key file", path)
         # What is only added to a file, such as a log, other processes may add to as well.
-        if self._starts and len(self._before) < MOST and (whole or not os.path.exists(path)):
-            self._before.setdefault(path, _content(path))
+        if not self._starts or path in self._before or len(self._before) >= MOST:
+            return
+        if not os.path.lexists(path):
+            self._before[path] = None
+        elif whole and (content := _content(path)) is not None:  # what is not remembered cannot be put back
+            self._before[path] = content
 
 
 def real_path(file: Any) -> str | None:

@@ -134,3 +134,12 @@ def test_other_files_are_written_as_usual(folder):
 
     assert in_process(write, folder) == (THROWN_AWAY, [])
     assert ((folder / "other").read_bytes(), (folder / "log").read_bytes()) == (b"after", b"a line")
+
+
+def test_a_file_too_large_to_remember_is_not_removed(folder):
+    def write(folder):
+        (folder / "other").write_bytes(THROWN_AWAY)
+
+    (folder / "other").write_bytes(b"x" * (key_file_guard.LARGEST + 1))
+    assert in_process(write, folder) == (None, [])
+    assert (folder / "other").exists()
