@@ -23,7 +23,7 @@ class ActionModule(RotationAction):
     def act(self, options: TaskArguments) -> TaskResult:
         if pattern := options["no_host_matches"]:
             raise NoHosts(pattern=pattern)
-        specs = self._loader.load_from_file(variable_checks.SPEC_FILE, cache="none")["argument_specs"]
+        specs = self._loader.load_from_file(variable_checks.SPEC_FILE, cache="none", unsafe=True)["argument_specs"]
         spec, of_stores = specs["settings"]["options"], configured_store.VARIABLES
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
         problems = [problem for host in hosts for problem in variable_checks.find_problems(spec, of_stores, host)]

@@ -31,8 +31,14 @@ options:
     type: str
   code:
     description:
-      - The files of C(module_utils), compressed.
+      - The files of C(module_utils), compressed. Empty if the host is to use those that it has kept.
       - Set by the action plugin. Not for playbooks. Never logged.
+    type: str
+    default: ""
+  code_digest:
+    description:
+      - The SHA-256 of the files of C(module_utils).
+      - Set by the action plugin. Not for playbooks.
     type: str
   all:
     description:
@@ -101,13 +107,15 @@ if TYPE_CHECKING:
 
 def run_tasks(module: AnsibleModule) -> ModuleResult:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
-    compiled = code_bundle.install(module.params["code"]) if module.params["code"] else None
+    files = code_bundle.install(module.params["code_digest"], module.params["code"])
+    if files is None:
+        return {"code_wanted": True}
     with ansible_payload.in_place():
         tasks = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks")
     result: ModuleResult = tasks.run_tasks(module)
-    if compiled and not module.check_mode:  # a dry run writes nothing
-        compiled.save()
-    return result
+    if not module.check_mode:  # a dry run writes nothing
+        files.save()
+    return {**result, "code_kept": files.is_kept}
 
 
 def main() -> None:

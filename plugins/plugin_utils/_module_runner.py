@@ -18,6 +18,7 @@ from ansible.plugins.loader import action_loader
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
 from ..module_utils._module import code_bundle
+from ._control_node import code_on_hosts
 from ._host_tasks_messages import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
 from ._task_types import TaskArguments, TaskResult, Variables
@@ -31,7 +32,6 @@ KILLED = "it was killed, or the application ended the process"
 UNKNOWN = "It is unknown what this step changed."
 IN_RECORD = "See the record for what was done."
 DISCOVERED = "Set ansible_python_interpreter of this host to a Python that it has."
-CODE = code_bundle.pack()  # once, in Ansible's own process
 
 
 class HostCaller(ActionBase):
@@ -64,14 +64,9 @@ class HostCaller(ActionBase):
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
         calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
-        sent = time.time()
-        result = self._execute_module(
-            module_name=f"{COLLECTION}.host_tasks",
-            module_args={"tasks": [], "calls": json.dumps(calls_made), "code": CODE, "all": all_of_them},
-            task_vars=self.variables,
-        )
+        result, called = self._run_host_tasks({"calls": json.dumps(calls_made), "all": all_of_them})
         if "outcomes" in result:
-            ran = HostResults.of(result, sent)
+            ran = HostResults.of(result, called)
             self.times = ran.times
             return ran
         if result.get("failed") and "error" not in result and "rc" in result:
@@ -79,6 +74,26 @@ class HostCaller(ActionBase):
                 raise self._not_started(result["rc"])
             raise self._died(result, calls)
         return HostResults({call.name: result for call in calls}, {})
+
+    def _run_host_tasks(self, options: TaskArguments) -> tuple[TaskResult, float]:
+        """Run the module, with its code if the host has not kept it. Return its result, and when it was called."""
+        host = str(self._task.delegate_to or self.variables.get("inventory_hostname"))
+        user = str(self.get_become_option("become_user", ""))
+        result, called = self._with_code(options, code_on_hosts.code_for(host, user))
+        if "code_wanted" in result:
+            result, called = self._with_code(options, code_bundle.pack())
+        if "code_kept" in result:
+            code_on_hosts.note(host, user, kept=result["code_kept"])
+        return result, called
+
+    def _with_code(self, options: TaskArguments, code: str) -> tuple[TaskResult, float]:
+        called = time.time()
+        result = self._execute_module(
+            module_name=f"{COLLECTION}.host_tasks",
+            module_args={**options, "tasks": [], "code": code, "code_digest": code_on_hosts.DIGEST},
+            task_vars=self.variables,
+        )
+        return result, called
 
     def _died(self, result: TaskResult, calls: Sequence[HostCall]) -> RotationError:
         """The error of a process that ended without a result."""

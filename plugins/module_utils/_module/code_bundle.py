@@ -1,68 +1,82 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send the files of module_utils to a host, and compile there each file in use only once.
+"""The files of module_utils, which a host is sent once and keeps, instead of with every task.
 
-AnsiballZ would parse all of them in every playbook, and Python compiles each file of its zip twice.
+AnsiballZ would parse all of them in every playbook, Python compiles each file of its zip twice, and it reads a program
+with a line of a megabyte from a pipe in a quarter of a second.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from .compiled_code import CompiledCode, path_of
+from .kept_code import KeptCode, path_of
 
 PACKAGE = __name__.rsplit(".", 2)[0]
 
 
+def digest() -> str:
+    """Return the SHA-256 of the names and the contents of all files of module_utils, in hex."""
+    total = hashlib.sha256()
+    for path, text in sorted(_files().items()):
+        total.update(f"{path}\n{len(text)}\n{text}".encode())
+    return total.hexdigest()
+
+
 def pack() -> str:
     """Return all files of module_utils as one text."""
-    folder = Path(__file__).parents[1]
-    files = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
-    return base64.b64encode(zlib.compress(json.dumps(files).encode())).decode()
+    return base64.b64encode(zlib.compress(json.dumps(_files()).encode())).decode()
 
 
-def install(packed: str) -> CompiledCode:
-    """Import what ``pack`` returned from memory. Compiled files of an earlier process are used, and new ones can be
-    saved."""
-    compiled = CompiledCode(path_of(packed))
-    sys.meta_path.insert(0, MemoryImporter(json.loads(zlib.decompress(base64.b64decode(packed))), compiled))
-    return compiled
+def install(digest_of_files: str, packed: str) -> KeptCode | None:
+    """Import from memory what ``pack`` returned. Without it, what this host kept; None if it kept nothing."""
+    files = KeptCode(path_of(digest_of_files), base64.b64decode(packed))
+    if not files:
+        return None
+    sys.meta_path.insert(0, MemoryImporter(files))
+    return files
 
 
 class MemoryImporter(MetaPathFinder, Loader):
-    """An importer of the modules of PACKAGE, from the text of each file by its path."""
+    """An importer of the modules of PACKAGE."""
 
-    def __init__(self, files: Mapping[str, str], compiled: CompiledCode) -> None:
-        self._compiled = compiled
-        self._files = {_module_name(path): (path, text) for path, text in files.items()}
+    def __init__(self, files: KeptCode) -> None:
+        self._files = files
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the module if it is one of them."""
-        if name not in self._files:
-            return None
-        return ModuleSpec(name, self, is_package=self._files[name][0].endswith("__init__.py"))
+        file = self._file_of(name)
+        return ModuleSpec(name, self, is_package=file.endswith("/__init__.py"), origin=file) if file else None
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let Python create it."""
 
     def get_source(self, name: str) -> str:
         """Return the text of a module, as Python's own loaders do."""
-        return self._files[name][1]
+        return self._files.text_of(self._file_of(name))
 
     def exec_module(self, module: ModuleType) -> None:
         """Compile its file, if that was not done before, and run that."""
-        exec(self._compiled.code_of(*self._files[module.__name__]), vars(module))  # noqa: S102
+        exec(self._files.code_of(self._file_of(module.__name__)), vars(module))  # noqa: S102
+
+    def _file_of(self, name: str) -> str:
+        """The path of a module below module_utils. Empty if there is no such file."""
+        package, _, below = name.partition(f"{PACKAGE}.")
+        path = below.replace(".", "/")
+        return "" if package or not below else self._files.first_of(f"{path}.py", f"{path}/__init__.py")
 
 
-def _module_name(path: str) -> str:
-    return ".".join([PACKAGE, *path.removesuffix(".py").removesuffix("/__init__").split("/")])
+def _files() -> dict[str, str]:
+    folder = Path(__file__).parents[1]
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}

@@ -57,7 +57,8 @@ HOST_TASKS_MODULE: Spec = {
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     "calls": {"type": "str", "no_log": True},
-    "code": {"type": "str", "no_log": True},
+    "code": {"type": "str", "default": "", "no_log": True},
+    "code_digest": {"type": "str"},
 }
 MAINTENANCE_WINDOW_INFO: Spec = {
     **ENVIRONMENT,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._module import kept_code
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node import code_on_hosts
 
 
 @pytest.fixture
@@ -26,11 +29,44 @@ def processes(monkeypatch):
     execute = RotationAction._execute_module
 
     def counted(self, **asked):
-        started.append([call["name"] for call in json.loads(asked["module_args"]["calls"])])
-        return execute(self, **asked)
+        result = execute(self, **asked)
+        if "code_wanted" not in result:
+            started.append([call["name"] for call in json.loads(asked["module_args"]["calls"])])
+        return result
 
     monkeypatch.setattr(RotationAction, "_execute_module", counted)
     return started
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Of each process on the host, whether it was sent the code. The host keeps none at first."""
+    monkeypatch.setattr(code_on_hosts, "DIGEST", secrets.token_hex(32))
+    monkeypatch.setattr(code_on_hosts, "_keeps_nothing", bytearray(code_on_hosts.PLACES))
+    sent: list[bool] = []
+    execute = RotationAction._execute_module
+
+    def noted(self, **asked):
+        sent.append(bool(asked["module_args"]["code"]))
+        return execute(self, **asked)
+
+    monkeypatch.setattr(RotationAction, "_execute_module", noted)
+    yield sent
+    Path(kept_code.path_of(code_on_hosts.DIGEST)).unlink(missing_ok=True)
+
+
+def test_a_host_is_sent_the_code_once(host_tasks, sent, tmp_path):
+    for _ in range(2):
+        result = host_tasks({"postgresql_backup_info": {"backup_dir": str(tmp_path)}})
+        assert result["outcomes"]["postgresql_backup_info"]["backups"] == []
+    assert sent == [False, True, False]
+
+
+def test_a_host_that_keeps_no_code_is_sent_it_with_every_task(host_tasks, sent, tmp_path):
+    for _ in range(2):
+        host_tasks({"postgresql_backup_info": {"backup_dir": str(tmp_path)}}, check=True)  # which writes nothing
+    assert sent == [False, True, True]
+    assert not Path(kept_code.path_of(code_on_hosts.DIGEST)).exists()
 
 
 def events(tmp_path: Path) -> list[tuple[str, str]]:
