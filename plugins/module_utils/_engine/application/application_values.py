@@ -12,6 +12,8 @@ from typing import Any
 
 from .application_errors import APPLICATION_ERRORS
 
+EMPTY = (None, "", b"")  # what a column without a value stores
+
 
 def are_equal(value: Any, other: Any) -> bool:
     """Return whether two values are equal.

@@ -26,6 +26,7 @@ from ..._system import users
 from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import DJANGO_SESSION
+from .application_errors import APPLICATION_ERRORS
 from .process_environment import ProcessEnvironment, credential_path
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _swallowed(project_dir: str) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
-    except (Exception, SystemExit) as exc:
+    except APPLICATION_ERRORS as exc:
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
         raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
 
@@ -289,7 +290,7 @@ def members_of(name: str) -> list[bytes]:
     """The values of one of the application's own settings. Empty if it has none, or cannot be read here."""
     try:
         return members(setting(name))
-    except Exception:
+    except APPLICATION_ERRORS:
         return []
 
 
@@ -329,7 +330,7 @@ def _read_members(value: Any) -> list[bytes]:
     """The values of any setting. Empty if it cannot be read here, such as an object that its first use creates."""
     try:
         return members(value)
-    except Exception:
+    except APPLICATION_ERRORS:
         return []
 
 

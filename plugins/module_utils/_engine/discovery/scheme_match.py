@@ -41,18 +41,28 @@ def _match_known(
     for scheme in keyring.tried:
         if elsewhere and scheme.name in keyring.fixed:
             break  # a token under a rotated key counts for more than one under a key that stays
-        fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
-        tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
-        if not fits or not tells or scheme.functions:
+        if not _is_candidate(scheme, column, hinted):
             continue
-        if scheme.json_members and any(keyring.stages_of(scheme.name, _in_members(samples, column, scheme))):
+        if any(keyring.stages_of(scheme.name, _in_members(samples, column, scheme))):
             return scheme.name
-        loose = _without_foreign(pieces) if scheme.format.loose else []
-        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme), *loose])):
+        if any(keyring.stages_of(scheme.name, _anywhere(samples, pieces, column, scheme))):
             if not scheme.json_members:
                 return scheme.name
             elsewhere = elsewhere or scheme.name
     return elsewhere
+
+
+def _is_candidate(scheme: Scheme, column: Column, hinted: Collection[str]) -> bool:
+    """Return whether a scheme can be that of the column, and would prove it by opening a token."""
+    fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
+    proves = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
+    return fits and proves and not scheme.functions
+
+
+def _anywhere(samples: Sequence[Any], pieces: Sequence[bytes], column: Column, scheme: Scheme) -> list[bytes]:
+    """Return what may be tokens of a scheme, wherever they are in a value."""
+    loose = _without_foreign(pieces) if scheme.format.loose else []
+    return [*pieces, *_names(samples, column, scheme), *loose]
 
 
 def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
@@ -74,7 +84,9 @@ def _match_dressed(pieces: Sequence[bytes], keyring: Keyring) -> str | None:
 
 
 def _in_members(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
-    """Return what may be tokens of a scheme that names members of JSON documents."""
+    """Return what may be tokens in the members of JSON documents that a scheme names. Empty if it names none."""
+    if not scheme.json_members:
+        return []
     kind = cast("JsonCodec", KINDS[column.type])
     named = replace(kind, names=scheme.json_members)
     return [token for value in samples for token in named.tokens(value, b"")]

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS, is_error
-from ..application.application_values import as_python, is_one_of
+from ..application.application_values import EMPTY, as_python, is_one_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.column_types import ArrayCodec
@@ -133,7 +133,7 @@ def _judge(reader: ModelReader, instance: Any, failing: str | bytes | None, keyr
     """
     stored = getattr(instance, _STORED)
     reads = _reads(reader, reader.value(instance), failing, _handed_on(reader, stored, keyring))
-    if reads and stored in (None, "", b""):
+    if reads and stored in EMPTY:
         return NOTHING
     return "" if reads == NOTHING and not _is_empty(reader, stored, keyring) else reads
 
@@ -176,7 +176,7 @@ def _reads(reader: ModelReader, value: Any, failing: str | bytes | None, handed_
 
 
 def _reads_leaf(reader: ModelReader, value: Any, failing: str | bytes | None) -> str:
-    if is_one_of(value, (None, "", b"")):
+    if is_one_of(value, EMPTY):
         return NOTHING
     text = _plain(value)
     if reader.is_token(text):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from ..application import django_project, encrypting_attributes
 from ..application.application_errors import APPLICATION_ERRORS, is_error
-from ..application.application_values import is_one_of
+from ..application.application_values import EMPTY, is_one_of
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
@@ -267,7 +267,7 @@ class ModelReader:
 
     def has_value(self, instance: Any) -> bool:
         """Return whether any of its columns stores something in a row."""
-        return any(getattr(instance, f"{STORED}{name}", None) not in (None, "", b"") for name in self.columns)
+        return any(getattr(instance, f"{STORED}{name}", None) not in EMPTY for name in self.columns)
 
     def _stored_text(self, instance: Any) -> str:
         """All that is stored in its columns in one row."""

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..application.application_errors import APPLICATION_ERRORS
-from ..application.application_values import are_equal, as_python, is_one_of
+from ..application.application_values import EMPTY, are_equal, as_python, is_one_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from .model_readers import ModelReader
 from .reading_types import RoundTripOutcome
 
-EMPTY = (None, "", b"")  # what a column without a value stores
 TEXTS = ("key rotation 12", "another text 345")  # of which letters alone, or digits alone, are two texts too
 
 
