@@ -93,11 +93,11 @@ def refuse_settlements_without_place(application: Application) -> None:
     ]
     places = {*columns, *application.env().keys() & {*variables}}
     if not places.issuperset(application.settlements):  # few of them are about what was not checked
-        from .discovery import configured_tokens, out_of_reach, stored_definitions
+        from .discovery import configured_tokens, large_objects, out_of_reach, stored_definitions
 
         places |= {name for name in variables if django_project.setting(name) is not None}
-        places |= {name for database, _ in application.databases for name in out_of_reach.places(database)}
-        places |= {name for database, _ in application.databases for name in stored_definitions.places(database)}
+        for elsewhere in (large_objects, out_of_reach, stored_definitions):
+            places |= {name for database, _ in application.databases for name in elsewhere.places(database)}
         places |= configured_tokens.places(application.settlements)
         places.update(*(other.columns for other in application.other_databases))
     settlements.refuse_without_place(application.settlements, places, application.leave_alone)

@@ -31,13 +31,15 @@ UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "name[]"
 CATEGORIES = ("S", "C", "V")  # of PostgreSQL: texts such as name and citext, composite types, bits
 # What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
 _WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}()<>",\\]{{{SHORTEST},}})')
-# The objects that this role may read, of those that a column refers to.
+# Whether this role may read the large object m.
+READABLE_OBJECT = (
+    "(pg_has_role(m.lomowner, 'USAGE') OR EXISTS (SELECT FROM aclexplode(m.lomacl) AS a"
+    " WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE'))))"
+)
+OBJECT_BEGINNING = f"encode(lo_get(m.oid, 0, {LONGEST}), 'hex')"
 LARGE_OBJECTS = (
-    f"SELECT encode(lo_get({{column}}, 0, {LONGEST}), 'hex') AS value"
-    " FROM (SELECT DISTINCT {column} FROM {rows} AS t LIMIT {most}) AS t"
-    " JOIN pg_largeobject_metadata AS m ON m.oid = {column} WHERE pg_has_role(m.lomowner, 'USAGE') OR EXISTS"
-    " (SELECT FROM aclexplode(m.lomacl) AS a WHERE a.privilege_type = 'SELECT'"
-    " AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))"
+    f"SELECT {OBJECT_BEGINNING} AS value FROM (SELECT DISTINCT {{column}} FROM {{rows}} AS t LIMIT {{most}}) AS t"
+    f" JOIN pg_largeobject_metadata AS m ON m.oid = {{column}} WHERE {READABLE_OBJECT}"
 )
 _LARGE = "abs({column}) >= 1e35 AND {column} <> 'NaN' AND {column} = trunc({column})"  # and of no fraction
 _LONG = "cardinality({column}) >= 16"

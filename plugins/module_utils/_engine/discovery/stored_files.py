@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings about files that the application's code may encrypt: a column holds their paths, not their content."""
+"""Findings about files that the application's code may encrypt: a column holds their paths, not their content.
+
+Large objects are files too.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from ..postgres.catalog import Table
 from ..postgres.connection import Database
 from ..value_forms.packed_values import LONGEST
 from ..value_forms.value_look import ENCRYPTED_DOCUMENT, Look, look_at
-from . import row_samples
+from . import large_objects, row_samples
 from .finding_facts import FilesElsewhere, FilesUnread, OwnStorage
 from .findings import Finding, Findings, unsettled
 from .rotated_values import any_is_under_key
@@ -43,6 +46,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
             findings.put(table.label_of(column), FilesUnread(len(names)))
         if not local_files.is_local(field):
             findings.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
+    _put(findings, large_objects.COLUMN, large_objects.sample(database, survey), None, keyring)
     return [*findings.with_text(stops=True), *findings.with_text(stops=False)]
 
 

@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large objects that no column of type oid refers to. An application may keep their number in any other type.
+
+PostgreSQL has the content of all of them in one table (chapter "Large Objects" of its manual).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..postgres import sql
+from ..postgres.catalog import LARGE_OBJECT, Column, Table
+from ..postgres.connection import Database
+from .sql_type_readers import OBJECT_BEGINNING, READABLE_OBJECT
+from .target_survey import Survey
+
+COLUMN = "pg_largeobject.data"  # by this name a person settles them
+SAMPLE = 25  # of the first objects, and as many of the last ones
+
+
+def sample(database: Database, survey: Survey) -> list[bytes]:
+    """Return the beginnings of some of them. Empty if there are none that this role may read."""
+    if not places(database):
+        return []
+    where = [sql.SQL(READABLE_OBJECT), *(_not_in(table, column) for table, column in _references(survey))]
+    objects = sql.SQL("SELECT m.oid FROM pg_largeobject_metadata AS m WHERE {}").format(sql.SQL(" AND ").join(where))
+    both_ends = sql.SQL("({objects} ORDER BY 1 LIMIT {most}) UNION ({objects} ORDER BY 1 DESC LIMIT {most})").format(
+        objects=objects, most=sql.Literal(SAMPLE)
+    )
+    query = sql.SQL("SELECT {} FROM ({}) AS m").format(sql.SQL(OBJECT_BEGINNING), both_ends)
+    return [bytes.fromhex(value) for (value,) in database.rows(query)]
+
+
+def places(database: Database) -> set[str]:
+    """Return the name that a settlement of them can have, if there are large objects."""
+    return {COLUMN} if database.rows("SELECT FROM pg_largeobject_metadata LIMIT 1") else set()
+
+
+def _references(survey: Survey) -> Sequence[tuple[Table, Column]]:
+    """Return the columns whose own finding is about the objects they refer to."""
+    return [
+        (table, column)
+        for table, columns in survey.every_column().items()
+        for column in columns
+        if column.type == LARGE_OBJECT
+    ]
+
+
+def _not_in(table: Table, column: Column) -> sql.Composable:
+    name = sql.Identifier("t", column.name)
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS t WHERE {} = m.oid)").format(table.rows, name)
