@@ -91,6 +91,7 @@ outcomes:
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
@@ -119,6 +120,7 @@ def run_tasks(module: AnsibleModule) -> ModuleResult:
 
 
 def main() -> None:
+    os.environ.pop("PYTHONHASHSEED", None)  # it is for this process alone
     run(AnsibleModule(HOST_TASKS_MODULE, supports_check_mode=True), run_tasks, needs=())
 
 

@@ -27,6 +27,8 @@ COLLECTION = "tetech.key_rotation"
 # Exit codes of a shell, and of podman and docker (podman-run(1)), for a program that they cannot start.
 CONTAINER = 125
 NOT_STARTED = (CONTAINER, 126, 127)
+# Of the hash of a text, which an attribute may read, each process of Python has another one (manual, PYTHONHASHSEED).
+SAME_HASHES = {"PYTHONHASHSEED": "0"}
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
 KILLED = "it was killed, or the application ended the process"
 UNKNOWN = "It is unknown what this step changed."
@@ -63,6 +65,7 @@ class HostCaller(ActionBase):
             self._connection.set_option("pipelining", True)
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
+        self._task.environment = [*(self._task.environment or []), SAME_HASHES]
         calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
         result, called = self._run_host_tasks({"calls": json.dumps(calls_made), "all": all_of_them})
         if "outcomes" in result:

@@ -83,3 +83,60 @@ def test_entries_with_tokens_under_a_rotated_key_are_counted_by_their_table(cach
         checked.text
     )
     assert "CANARY" not in checked.text
+
+
+ATTRIBUTES = '''
+from core.encryption import EncryptionManager
+from django.core.cache import caches
+from django.db import models
+
+COLORS = ("red", "green", "blue", "yellow")
+held = caches["files"]
+
+
+class Contact(models.Model):
+    _email = models.TextField()
+
+    class Meta:
+        db_table, managed = "customer_contact", False
+
+    @property
+    def email(self):
+        """Its setter clears no cache: the application does when it saves the row."""
+        return held.get_or_set(f"email{self.pk}", lambda: EncryptionManager.decrypt(self._email), None)
+
+    @email.setter
+    def email(self, value):
+        self._email = EncryptionManager.encrypt(value)
+
+    @property
+    def color(self):
+        """Another one in every process."""
+        return COLORS[hash(self._email and EncryptionManager.decrypt(self._email)) % len(COLORS)]
+'''
+FILL_CONTACTS = """
+from customer.models import Contact
+for number in range(40):
+    contact = Contact()
+    contact.email = f"ada{number}@example.org"
+    contact.save()
+"""
+
+
+def test_attributes_that_cache_or_hash_are_read_as_they_are_stored_and_no_cache_is_written(site: Site) -> None:
+    folder = site.folder / "cache"
+    settings = site.project / "food_ordering/settings.py"
+    cache = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(folder)}
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    with settings.open("a", encoding="utf-8") as file:
+        file.write(f"\nCACHES = { ({'default': memory, 'files': cache})!r}\n")
+    site.add_models(
+        ATTRIBUTES, "CREATE TABLE customer_contact (id bigserial PRIMARY KEY, _email text)", fill=FILL_CONTACTS
+    )
+    for playbook in ("plan", "rotate"):
+        done = site.play(playbook)
+        assert done.code == 0, done.text
+        assert not [*folder.glob("*.djcache")], playbook
+    read = "from customer.models import Contact; print(sorted(each.email for each in Contact.objects.all())[:2])"
+    assert "['ada0@example.org', 'ada10@example.org']" in site.manage("shell", "--command", read).text
+    assert len([*folder.glob("*.djcache")]) == 40, "the application itself caches"

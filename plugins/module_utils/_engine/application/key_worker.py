@@ -32,6 +32,7 @@ from ..crypto.key_entry import KeyEntries, KeyEntry
 from . import django_project, function_verdicts, model_fields
 from .application_errors import APPLICATION_ERRORS
 from .process_environment import ProcessEnvironment
+from .suspended_caches import suspended_caches
 
 if TYPE_CHECKING:
     from .guarded_start import StartReport
@@ -108,7 +109,7 @@ class Opener:
     def __init__(self, started: StartReport | None = None) -> None:
         self._started = started
         self._readers: dict[str, function_verdicts.FunctionReader] = {}
-        self._reads = False  # whether it has read attributes
+        self._until_end = contextlib.ExitStack()
 
     def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalog."""
@@ -147,9 +148,7 @@ class Opener:
         """Return what attributes read under these keys. No cache keeps it."""
         from ..proof import trial_row
 
-        if not self._reads:
-            trial_row.forget_caches()
-            self._reads = True
+        self._until_end.enter_context(suspended_caches())  # also for what the application does later
         return trial_row.answer_all(questions)
 
     @staticmethod

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..application.django_errors import MAY_NOT_WRITE, sqlstate_of
 from ..application.session_limits import lift_in_transaction
+from ..application.suspended_caches import suspended_caches
 from ..application.tenant_schemas import use_schema
 
 IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg report it
@@ -20,11 +21,13 @@ def read_only(alias: str, model: Any, schema: str = "") -> Iterator[list[Any]]:
     """Open transactions that cannot write, and return their connections.
 
     They are in the database of this alias, and in all others of the application that answer: an attribute may log who
-    has read it. Django then reads every row of a ``model``, in the table of a tenant's ``schema``.
+    has read it. Django then reads every row of a ``model``, in the table of a tenant's ``schema``, and nothing from
+    caches.
     """
     from django.db import DatabaseError, connections, transaction
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(suspended_caches())
         stack.enter_context(_every_row(model))
         held = []
         for database in [alias, *(name for name in connections if name != alias)]:

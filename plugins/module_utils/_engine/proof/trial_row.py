@@ -69,17 +69,6 @@ def answer(question: RowQuestion) -> RowAnswer | None:
     return None
 
 
-def forget_caches() -> None:
-    """Have Django's caches keep nothing from now on: what is read under other keys must not stay in one."""
-    from django.core.cache import caches
-    from django.core.cache.backends.dummy import DummyCache
-
-    path = f"{DummyCache.__module__}.{DummyCache.__name__}"
-    caches.__dict__["settings"] = {alias: {"BACKEND": path} for alias in caches.settings}
-    for alias in caches.settings:
-        caches[alias] = DummyCache("", {})
-
-
 def _instance(model: Any, question: RowQuestion) -> Any:
     """The row as Django makes an instance of it: code of the model that runs then finds what is held in its place. A
     column that its field cannot read is loaded when an attribute asks for it."""
