@@ -27,7 +27,7 @@ COLLECTION = "tetech.key_rotation"
 # Exit codes of a shell, and of podman and docker (podman-run(1)), for a program that they cannot start.
 CONTAINER = 125
 NOT_STARTED = (CONTAINER, 126, 127)
-# Of the hash of a text, which an attribute may read, each process of Python has another one (manual, PYTHONHASHSEED).
+# Every process of Python has its own hash of a text (manual, PYTHONHASHSEED), and an attribute may read it.
 SAME_HASHES = {"PYTHONHASHSEED": "0"}
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
 KILLED = "it was killed, or the application ended the process"

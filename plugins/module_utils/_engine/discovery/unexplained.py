@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..crypto.tokens import as_text_or_bytes
-from ..value_forms import python_literals, xml_text
+from ..value_forms import addresses, python_literals, xml_text
 from ..value_forms.json_text import is_document
 from ..value_forms.known_forms import COLUMNS, GIVEN, MEMBERS
 from ..value_forms.packed_values import document_in
@@ -194,6 +194,9 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
+    named = [value for value in filled if isinstance(value, str) and look_at(addresses.name_in_url(value)).is_unknown]
+    if len(named) >= max(ENOUGH, RULE * len(filled)):
+        return Explanation(SPARSE, f"{len(named)} of {len(filled)} values are URLs that end in what may be ciphertext")
     known = Counter(look.explanation or look.form for look in looks if look.explanation or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
 

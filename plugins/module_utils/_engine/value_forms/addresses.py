@@ -82,6 +82,15 @@ def _is_named_at_random(path: str) -> bool:
     )
 
 
+def name_in_url(text: str) -> str:
+    """Return the last part of a URL's path, if it is as long as ciphertext and is not a digest. Empty otherwise."""
+    match = _HOSTED.match(text)
+    path = _QUERY.split(text[match.end() :])[0].rstrip("/") if match else ""
+    name = path.rpartition("/")[2]
+    is_digest = _is_path(path) or (len(name) in _DIGESTS and _HEX.fullmatch(name))
+    return name if len(name) >= _LONGEST_NAME and not is_digest else ""
+
+
 def _has_suffix(suffix: str) -> bool:
     return bool(_FILE.fullmatch(f".{suffix.rpartition('.')[2]}"))
 

@@ -222,8 +222,12 @@ ORDINARY: dict[str, Sequence[str]] = {
     "signed URLs": [
         f"https://bucket.example.org/{n}.pdf?X-Signature={WRITTEN.randbytes(32).hex()}&Expires=1{n}" for n in range(50)
     ],
-    "URLs with IDs": [
-        f"https://lh3.example.org/{base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode()}" for n in range(9)
+    "a few URLs with long IDs": [
+        *(f"https://lh3.example.org/{base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n)).decode()}" for n in range(9)),
+        *(f"https://lh3.example.org/photos/{n}" for n in range(10)),
+    ],
+    "URLs with short IDs": [
+        f"https://drive.example.org/d/{base64.urlsafe_b64encode(WRITTEN.randbytes(24)).decode()}" for _ in range(9)
     ],
     "files of a public host": [
         f"https://cdn.example.org/u/{WRITTEN.randbytes(size).hex()}.{suffix}"
@@ -244,6 +248,15 @@ def test_ciphertext_in_another_writing_is_unexplained(writing: str) -> None:
 @pytest.mark.parametrize("writing", ORDINARY)
 def test_ordinary_values_in_these_writings_stay_quiet(writing: str) -> None:
     assert unexplained.classify(ORDINARY[writing], "a.b").verdict in (unexplained.PLAIN, unexplained.EXPLAINED)
+
+
+def test_a_column_of_urls_that_end_in_long_ids_is_a_warning() -> None:
+    """Photo hosts have such URLs, and so has an application that encrypts the end of its own links."""
+    random_ends = [base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode() for n in range(9)]
+    for query in ("", "?size=96"):
+        judged = unexplained.classify([f"https://lh3.example.org/a/{end}{query}" for end in random_ends], "a.picture")
+        assert judged.verdict == unexplained.SPARSE
+        assert "9 of 9 values are URLs" in judged.what
 
 
 DRESSED = random.Random(24)
