@@ -17,6 +17,7 @@ from .._errors.base import RotationError
 from .application import user_sessions
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
+from .discovery.settlements import NONE, NOT_A_KEY, Settlements
 from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
 from .migration import NAME
 from .postgres import server_info
@@ -146,10 +147,11 @@ def _pending_migrations(alias: str) -> Iterator[str]:
             yield f"{place}{migration.app_label}.{migration.name}"
 
 
-def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUsers:
+def secret_key_users(key_sets: Mapping[str, Mapping[str, str]], settled: Settlements = NONE) -> SecretKeyUsers:
     """Return what signs with SECRET_KEY in Django and in known packages, and how many signed tasks are queued.
 
-    ``keys`` has the names of the keys whose value in any stage is that of SECRET_KEY.
+    ``keys`` has the names of the keys whose value in any stage is that of SECRET_KEY, unless it is ``settled`` that the
+    setting has a value of its own, which stays.
     """
     from django.apps import apps
     from django.conf import settings
@@ -157,6 +159,7 @@ def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUser
     engine = settings.SESSION_ENGINE.rsplit(".", 1)[-1] if apps.is_installed("django.contrib.sessions") else ""
     packages = [name for name in SIGNERS if any(_is(config.name, name) for config in apps.get_app_configs())]
     fallbacks = len(getattr(settings, "SECRET_KEY_FALLBACKS", ()))
+    stays = "SECRET_KEY" in settled and settled["SECRET_KEY"].decision == NOT_A_KEY
     own_jwt = "SIGNING_KEY" in (getattr(settings, "SIMPLE_JWT", None) or {})
     return {
         "sessions": engine,
@@ -166,7 +169,7 @@ def secret_key_users(key_sets: Mapping[str, Mapping[str, str]]) -> SecretKeyUser
         ],
         "fallbacks": fallbacks,
         "queued": _queued(),
-        "keys": list(dict.fromkeys(_names_with(key_sets, settings.SECRET_KEY))),
+        "keys": [] if stays else list(dict.fromkeys(_names_with(key_sets, settings.SECRET_KEY))),
         "in_table": user_sessions.database_alias() is not None,
     }
 

@@ -67,7 +67,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
     from .._engine import host_facts
     from .._engine.proof import model_reading
 
-    users = host_facts.secret_key_users(request.key_sets)
+    users = host_facts.secret_key_users(request.key_sets, application.settlements)
     read = model_reading.speed(application.read, host_facts.SAMPLE, params["application_ignore"])
     return {
         "migrations": host_facts.pending_migrations(database.alias for database, _ in application.databases),

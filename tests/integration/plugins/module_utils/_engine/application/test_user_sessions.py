@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import host_facts
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import user_sessions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.user_sessions import SigningKeys
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database, Yielded
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.change_user_sessions import why_not_resigned
@@ -124,6 +125,8 @@ def test_the_checklist_of_a_resumed_run_knows_the_keys_of_every_stage(database: 
     assert why({"current": f"{KEYS[0].old},another"}) == ""
     stages = {"current": {"DJANGO_SECRET_KEY": KEYS[0].new}, "previous": {"DJANGO_SECRET_KEY": KEYS[0].old}}
     assert host_facts.secret_key_users(stages)["keys"] == ["DJANGO_SECRET_KEY"]
+    stays = settlements.parse({"SECRET_KEY": {"not_a_key": "it has the same value, in a file of its own"}})
+    assert host_facts.secret_key_users(stages, stays)["keys"] == []
     assert read("session-a", KEYS[0].old) == {"cart": 1}
 
 
