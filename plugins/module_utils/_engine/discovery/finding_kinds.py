@@ -221,8 +221,8 @@ _CHECK_FILES = (
     "they cannot be read."
 )
 _STOP_WRITERS = (
-    f"Stop every writer for the whole rotation. The table {JOURNAL} records its progress. Drop that table when no "
-    "rotation is open."
+    f"Stop every writer for the whole rotation. The table {JOURNAL} records which key each value is under. Keep it: a "
+    "rollback and the next rotation read it."
 )
 # In the order in which they are reported.
 _ROWS = (
