@@ -284,7 +284,7 @@ def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
 
     assert [path.read_bytes() for path in hosts.env_files] == [hosts.text(hosts.new).encode()] * 2
     assert b"E_PROCESS_STALE" in watch.seen["the screen, ['--diff']"]
-    assert b"of key set" in watch.seen["the screen, ['--diff']"]
+    assert b"of version" in watch.seen["the screen, ['--diff']"]
     assert b"env_file" in watch.seen["syslog"], "the modules do report to syslog"
     assert b"SECRET_KEY" in watch.seen["reported"], "the reporter does see the tasks"
     assert "ansible.log" in watch.seen

@@ -48,4 +48,5 @@ def _diff(task: HostTask, change: EnvFileChange) -> list[dict[str, str]]:
 
 
 def _format_diff(names: Sequence[str], key_id: str) -> str:
-    return "".join(f"{name}=<of key set {key_id}>\n" for name in names)
+    """Return the names of the keys with their version, and not as lines of the file: a key file has no names."""
+    return "".join(f"{name} of version {key_id}\n" for name in names)

@@ -65,7 +65,7 @@ def test_check_run_check_again_run_again(set_keys, path):
 
 def test_the_diff_shows_key_ids_and_no_value(set_keys, path):
     (diff,) = set_keys(check=True, diff=True).result["diff"]
-    assert diff["before"] == f"SECRET_KEY=<of key set {OLD.key_id}>\nENCRYPTION_SALT=<of key set {OLD.key_id}>\n"
+    assert diff["before"] == f"SECRET_KEY of version {OLD.key_id}\nENCRYPTION_SALT of version {OLD.key_id}\n"
     assert diff["after"] == diff["before"].replace(OLD.key_id, NEW.key_id)
     assert diff["before_header"] == diff["after_header"] == str(path)
 
@@ -82,7 +82,7 @@ def test_the_diff_has_each_file_with_the_keys_that_are_in_it(run_module, path):
         assert [(diff["before_header"], diff["after_header"]) for diff in ended.result["diff"]] == [
             (str(place), str(place)) for place in places
         ]
-        assert [diff["after"].partition("=")[0] for diff in ended.result["diff"]] == list(values)
+        assert [diff["after"].partition(" of version ")[0] for diff in ended.result["diff"]] == list(values)
         assert all(diff["after"].count("\n") == 1 for diff in ended.result["diff"])
         assert "CANARY" not in ended.output
 
