@@ -108,12 +108,15 @@ if TYPE_CHECKING:
 
 def run_tasks(module: AnsibleModule) -> ModuleResult:
     """Do the work with the code that came with the task: AnsiballZ has not packed what is imported by name."""
-    files = code_bundle.install(module.params["code_digest"], module.params["code"])
-    if files is None:
+    digest = module.params["code_digest"]
+    files = code_bundle.install(digest, module.params["code"]) if digest else None
+    if digest and not files:
         return {"code_wanted": True}
     with ansible_payload.in_place():
         tasks = importlib.import_module(f"{code_bundle.PACKAGE}._tasks.run_tasks")
     result: ModuleResult = tasks.run_tasks(module)
+    if not files:
+        return result
     if not module.check_mode:  # a dry run writes nothing
         files.save()
     return {**result, "code_kept": files.is_kept}
