@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import yaml
 
@@ -16,6 +16,7 @@ from .step_lines import with_unchanged
 
 WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
+SCHEME_FIRST = "If it is under these keys, begin with its scheme under CODE below."
 # What a plan may propose: a title, and the options under it.
 _PROPOSALS = (
     ("KEYS  that fit what was found, to put into the inventory:", ("keys",)),
@@ -32,8 +33,9 @@ def plan(document: PlanDocument, path: str, rows: str = "") -> Iterator[str]:
     ``rows`` is the file with all rows of the findings, if the lines do not show all of them.
     """
     yield from _columns(document)
-    yield from _findings(document["notices"])
-    yield from _proposals(document.get("proposed", {}))
+    proposed = document.get("proposed", {})
+    yield from _findings(document["notices"], _columns_with_scheme(proposed))
+    yield from _proposals(proposed)
     if rows:
         yield f"  rows  {rows} lists all rows of these findings"
     stops = sum("code" in notice for notice in document["notices"])
@@ -66,11 +68,19 @@ def _classes(classes: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in classes.items() if count) or "none"
 
 
-def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
+def _columns_with_scheme(proposed: PlanDocument) -> set[str]:
+    """The columns for which a scheme is proposed."""
+    targets = proposed.get(variable_of("targets"), [])
+    return {f"{target['table']}.{target['column']}" for target in targets if isinstance(target, Mapping)}
+
+
+def _findings(notices: Iterable[Mapping[str, str]], with_scheme: Collection[str]) -> Iterator[str]:
     """The findings, those that stop a rotation first, and each piece of advice once."""
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for notice in sorted(notices, key=lambda notice: "code" not in notice):
-        whats = groups.setdefault((notice.get("code", ""), notice["todo"]), {})
+        has_scheme = "code" in notice and notice["column"] in with_scheme
+        todo = f"{SCHEME_FIRST} {notice['todo']}" if has_scheme else notice["todo"]
+        whats = groups.setdefault((notice.get("code", ""), todo), {})
         whats.setdefault(notice["notice"], []).append(notice["column"])
     for (code, todo), whats in groups.items():
         for number, (what, columns) in enumerate(whats.items()):

@@ -65,6 +65,19 @@ def test_a_plan_shows_the_functions_that_it_proposes_once_and_as_yaml():
     assert "KEYS" not in "\n".join(lines)
 
 
+def test_what_stops_at_a_column_with_a_proposed_scheme_names_the_proposal_first():
+    same = {"notice": "looks like ciphertext", "todo": "Settle it.", "code": "E_UNEXPLAINED"}
+    notices = [{"column": "tool.password", **same}, {"column": "tool.code", **same}]
+    proposed = {"key_rotation_targets": ["auto", {"table": "tool", "column": "password", "scheme": "own"}]}
+    lines = list(plan_lines.plan({**PLAN, "notices": notices, "proposed": proposed}, "/plans/plan.yml"))
+    assert lines[4:8] == [
+        "  STOP  tool.password: looks like ciphertext (E_UNEXPLAINED)",
+        "        If it is under these keys, begin with its scheme under CODE below. Settle it.",
+        "  STOP  tool.code: looks like ciphertext (E_UNEXPLAINED)",
+        "        Settle it.",
+    ]
+
+
 def test_a_plan_without_a_column_says_so():
     nothing = {**PLAN, "targets": [], "under_other_keys": [], "empty_fields": [], "notices": []}
     assert next(plan_lines.plan(nothing, "/plans/plan.yml")) == "  No column to rotate was found."
