@@ -31,9 +31,9 @@ PART_THEM = (
     f"{{key}} if nothing is under it there. {REMOVE}"
 )
 ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep in O(keys), and no values file."
-READ_IT = f"Let the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
-
-NOT_A_KEY = ' If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
+NOT_A_KEY = 'If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
+# SECRET_KEY is the usual one, with which most applications only sign.
+OF_SETTING = f"{NOT_A_KEY}. Otherwise let the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
 
 OWN = ("destination", "use")  # members of a listed key that another one need not have
 
@@ -60,7 +60,7 @@ def of_variables(
             shared = parts_of(env[name]) & parts_of(value)
             if not shared:
                 continue
-            not_a_key = NOT_A_KEY.format(name=name)
+            not_a_key = " " + NOT_A_KEY.format(name=name)
             if all(map(is_word, shared)):
                 encrypts = any(encrypting_attributes.is_named_so(use) for use in uses([name]).get(name, ()))
                 advice = PART_THEM.format(name=name, key=key) + not_a_key
@@ -86,8 +86,7 @@ def of_keys(keyring: Keyring, others: Iterable[KeySet]) -> Iterator[Finding]:
 
 def of_setting(name: str, key: str) -> Finding:
     """Return the finding about a setting that keeps the value of a key when the key gets a new value."""
-    advice = READ_IT.format(name=name, key=key) + NOT_A_KEY.format(name=name)
-    return _finding(name, "a setting of the application", key, advice)
+    return _finding(name, "a setting of the application", key, OF_SETTING.format(name=name, key=key))
 
 
 def with_twins(keyring: Keyring, keys: Collection[str]) -> set[str]:
