@@ -33,7 +33,10 @@ PART_THEM = (
 ONE_TYPE = "Both must get one new value: give them the same type, bytes and keep in O(keys), and no values file."
 NOT_A_KEY = 'If nothing encrypts with it: O(settlements): {{{name}: {{not_a_key: "why"}}}}'
 # SECRET_KEY is the usual one, with which most applications only sign.
-OF_SETTING = f"{NOT_A_KEY}. Otherwise let the application read it from {{key}}, or from a variable that O(keys) lists too. {REMOVE}"
+OF_SETTING = (
+    f"{NOT_A_KEY}. Otherwise let the application read it from {{key}}, or from a variable that O(keys) lists too. "
+    f"{REMOVE}"
+)
 
 OWN = ("destination", "use")  # members of a listed key that another one need not have
 
