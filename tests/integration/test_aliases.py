@@ -23,7 +23,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 from .conftest import Site
 from .servers import postgresql, replica_of
@@ -140,7 +140,7 @@ def test_a_replica_is_no_second_database_and_is_not_written_to(django: Any, plac
 
 def test_an_alias_whose_service_does_not_answer_is_named_by_it(place_databases: Any) -> None:
     place_databases({"vault": by_service("missing")})
-    with pytest.raises(RotationError, match=r"E_DB_CONNECT: .*DATABASES\[vault\] .* the server of service missing: "):
+    with expect_error("E_DB_CONNECT", alias="vault", place=Containing("service missing")):
         Database("vault", "test")
 
 

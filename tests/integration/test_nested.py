@@ -50,6 +50,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 from .conftest import rewrite
 
@@ -948,7 +949,7 @@ def test_a_stored_text_with_a_token_in_it_stops_as_what_it_is(
     held = target(database, "plain")
     tally = take(database, replace(held, mixed=True), keyring)
     assert tally.classes == {"current": 1, "token_in_text": 1}
-    with pytest.raises(RotationError, match=r"E_TOKEN_IN_TEXT: .*secrets\.a:1"):
+    with expect_error("E_TOKEN_IN_TEXT", count=1, rows="secrets.a:1"):
         rewrite(database, [replace(held, mixed=True)], keyring, "pending")
     rewrite(database, [held], keyring, "pending", stop_at_unreadable=False)
     assert database.rows("SELECT a FROM secrets WHERE id = 1") == [(value,)]

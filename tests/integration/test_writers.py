@@ -38,6 +38,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
     Stop,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 from .conftest import Seed, rewrite
 from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401  # a fixture
@@ -157,7 +158,7 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
 
     work.report = kill_one
     if kills > MOST_LOST:
-        with pytest.raises(RotationError, match=f"E_WORKER: {kills} worker processes") as refused:
+        with expect_error("E_WORKER", count=kills) as refused:
             table_passes.reencrypt(database, rewriting, crew, work)
         assert "values or some more were re-encrypted to the keys" in str(refused.value)
         rewrite(database, [target(database)], keyring, "pending", workers=2)

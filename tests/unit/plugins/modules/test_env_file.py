@@ -12,8 +12,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations 
     env_file_editor,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import env_file, env_file_info
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 TEXT = "# ours\nSECRET_KEY='{SECRET_KEY}'\nA=1\nENCRYPTION_SALT={ENCRYPTION_SALT}\n"
 OLD = KeySet({"SECRET_KEY": "CANARY-old-key", "ENCRYPTION_SALT": "CANARY-old-salt"})
@@ -120,7 +120,7 @@ def test_a_full_disk_is_reported_and_leaves_the_file(path, full_disk):
     }
     before = path.read_text()
     for work in (env_file_info.rehearse_env_file, env_file.set_env_file):
-        with full_disk(), pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed"):
+        with full_disk(), expect_error("E_ENV_WRITE", path=str(path), changed_nothing=True):
             work(SimpleNamespace(params=params, check_mode=False, _diff=False))
     assert path.read_text() == before
 

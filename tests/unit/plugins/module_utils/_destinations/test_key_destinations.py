@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import key_destinations
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----"
 
@@ -85,7 +86,7 @@ def test_two_keys_never_have_one_file(place, tmp_path, second):
     (tmp_path / "here").symlink_to(tmp_path)
     other = {"name": "OTHER", "destination": str(tmp_path / second)}
     for refused in (key_destinations.read, key_destinations.paths):
-        with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_keys has the destination .* twice"):
+        with expect_error("E_OPTION", option="keys", fault=Containing("the destination", "twice")):
             refused(place[0], [*place[1], other])
 
 

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import log_window
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 PATTERNS = ["InvalidToken", "decrypt_failed"]
 
@@ -32,10 +31,9 @@ def test_what_was_logged_in_between_is_counted_and_nothing_from_before(tmp_path)
     found = both(tmp_path, lines)
     app, new = str(tmp_path / "app.log"), str(tmp_path / "new.log")
     assert found == {"errors": {app: {"InvalidToken": 1}, new: {"decrypt_failed": 1}}, "problems": [], "notes": []}
-    with pytest.raises(RotationError) as refused:
+    sources = f"{app}: 1 with InvalidToken; {new}: 1 with decrypt_failed"
+    with expect_error("E_LOG_ERRORS", count=2, sources=sources) as refused:
         log_window.refuse(found)
-    assert "E_LOG_ERRORS: 2 lines" in str(refused.value)
-    assert f"{app}: 1 with InvalidToken; {new}: 1 with decrypt_failed" in str(refused.value)
     assert "CANARY" not in str(refused.value)
 
 
@@ -48,7 +46,7 @@ def test_if_nothing_was_logged_all_is_well(tmp_path):
 
 def test_if_a_log_cannot_be_looked_at_nothing_counted_is_no_proof(tmp_path):
     found = log_window.counted({}, log_window.LogWindow([str(tmp_path / "typo.log")], [], PATTERNS))
-    with pytest.raises(RotationError, match=r"E_LOG_UNSEEN: .*typo\.log cannot be read: No such file"):
+    with expect_error("E_LOG_UNSEEN", problems=Containing("/typo.log", "No such file")):
         log_window.refuse(found)
 
 

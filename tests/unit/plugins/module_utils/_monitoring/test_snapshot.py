@@ -12,6 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.values import UnreadableValues
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run, snapshot
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 PREVIOUS = "d" * 16
 KNOWN = {
@@ -353,7 +354,7 @@ def test_as_many_lines_as_are_tolerated_are_no_finding(params, tmp_path):
     ("name", "value"), [("success", 99.9), ("success", 0), ("slower", 0.5), ("log_errors", -1), ("tries", 0)]
 )
 def test_a_limit_that_is_invalid_is_refused(params, name, value):
-    with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_monitoring_{name} "):
+    with expect_error("E_OPTION", option=f"monitoring_{name}"):
         snapshot.take({**params, name: value}, kept=False)
 
 

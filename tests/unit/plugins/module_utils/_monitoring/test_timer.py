@@ -9,6 +9,7 @@ import json
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import timer
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 
 @pytest.mark.parametrize(("mode", "headers", "refused"), [(0o600, 1, False), (0o640, 1, True), (0o644, 0, False)])
@@ -19,7 +20,7 @@ def test_a_configuration_with_headers_is_for_its_owner_alone(tmp_path, mode, hea
     if not refused:
         assert timer._configuration(str(path)) == content
         return
-    with pytest.raises(RotationError, match=r"E_MONITOR_TOKEN: .*key_rotation_health_headers") as told:
+    with expect_error("E_MONITOR_TOKEN", path=str(path)) as told:
         timer._configuration(str(path))
     assert "CANARY" not in str(told.value)
 

@@ -15,6 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import users
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 
 @pytest.fixture
@@ -107,10 +108,8 @@ def test_each_rotation_has_a_record_of_its_own(record, tmp_path):
 @pytest.mark.parametrize("act", [lambda record: record.append("rotate", "intent"), lambda record: record.events()])
 def test_without_a_place_to_write_there_is_no_record_and_no_act(tmp_path, act):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(RotationError) as refused:
+    with expect_error("E_RECORD_WRITE", path=str(tmp_path / "taken" / "r1" / "record.jsonl")):
         act(Record(str(tmp_path / "taken"), "r1"))
-    assert refused.value.code == "E_RECORD_WRITE"
-    assert str(tmp_path / "taken" / "r1" / "record.jsonl") in str(refused.value)
 
 
 def test_a_full_disk_stops_the_act(record, full_disk):
@@ -202,7 +201,7 @@ def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):
     record = Record(str(tmp_path / "missing"), "r1")
     record.refuse_full()
     monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer.ROOM", 1 << 60)
-    with pytest.raises(RotationError, match=r"E_RECORD_WRITE.* free"):
+    with expect_error("E_RECORD_WRITE", path=record.path, reason=Containing("free")):
         record.refuse_full()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import commands
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 # As Django 5.2 prints the messages of its checks.
 CHECK = """
@@ -206,7 +207,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(application, 
         time.sleep(600)
 
     application(command)
-    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption did not finish within 1 s"):
+    with expect_error("E_COMMAND_TIME", name="verify_encryption", seconds="1"):
         commands.verify_encryption(1)
     end = time.monotonic() + 5
     while is_alive(pid.read_text()):
@@ -223,8 +224,8 @@ def is_alive(pid: str) -> bool:
     [
         ([], "command 2 of 2: it is empty"),
         ([""], "it is empty"),
-        (["no/such program"], "no/such is not a program that"),
-        (["check --token CANARY"], "check is not a program that"),
+        (["no/such program"], "no/such is not a program"),
+        (["check --token CANARY"], "check is not a program"),
     ],
 )
 def test_a_command_without_a_program_is_no_command(tmp_path, argv, told):
@@ -232,6 +233,6 @@ def test_a_command_without_a_program_is_no_command(tmp_path, argv, told):
     (tmp_path / "bin/check").write_text("#!/bin/sh\n")
     (tmp_path / "bin/check").chmod(0o700)
     commands.refuse_unrunnable([["bin/check"], ["true"]], str(tmp_path), "verification")
-    with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_test_record .*{told}") as raised:
+    with expect_error("E_OPTION", option="test_record", fault=Containing(told)) as raised:
         commands.refuse_unrunnable([["bin/check"], argv], str(tmp_path), "test record")
     assert "CANARY" not in str(raised.value)

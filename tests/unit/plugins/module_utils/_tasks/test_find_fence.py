@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, prepared_table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.fence import FenceState
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import find_fence
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 NOTHING = {"changed": False, "fenced": False, "prepared": False}
 HOLDER = {"rotation_id": "2026-spring", "pid": 1}
@@ -41,9 +41,8 @@ def test_no_database_has_a_fence(find, answer):
 def test_a_fence_that_a_killed_run_left_is_reported_or_an_error(find):
     fences = {"default": None, "second": LEFT}
     assert find(fences, "accept") == {**NOTHING, "fenced": True}
-    with pytest.raises(RotationError, match="E_FENCED") as refused:
+    with expect_error("E_FENCED", rotation_id="2026-spring", alias="second"):
         find(fences, "refuse")
-    assert "2026-spring" in str(refused.value)
 
 
 def test_prepared_values_that_a_killed_run_left_are_reported_or_an_error(find):

@@ -12,6 +12,7 @@ from ansible.parsing.vault import VaultSecret, get_file_vault_secret, parse_vaul
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys import ansible_vault
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
+from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
 
 @pytest.fixture
@@ -119,10 +120,8 @@ def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_p
 def test_a_password_file_that_cannot_be_made_is_reported(store_path, no_password, home, old_keys):
     (home / ".config").write_text("taken")
     store = open_store({"path": store_path}, {}, no_password)
-    with pytest.raises(RotationError) as refused, store.change() as history:
+    with expect_error("E_VAULT_PASSWORD_FILE", fault=Containing("cannot be created")), store.change() as history:
         history.adopt(old_keys)
-    assert refused.value.code == "E_VAULT_PASSWORD_FILE"
-    assert "cannot be created" in refused.value.what
 
 
 @pytest.mark.parametrize(("vault_id", "expected"), [("prod", "prod"), (None, "dev")])

@@ -30,6 +30,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
     table_passes,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
 from .....conftest import Seed, Site, kill_group, rewrite
 from .....test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
@@ -124,7 +125,7 @@ def test_a_session_that_was_refused_is_named_until_it_is_gone(
         stale.execute("SET application_name = 'worker'; SELECT pg_backend_pid()")
         (pid,) = stale.fetchone()
         refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
-        with pytest.raises(RotationError, match=r"E_STALE_WRITER: .* blocked 1 statement") as error:
+        with expect_error("E_STALE_WRITER", count=1) as error:
             fence.refuse_writers(database)
         client = "from a client on the database's own host (application_name worker, role postgres), idle, "
         assert f"{client}connected since 2" in str(error.value)
@@ -362,7 +363,7 @@ def test_a_transaction_that_never_ends_is_named(
     (pid,) = stale.fetchone()
     with (
         transaction(stale, "UPDATE secrets SET note = 'n' WHERE id = 1"),
-        pytest.raises(RotationError, match=f"E_FENCE_LOCKED: secrets .* backend {pid} of postgres nightly has"),
+        expect_error("E_FENCE_LOCKED", table="secrets", holders=f"backend {pid} of postgres nightly"),
     ):
         put_up(database)
 
