@@ -194,7 +194,8 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
-    named = [value for value in filled if isinstance(value, str) and look_at(addresses.name_in_url(value)).is_unknown]
+    names = filter(None, (addresses.name_in_url(value) for value in filled if isinstance(value, str)))
+    named = [name for name in names if look_at(name).is_unknown]
     if len(named) >= max(ENOUGH, RULE * len(filled)):
         return Explanation(SPARSE, f"{len(named)} of {len(filled)} values are URLs that end in what may be ciphertext")
     known = Counter(look.explanation or look.form for look in looks if look.explanation or look.form)
