@@ -46,7 +46,7 @@ class KeptCode:
         return bool(self._packed)
 
     def first_of(self, *paths: str) -> str:
-        """The first of these paths at which there is a file. Empty if there is none."""
+        """The first of these paths that has a file. Empty if no path has one."""
         compiled = (path for path in paths if path in self._codes)
         return next(compiled, None) or next((path for path in paths if path in self._texts), "")
 

@@ -109,7 +109,7 @@ class Opener:
     def __init__(self, started: StartReport | None = None) -> None:
         self._started = started
         self._readers: dict[str, function_verdicts.FunctionReader] = {}
-        self._until_end = contextlib.ExitStack()
+        self._without_caches: contextlib.ExitStack | None = None  # from the first reading on
 
     def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalog."""
@@ -148,7 +148,9 @@ class Opener:
         """Return what attributes read under these keys. No cache keeps it."""
         from ..proof import trial_row
 
-        self._until_end.enter_context(suspended_caches())  # also for what the application does later
+        if self._without_caches is None:
+            self._without_caches = contextlib.ExitStack()
+            self._without_caches.enter_context(suspended_caches())  # also for what the application does later
         return trial_row.answer_all(questions)
 
     @staticmethod

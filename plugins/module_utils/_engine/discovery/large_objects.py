@@ -20,7 +20,7 @@ SAMPLE = 25  # of the first objects, and as many of the last ones
 
 
 def sample(database: Database, survey: Survey) -> list[bytes]:
-    """Return the beginnings of some of them. Empty if there are none that this role may read."""
+    """Return the beginnings of some of them that this role may read."""
     if not places(database):
         return []
     where = [sql.SQL(READABLE_OBJECT), *(_not_in(table, column) for table, column in _references(survey))]
