@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from django.conf import settings
 
 def make(secret):
-    kdf = PBKDF2HMAC(algorithm=hashes.SHA256(), length=32, salt=b"salt", iterations=2_000_000)
+    kdf = PBKDF2HMAC(algorithm=hashes.SHA256(), length=32, salt=b"salt", iterations=1_000)
     return Fernet(base64.urlsafe_b64encode(kdf.derive(secret.encode())))
 
 AT_IMPORT = make(settings.SECRET_KEY)  # once
@@ -160,6 +160,7 @@ def test_the_runbooks_application_by_its_own_functions_and_back(site: Site) -> N
 
 @pytest.mark.thorough
 def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd: Site) -> None:
+    (odd.project / "core/odd.py").write_text(ODD.replace("1_000", "2_000_000"), encoding="utf-8")
     fill(odd, "value", 'odd.encrypt(f"  value {number} ž")', rows=15)
     own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
     before, stored = read(odd, "value", "decrypt"), rows(odd)
@@ -188,7 +189,6 @@ def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
 
 def test_a_rotation_that_was_killed_after_the_switch_is_resumed(odd: Site) -> None:
     """No value is under the keys of before, so an error text is all that they read under any other key."""
-    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", 'odd.encrypt(f"value {number}")')
     own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
     before, env = read(odd, "value", "decrypt"), odd.env_file.read_bytes()
@@ -322,7 +322,6 @@ PLANT = "INSERT INTO odd (id, value) VALUES (99, 'enc$gAAAAABnothing')"
 def losing(odd: Site) -> str:
     """Have a rotation fail after the switch, with a value beside the others that the functions call unreadable; the
     options that describe them. Such a verdict is no proof that the new keys do not open the value."""
-    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", 'odd.encrypt(f"value {number}")')
     own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
     plant = f"from django.db import connection as c; c.cursor().execute({PLANT!r}); raise SystemExit(1)"
@@ -362,7 +361,6 @@ CREATE TRIGGER overwrite AFTER UPDATE ON odd FOR EACH ROW WHEN (OLD.id = 5) EXEC
 @pytest.mark.thorough
 def test_a_row_that_something_wrote_over_is_named_and_taken_from_the_backup(odd: Site) -> None:
     """A function cannot tell by itself under which keys a value is: who wrote the row excuses nothing."""
-    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", 'odd.encrypt(f"value {number}")')
     own = ("-e", extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value")))
     before = read(odd, "value", "decrypt")
@@ -440,7 +438,6 @@ def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> N
 
 def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     """It is not under a key because somebody has listed both."""
-    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", "odd.encrypt(f'text {number}')", rows=3)
     own = {**json.loads(extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value")))}
     del own["key_rotation_keys"]
@@ -456,7 +453,6 @@ def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
 
 def test_a_key_that_only_later_values_need_is_found(odd: Site) -> None:
     """An application that has changed its key keeps the old one for the values of before, which come first."""
-    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
     fill(odd, "value", "(odd.encrypt_first if number < 8 else odd.encrypt_second)(str(number))", rows=10)
     own = json.loads(
         extra_vars({"decrypt": "core.odd.decrypt_either", "encrypt": "core.odd.encrypt_second"}, ("odd", "value"))
