@@ -93,7 +93,7 @@ test-containers: $(CONTROL)/.dev $(TREE)
 stories-two: override KEY_ROTATION_STAGING = $(SECOND)
 stories-two:
 	mkdir -p $(SECOND)
-	$(BY_NEWEST) $(STORY) -s rollback -s stale_host -s scale_out >$(SECOND)/log 2>&1; ended=$$?; cat $(SECOND)/log; exit $$ended
+	$(BY_NEWEST) $(STORY) -s rollback -s environment_only -s stale_host -s scale_out >$(SECOND)/log 2>&1; ended=$$?; cat $(SECOND)/log; exit $$ended
 	python examples/staging/hosts.py $(SECOND) --down
 
 # Where one has no work for a core, another has.

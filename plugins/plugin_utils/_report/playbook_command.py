@@ -34,6 +34,7 @@ _PLAYBOOK = re.compile(
     r"(?<![\w./=-])(?:ansible-playbook )?(rotate|rollback|verify|maintenance|retire|restore|monitor)\.yml\b"
 )
 
+COLLECTION = "tetech.key_rotation"
 RESTORE = "restore"
 _RESTORES = re.compile(r"(.*[/.])?restore(\.ya?ml)?")
 
@@ -120,7 +121,9 @@ def _is_file(playbook: str) -> bool:
 
 
 def _name_other_playbook(started: str, playbook: str) -> str:
-    """The other playbook, by path or by collection name, like the one that was started."""
-    if _is_file(started):
-        return os.path.join(os.path.dirname(started), f"{playbook}.yml")
-    return f"{started.rsplit('.', 1)[0]}.{playbook}"
+    """The other playbook, by path or by collection name, like the one that was started. One that imports ours may have
+    no other next to it."""
+    if not _is_file(started):
+        return f"{started.rsplit('.', 1)[0]}.{playbook}"
+    path = os.path.join(os.path.dirname(started), f"{playbook}.yml")
+    return f"{COLLECTION}.{playbook}" if os.path.exists(started) and not os.path.exists(path) else path

@@ -238,7 +238,7 @@ DOES = {
     "application",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
     "discard": "discard the pending version of rotation {rotation_id} in the store",
-    "backwards": "restore every value with the engine, write the previous keys to every .env file, verify this, and "
+    "backwards": "restore every value with the engine, write the previous keys to every host, verify this, and "
     "make their version current in the store",
 }
 

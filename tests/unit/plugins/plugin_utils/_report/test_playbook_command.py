@@ -77,6 +77,14 @@ def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options,
     assert playbook_command.command("rollback") == command
 
 
+def test_next_to_a_playbook_that_imports_ours_there_may_be_no_other(typed, tmp_path):
+    typed(args=("site.yml",))
+    (tmp_path / "site.yml").touch()
+    assert playbook_command.command("verify") == "ansible-playbook tetech.key_rotation.verify"
+    (tmp_path / "verify.yml").touch()
+    assert playbook_command.command("verify") == "ansible-playbook verify.yml"
+
+
 @pytest.mark.parametrize(
     "extra",
     [
