@@ -24,6 +24,7 @@ from . import large_objects, row_samples
 from .finding_facts import FilesElsewhere, FilesUnread, OwnStorage
 from .findings import Finding, Findings, unsettled
 from .rotated_values import any_is_under_key
+from .scheme_match import rotated_scheme
 from .settlements import Settlements
 from .target_survey import Survey
 
@@ -46,7 +47,9 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
             findings.put(table.label_of(column), FilesUnread(len(names)))
         if not local_files.is_local(field):
             findings.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
-    _put(findings, large_objects.COLUMN, large_objects.sample(database, survey), None, keyring)
+    objects = large_objects.sample(database, survey)
+    more = large_objects.of_each_beginning(database, survey)
+    _put(findings, large_objects.COLUMN, objects, None, keyring, more)
     return [*findings.with_text(stops=True), *findings.with_text(stops=False)]
 
 
@@ -69,13 +72,20 @@ def _names(database: Database, table: Table, column: str) -> list[str]:
 
 
 def _put(
-    findings: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring
+    findings: Findings,
+    column: str,
+    files: Sequence[bytes],
+    storage: FileStorage | None,
+    keyring: Keyring,
+    more: Sequence[bytes] = (),
 ) -> None:
-    """Put down the most certain finding about a column's files."""
+    """Put down the most certain finding about a column's files. ``more`` of them are tried as tokens alone."""
     looked_at = len(files)
     looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
     if opened := sum(any_is_under_key([data], keyring) for data in files):
         findings.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
+    elif opened := sum(rotated_scheme([data], keyring) is not None for data in more):
+        findings.put(column, FilesOpen(column=column, count=opened, looked_at=len(more)))
     elif storage and storage.reads:
         findings.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
     elif len(looks) > SHARE * len(files):
