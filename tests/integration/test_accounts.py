@@ -629,6 +629,17 @@ def test_a_token_in_an_array_of_bytes_is_one_that_is_not_rewritten(database: Dat
     assert "contain tokens under the rotated keys" in found(database, keyring)["secrets.data"]
 
 
+def test_a_few_encrypted_bytes_among_many_files_stop(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, data bytea)")
+    pdf = b"%PDF-1.7\n" + b"1 0 obj << /Type /Catalog >> endobj\n" * 4
+    for number in range(6000):
+        data = random_bytes(200, number) if 3000 <= number < 3030 else pdf + b"%d" % number
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), data))
+    assert "look like ciphertext in bytes" in found(database, keyring)["secrets.data"]
+    database.execute("DELETE FROM secrets WHERE id BETWEEN 3000 AND 3029")
+    assert found(database, keyring) == {}
+
+
 # What files hold, by how they are encrypted or not, and the finding about their column.
 CONTENTS = {
     "tokens": (lambda ring, number: token(ring).encode() + b"\n", ["files_open"]),
@@ -683,6 +694,23 @@ def test_files_that_hold_ciphertext_stop_by_their_column(
         settled = settlements.parse({"secrets.file": {"not_ours": "somebody says so"}})
         assert stored_files.as_fact(found[0], settled)["stops"], "what opens is ours"
         assert found[0].fields["count"] == found[0].fields["looked_at"] > 0
+
+
+@pytest.mark.parametrize("contents", ["tokens", "AES"])
+def test_a_few_of_them_among_many_others_stop_too(
+    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: str
+) -> None:
+    from django.core.files.storage import FileSystemStorage
+
+    of_files(f"few_{contents}", monkeypatch, FileSystemStorage(tmp_path), {})
+    make, kinds = CONTENTS[contents]
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, file varchar(100))")
+    for number in range(120):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), f"{number}.pdf"))
+        data = make(keyring, number) if 50 <= number < 70 else b"an ordinary text" * 40
+        (tmp_path / f"{number}.pdf").write_bytes(data)
+    found = stored_files.find(database, target_survey.find(database, "auto", (), keyring), keyring)
+    assert [(each.kind.name, each.column) for each in found] == [(kind, "secrets.file") for kind in kinds]
 
 
 def read_words(document: Any) -> Any:

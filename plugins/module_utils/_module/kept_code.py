@@ -69,10 +69,16 @@ class KeptCode:
         with contextlib.suppress(OSError):
             os.makedirs(folder, 0o700, exist_ok=True)
             _remove_old(folder)
-            handle, new_path = tempfile.mkstemp(dir=folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(body).digest() + body)
-            os.replace(new_path, self._path)
+            handle, new_path = tempfile.mkstemp(
+                SUFFIX, dir=folder
+            )  # of a process that is killed, it goes as an old one
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_digest(self._path, body) + body)
+                os.replace(new_path, self._path)
+            except OSError:  # a full disk is not to fill with the beginnings of files
+                os.unlink(new_path)
+                raise
             self.is_kept = True
 
     @functools.cached_property
@@ -98,10 +104,15 @@ def _read(path: str) -> tuple[bytes, dict[str, bytes]]:
             status = os.fstat(handle)
             ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
             content = file.read() if ours and stat.S_ISREG(status.st_mode) else b""
-        if hashlib.sha256(content[DIGEST_BYTES:]).digest() == content[:DIGEST_BYTES]:
+        if _digest(path, content[DIGEST_BYTES:]) == content[:DIGEST_BYTES]:
             packed, codes = marshal.loads(content[DIGEST_BYTES:])  # noqa: S302
             return packed, codes
     return b"", {}
+
+
+def _digest(path: str, body: bytes) -> bytes:
+    """Return the digest of a file with its name. Whoever may write to the folder could rename another one."""
+    return hashlib.sha256(os.path.basename(path).encode() + body).digest()
 
 
 def _remove_old(folder: str) -> None:

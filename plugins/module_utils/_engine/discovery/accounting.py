@@ -22,6 +22,7 @@ from ..._errors.keys import KeyTypeUnfit
 from ..._errors.values import UnsupportedFormat
 from ..application import foreign_model_encryption
 from ..application.key_uses import PlannedUse, Use
+from ..application.own_hosts import is_own, own_hosts
 from ..crypto.key_entry import KeyEntries, KeyEntry
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import sample_value
@@ -118,6 +119,10 @@ class _Judge:
         bare = values if is_known else signed_values.without_timed(values)
         is_sealed = place in known_forms.GIVEN and foreign_model_encryption.is_there(table.names, column.name)
         judged = unexplained.classify(bare, place, documents=is_document, is_sealed=is_sealed)
+        if judged.verdict != unexplained.UNEXPLAINED and any(map(unexplained.random_url_host, bare)):
+            hosts = own_hosts()
+            own = unexplained.classify_own_urls(bare, lambda host: is_own(host, hosts))
+            judged = judged if own.verdict == unexplained.PLAIN else own
         is_explained = judged.verdict != unexplained.UNEXPLAINED
         # Sessions have a salt of their class.
         signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)
@@ -226,6 +231,8 @@ def _build_sample_query(table: Table, column: Column, size: row_samples.Size) ->
         sql.SQL(sql_type_readers.condition(column)).format(column=name),
     )
     parts = row_samples.parts(size, rows, SAMPLE, SAMPLE)
+    if column.type == "bytea":
+        parts.append(row_samples.of_each_beginning(size, rows, name, SAMPLE))
     if column.type in ("bytea", NUMBER, *NUMBER_LISTS):  # they have no words
         return sql.SQL("ARRAY(SELECT value FROM ({}) AS of_each_row)").format(sql.SQL(" UNION ").join(parts))
     text = sql.SQL(f'({read} COLLATE "C")').format(column=name)  # with some others PostgreSQL matches no pattern

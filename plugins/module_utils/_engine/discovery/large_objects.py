@@ -12,23 +12,36 @@ from collections.abc import Sequence
 from ..postgres import sql
 from ..postgres.catalog import LARGE_OBJECT, Column, Table
 from ..postgres.connection import Database
-from .sql_type_readers import OBJECT_BEGINNING, READABLE_OBJECT
+from .sql_type_readers import LONGEST, READABLE_OBJECT
 from .target_survey import Survey
 
 COLUMN = "pg_largeobject.data"  # by this name a person settles them
-SAMPLE = 25  # of the first objects, and as many of the last ones
+SAMPLE = 25  # of the first objects, as many of the last ones, and of those in between
+SEARCHED = 20_000  # objects, in which one of each beginning is looked for: all tables share one store
+TRIED = 100  # of those beginnings. Files of one kind have the same one, ciphertext has any
+MOST = 1 << 16  # bytes that are read of such an object: a token opens only if it is whole
 
 
 def sample(database: Database, survey: Survey) -> list[bytes]:
     """Return the beginnings of some of them that this role may read."""
+    ends = [f"({{objects}} ORDER BY {order} LIMIT {SAMPLE})" for order in ("m.oid", "m.oid DESC", "hashoid(m.oid)")]
+    return _read(database, survey, " UNION ".join(ends), LONGEST)
+
+
+def of_each_beginning(database: Database, survey: Survey) -> list[bytes]:
+    """Return one of them of each beginning: a few encrypted ones may be among very many files."""
+    searched = f"{{objects}} ORDER BY hashoid(m.oid) LIMIT {SEARCHED}"
+    kinds = f"SELECT min(m.oid) AS oid FROM ({searched}) AS m GROUP BY lo_get(m.oid, 0, 4)"
+    return _read(database, survey, f"{kinds} ORDER BY hashoid(min(m.oid)) LIMIT {TRIED}", MOST)
+
+
+def _read(database: Database, survey: Survey, chosen: str, longest: int) -> list[bytes]:
+    """Return up to ``longest`` bytes of each object that a query chooses."""
     if not places(database):
         return []
     where = [sql.SQL(READABLE_OBJECT), *(_not_in(table, column) for table, column in _references(survey))]
     objects = sql.SQL("SELECT m.oid FROM pg_largeobject_metadata AS m WHERE {}").format(sql.SQL(" AND ").join(where))
-    both_ends = sql.SQL("({objects} ORDER BY 1 LIMIT {most}) UNION ({objects} ORDER BY 1 DESC LIMIT {most})").format(
-        objects=objects, most=sql.Literal(SAMPLE)
-    )
-    query = sql.SQL("SELECT {} FROM ({}) AS m").format(sql.SQL(OBJECT_BEGINNING), both_ends)
+    query = sql.SQL(f"SELECT encode(lo_get(m.oid, 0, {longest}), 'hex') FROM ({chosen}) AS m").format(objects=objects)
     return [bytes.fromhex(value) for (value,) in database.rows(query)]
 
 

@@ -15,6 +15,7 @@ from ..postgres.connection import Database
 
 LARGE = 2000  # rows: a larger table is not read whole, but sampled in about so many of its rows
 WHOLE = 100_000  # rows: a table up to this size is searched whole for rare values, a larger one in about so many rows
+SEARCHED = 20_000  # rows, in which one of each beginning is looked for
 LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
 # Rows as the server estimates (-1: unknown), pages with those of partitions, and what kind of relation it is.
 SIZE = (
@@ -63,6 +64,18 @@ def rare(size: Size, rows: RowSource, most: int) -> sql.Composable:
     sample = f" TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0)" if share < 1 else ""
     query = f"(SELECT {{chosen}} FROM {{source}} AS t{sample} WHERE {{where}} LIMIT {most})"
     return sql.SQL(query).format(**rows._asdict())
+
+
+def of_each_beginning(size: Size, rows: RowSource, column: sql.Composable, most: int) -> sql.Composable:
+    """Return SQL for up to ``most`` rows whose bytes begin differently. Files of one kind begin alike, ciphertext does
+    not."""
+    share = min(SEARCHED / size.rows, 1) if size.rows > 0 else 1
+    sample = f" TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0)" if share < 1 else ""
+    beginning = "substring({column} for 4)"
+    searched = f"(SELECT t.tableoid, t.ctid, t.* FROM {{source}} AS t{sample} WHERE {{where}} LIMIT {SEARCHED}) AS t"
+    kinds = f"SELECT DISTINCT ON ({beginning}) t.* FROM {searched} ORDER BY {beginning}, hashtext(t.ctid::text)"
+    query = f"(SELECT {{chosen}} FROM ({kinds}) AS t ORDER BY hashtext(t.ctid::text) LIMIT {most})"
+    return sql.SQL(query).format(**rows._asdict(), column=column)
 
 
 def parts(size: Size, rows: RowSource, most: int, between: int) -> list[sql.Composable]:

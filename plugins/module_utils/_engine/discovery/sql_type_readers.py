@@ -36,9 +36,9 @@ READABLE_OBJECT = (
     "(pg_has_role(m.lomowner, 'USAGE') OR EXISTS (SELECT FROM aclexplode(m.lomacl) AS a"
     " WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE'))))"
 )
-OBJECT_BEGINNING = f"encode(lo_get(m.oid, 0, {LONGEST}), 'hex')"
 LARGE_OBJECTS = (
-    f"SELECT {OBJECT_BEGINNING} AS value FROM (SELECT DISTINCT {{column}} FROM {{rows}} AS t LIMIT {{most}}) AS t"
+    f"SELECT encode(lo_get(m.oid, 0, {LONGEST}), 'hex') AS value"
+    f" FROM (SELECT DISTINCT {{column}} FROM {{rows}} AS t LIMIT {{most}}) AS t"
     f" JOIN pg_largeobject_metadata AS m ON m.oid = {{column}} WHERE {READABLE_OBJECT}"
 )
 _LARGE = "abs({column}) >= 1e35 AND {column} <> 'NaN' AND {column} = trunc({column})"  # and of no fraction

@@ -24,10 +24,14 @@ from . import large_objects, row_samples
 from .finding_facts import FilesElsewhere, FilesUnread, OwnStorage
 from .findings import Finding, Findings, unsettled
 from .rotated_values import any_is_under_key
+from .scheme_match import rotated_scheme
 from .settlements import Settlements
 from .target_survey import Survey
 
 SAMPLE = 5  # files: of the first rows of a table, as many of the last ones, and between
+SEARCHED = 300  # files, in which one of each beginning is looked for: a few encrypted ones may be among many others
+BEGINNING = 4  # bytes
+FEWEST = 3  # files of as many beginnings that look like ciphertext, and are most of all beginnings
 SHARE = 0.5  # of the files: more that look like ciphertext stop, fewer are what people have uploaded
 
 
@@ -37,16 +41,21 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     storages = dict(file_storages.of_models(survey.model_tables, keys))
     findings = Findings()
     for table, column, place, field in _columns(survey):
-        names = _names(database, table, column) if local_files.is_local(field) else []
+        names = _names(database, table, column, SAMPLE) if local_files.is_local(field) else []
         files = [*local_files.read(field, names)]
-        _put(findings, table.label_of(column), [*filter(None, files)], storages.get(place), keyring)
+        others = local_files.read(field, _names(database, table, column, SEARCHED) if files else [])
+        of_each_beginning = {data[:BEGINNING]: data for data in others if data}
+        storage = storages.get(place)
+        _put(findings, table.label_of(column), [*filter(None, files)], storage, keyring, [*of_each_beginning.values()])
         if place in storages or not local_files.is_encrypted_by_model(field):
             continue
         if names and not files:
             findings.put(table.label_of(column), FilesUnread(len(names)))
         if not local_files.is_local(field):
             findings.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
-    _put(findings, large_objects.COLUMN, large_objects.sample(database, survey), None, keyring)
+    objects = large_objects.sample(database, survey)
+    more = large_objects.of_each_beginning(database, survey)
+    _put(findings, large_objects.COLUMN, objects, None, keyring, more)
     return [*findings.with_text(stops=True), *findings.with_text(stops=False)]
 
 
@@ -60,29 +69,45 @@ def _columns(survey: Survey) -> Iterator[tuple[Table, str, tuple[str, str], Any]
                 yield table, column.name, place, fields[place]
 
 
-def _names(database: Database, table: Table, column: str) -> list[str]:
-    """Return the names of some of the files."""
+def _names(database: Database, table: Table, column: str, between: int) -> list[str]:
+    """Return the names of some of the files, ``between`` of them neither the first nor the last ones."""
     name = sql.Identifier("t", column)
     rows = row_samples.RowSource(sql.SQL("{}::text").format(name), table.rows, sql.SQL("{}::text <> ''").format(name))
-    parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, SAMPLE))
+    parts = sql.SQL(" UNION ").join(row_samples.parts(row_samples.size_of(database, table), rows, SAMPLE, between))
     return [path for (path,) in database.rows(parts, table=table.label)]
 
 
 def _put(
-    findings: Findings, column: str, files: Sequence[bytes], storage: FileStorage | None, keyring: Keyring
+    findings: Findings,
+    column: str,
+    files: Sequence[bytes],
+    storage: FileStorage | None,
+    keyring: Keyring,
+    more: Sequence[bytes] = (),
 ) -> None:
-    """Put down the most certain finding about a column's files."""
-    looked_at = len(files)
-    looks = [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
+    """Put down the most certain finding about a column's files. Of ``more``, each begins in its own way."""
+    looks, looked_at = _unknown_looks(files), len(files)
+    others = _unknown_looks(more)
     if opened := sum(any_is_under_key([data], keyring) for data in files):
         findings.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
+    elif opened := sum(rotated_scheme([data], keyring) is not None for data in more):
+        findings.put(column, FilesOpen(column=column, count=opened, looked_at=len(more)))
     elif storage and storage.reads:
         findings.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
-    elif len(looks) > SHARE * len(files):
-        shown = ", ".join(sorted({*looks}))
-        findings.put(column, FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, form=shown))
+    elif len(looks) > SHARE * looked_at:
+        findings.put(column, _unexplained(column, looks, looked_at))
+    elif len(others) >= max(FEWEST, SHARE * len(more)):
+        findings.put(column, _unexplained(column, others, len(more)))
     elif storage:
         findings.put(column, OwnStorage(storage.path))
+
+
+def _unexplained(column: str, looks: Sequence[str], looked_at: int) -> FilesUnexplained:
+    return FilesUnexplained(column=column, count=len(looks), looked_at=looked_at, form=", ".join(sorted({*looks})))
+
+
+def _unknown_looks(files: Sequence[bytes]) -> list[str]:
+    return [look.encoding for look in (look_at(data[:LONGEST]) for data in files) if _is_unknown(look)]
 
 
 def _is_unknown(look: Look) -> bool:

@@ -194,12 +194,27 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
     if quoting and len(quoting) >= max(min(FEWEST, len(filled)), QUOTING * len(filled)):
         what = f"{len(quoting)} of {len(filled)} values have a word that looks like ciphertext"
         return Explanation(UNEXPLAINED, what, count=len(quoting))
-    names = filter(None, (addresses.name_in_url(value) for value in filled if isinstance(value, str)))
-    named = [name for name in names if look_at(name).is_unknown]
+    named = [host for value in filled if (host := random_url_host(value))]
     if len(named) >= max(ENOUGH, RULE * len(filled)):
         return Explanation(SPARSE, f"{len(named)} of {len(filled)} values are URLs that end in what may be ciphertext")
     known = Counter(look.explanation or look.form for look in looks if look.explanation or look.form)
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
+
+
+def random_url_host(value: Value) -> str:
+    """Return the host of a URL that ends in what may be ciphertext. Empty for any other value."""
+    host, names = addresses.names_in_url(value) if isinstance(value, str) else ("", [])
+    return host if any(look_at(name).is_unknown for name in names) else ""
+
+
+def classify_own_urls(values: Sequence[Any], is_own: Callable[[str], bool]) -> Explanation:
+    """Judge URLs on the application's own hosts: no other service creates the random end of one."""
+    texts = [value for value in map(as_text_or_bytes, values) if value]
+    count = sum(bool((host := random_url_host(text)) and is_own(host)) for text in texts)
+    what = f"{count} of {len(texts)} values are URLs of this application that end in what looks like ciphertext"
+    if count < ENOUGH:
+        return Explanation(PLAIN)
+    return Explanation(UNEXPLAINED if count >= SHARE * len(texts) else SPARSE, what, count=count)
 
 
 def _bare_etag(value: Value) -> Value:

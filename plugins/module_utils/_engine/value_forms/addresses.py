@@ -49,6 +49,11 @@ _SHORTEST_HEX = 56  # digits of a part of a URL: 28 bytes
 _QUERY = re.compile(r"[?#]")
 _FILE = re.compile(rf"\.{_SUFFIX}", re.IGNORECASE)
 _HEX = re.compile(r"[\da-f]+|[\dA-F]+")
+# Members of a query: signatures of stores, and the click IDs of advertisements.
+_SENT = re.compile(
+    r"(?:^|[-_])(?:sig|sign|signature|hmac|policy|credential|security-token|key-pair-id|oh)$|cl(?:k)?id$|braid$|^igsh",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|blake\w+)$", re.IGNORECASE)
 
 
@@ -82,13 +87,26 @@ def _is_named_at_random(path: str) -> bool:
     )
 
 
-def name_in_url(text: str) -> str:
-    """Return the last part of a URL's path, if it is as long as ciphertext and is not a digest. Empty otherwise."""
+def names_in_url(text: str) -> tuple[str, list[str]]:
+    """Return the host of a URL, and its parts that are as long as ciphertext, and neither digests nor signed.
+
+    These are the last part of its path, and what is in its query and fragment without the name of a signature or of an
+    advertisement.
+    """
     match = _HOSTED.match(text)
-    path = _QUERY.split(text[match.end() :])[0].rstrip("/") if match else ""
-    name = path.rpartition("/")[2]
-    is_digest = _is_path(path) or (len(name) in _DIGESTS and _HEX.fullmatch(name))
-    return name if len(name) >= _LONGEST_NAME and not is_digest else ""
+    if not match:
+        return "", []
+    path, *others = _QUERY.split(text[match.end() :])
+    last = path.rstrip("/").rpartition("/")[2]
+    names = [] if _is_path(path.rstrip("/")) else [last]
+    for name, _, value in (member.partition("=") for other in others for member in other.split("&")):
+        names += [] if _SENT.search(name) else [value if value.strip("=") else name]
+    return match["host"], [name for name in names if len(name) >= _LONGEST_NAME and not _is_digest_or_signed(name)]
+
+
+def _is_digest_or_signed(name: str) -> bool:
+    """Return whether it is a digest by its length, or signed as Django does, which is judged elsewhere."""
+    return ":" in name or (len(name) in _DIGESTS and bool(_HEX.fullmatch(name)))
 
 
 def _has_suffix(suffix: str) -> bool:

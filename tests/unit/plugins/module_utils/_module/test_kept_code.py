@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
@@ -74,6 +75,24 @@ def test_a_file_that_another_user_could_write_or_own_is_not_run(
     assert value_in(path) == 7
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert value_in(path) == -1
+
+
+def test_a_file_of_another_release_under_this_name_is_not_run(path: Path) -> None:
+    value_in(path.with_name("old.code"), SENT)
+    path.with_name("old.code").rename(path)
+    assert value_in(path) == -1
+
+
+def test_a_full_disk_keeps_no_part_of_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    files = KeptCode(str(path), SENT)
+    files.code_of("one.py")
+    files.save()
+    assert not files.is_kept
+    assert os.listdir(path.parent) == []
 
 
 def test_if_it_cannot_be_kept_it_is_sent_and_compiled_each_time(tmp_path: Path, compiled: list[str]) -> None:

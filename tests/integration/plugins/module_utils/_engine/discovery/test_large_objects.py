@@ -54,6 +54,28 @@ def test_tokens_in_them_are_under_a_rotated_key(documents: Any, keyring: Keyring
     assert findings(documents, keyring) == {COLUMN: "files_open"}
 
 
+def scans(size: int) -> Any:
+    return lambda keyring: lambda number: token(keyring, f"scan {number} " * (size // 6)).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (scans(20), "files_open"),
+        (scans(9000), "files_open"),
+        (lambda _: lambda number: random_bytes(60, number), "files_unexplained"),
+    ],
+)
+def test_a_few_encrypted_ones_among_many_ordinary_files_are_found(
+    documents: Any, keyring: Keyring, content: Any, finding: str
+) -> None:
+    ordinary = "SELECT lo_from_bytea(0, %s || n::text::bytea) FROM generate_series(1, 600) AS n"
+    documents.execute(ordinary, (PDF,))
+    fill(documents, keyring, content(keyring))
+    documents.execute(ordinary, (PDF,))
+    assert findings(documents, keyring) == {COLUMN: finding}
+
+
 @pytest.mark.parametrize("content", [lambda number: PDF, lambda number: zlib.compress(b"%d" % number * 99)])
 def test_ordinary_files_do_not(documents: Any, keyring: Keyring, content: Any) -> None:
     fill(documents, keyring, content)

@@ -253,10 +253,32 @@ def test_ordinary_values_in_these_writings_stay_quiet(writing: str) -> None:
 def test_a_column_of_urls_that_end_in_long_ids_is_a_warning() -> None:
     """Photo hosts have such URLs, and so has an application that encrypts the end of its own links."""
     random_ends = [base64.urlsafe_b64encode(WRITTEN.randbytes(33 + n % 9)).decode() for n in range(9)]
-    for query in ("", "?size=96"):
-        judged = unexplained.classify([f"https://lh3.example.org/a/{end}{query}" for end in random_ends], "a.picture")
+    for form in ("/a/{}", "/a/{}?size=96", "/a?size=96&t={}", "/a#{}"):
+        judged = unexplained.classify(
+            [f"https://lh3.example.org{form.format(end)}" for end in random_ends], "a.picture"
+        )
         assert judged.verdict == unexplained.SPARSE
         assert "9 of 9 values are URLs" in judged.what
+
+
+@pytest.mark.parametrize("form", ["/u/{}", "/u?t={}", "/u?a=1&t={}#top", "/u#{}"])
+def test_one_of_five_urls_of_the_application_that_ends_so_is_unexplained(form: str) -> None:
+    sealed_ends = [form.format(urlsafe(WRITTEN.randbytes(40 + n)).rstrip("=")) for n in range(4)]
+    plain = [f"https://shop.example.org/products/{n}" for n in range(12)]
+
+    def verdict(host: str, number: int) -> str:
+        urls = [*plain, *(f"https://{host}{end}" for end in sealed_ends[:number])]
+        return unexplained.classify_own_urls(urls, lambda each: each == "shop.example.org").verdict
+
+    assert verdict("shop.example.org", 4) == unexplained.UNEXPLAINED
+    assert verdict("shop.example.org", 2) == unexplained.SPARSE
+    assert (verdict("shop.example.org", 1), verdict("lh3.example.org", 4)) == (unexplained.PLAIN, unexplained.PLAIN)
+
+
+@pytest.mark.parametrize("name", ["X-Goog-Signature", "sig", "fbclid", "gclid", "Key-Pair-Id"])
+def test_signatures_and_click_ids_in_its_urls_are_not_its_ciphertext(name: str) -> None:
+    urls = [f"https://shop.example.org/?page=2&{name}={urlsafe(WRITTEN.randbytes(60))}" for _ in range(9)]
+    assert unexplained.classify_own_urls(urls, lambda _: True).verdict == unexplained.PLAIN
 
 
 DRESSED = random.Random(24)
