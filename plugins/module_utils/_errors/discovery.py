@@ -97,8 +97,8 @@ class ColumnNotFound(RotationError):
 class NoTargets(RotationError):
     code = "E_NO_TARGETS"
     tables: int
-    schemes: str
-    problem = "no column of {tables:table|tables} contains a token of the schemes {schemes}"
+    keys: str
+    problem = "no column of {tables:table|tables} contains a token of a known format under {keys}"
     remedy = "Check O(project_dir) and its database, or describe the scheme in O(schemes)."
 
 

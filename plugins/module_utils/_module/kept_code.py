@@ -69,9 +69,8 @@ class KeptCode:
         with contextlib.suppress(OSError):
             os.makedirs(folder, 0o700, exist_ok=True)
             _remove_old(folder)
-            handle, new_path = tempfile.mkstemp(
-                SUFFIX, dir=folder
-            )  # of a process that is killed, it goes as an old one
+            # Of a process that is killed, it goes as an old one.
+            handle, new_path = tempfile.mkstemp(SUFFIX, dir=folder)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(_digest(self._path, body) + body)

@@ -232,7 +232,8 @@ def tried(described: object, names: Iterable[str]) -> dict[str, Scheme]:
 
 
 def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
-    """Return what applications do by hand with a setting of their own: Fernet under it or its SHA-256, or AES.2 tokens.
+    """Return what applications do by hand with a setting of their own: Fernet under it or its SHA-256, AES-GCM under
+    the key that it is in some form, or AES.2 tokens.
 
     Keys of known libraries are left out. A setting that is not such a key has no scheme, and is not an error.
     """
@@ -243,6 +244,10 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
         if described not in known:
             title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
             schemes[title] = Scheme(title, described, trial=True)
+    for name, derive, form in product(sorted(names), ("direct", "hex", "raw", "sha256"), ("text", "bytes")):
+        title = f"aes_gcm_{form}_{derive}_of_{name}"
+        gcm: SchemeDescription = {"format": f"aes_gcm_{form}", "key": {"derive": derive, "secret": name}}
+        schemes[title] = Scheme(title, gcm, trial=True)
     for name in sorted(names):
         defectdojo = KNOWN_SCHEMES["defectdojo"]
         title = f"aes_2_of_{name}"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import text_encoding
 from .fernet import AesCbcHmac, Fernet256, fastest_fernet
 from .openpgp import OpenPgp
 from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
@@ -26,6 +27,7 @@ with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
     from cryptography.hazmat.primitives.ciphers import algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _HEX = re.compile(rb"(?:[\da-fA-F]{2})+")
 
@@ -91,6 +93,45 @@ class AesGcmHex(AesGcmNonceFirst):
         return raw[:12].hex().encode() + b":" + raw[12:].hex().encode()
 
 
+class AesGcmBytes(SingleTokenCipher):
+    """AES-GCM in raw bytes: a nonce of 12 bytes, ciphertext, tag. Applications that use AESGCM of cryptography by hand
+    put its nonce in front of what it returns."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def open(self, token: bytes) -> Opened | None:
+        if len(token) < 28 or token.isascii():  # one in 2**28 tokens is ASCII
+            return None
+        try:
+            return Opened(self._cipher.decrypt(token[:12], token[12:], None))
+        except InvalidTag:
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, inside.plaintext, None)
+
+
+class AesGcmText(AesGcmBytes):
+    """The same in hex or base64. Each token keeps its encoding, since the application may read no other one.
+
+    Some tokens have no character in which the two alphabets of base64 differ. They are sealed until the new one has
+    none either.
+    """
+
+    def open(self, token: bytes) -> Opened | None:
+        encoding = text_encoding.of(token)
+        inside = super().open(text_encoding.decode(token, encoding)) if encoding else None
+        return inside and inside._replace(frame=encoding)
+
+    def seal(self, inside: Opened) -> bytes:
+        while True:
+            token = text_encoding.encode(super().seal(inside), inside.frame)
+            if not inside.frame or text_encoding.is_same(text_encoding.of(token), inside.frame):
+                return token
+
+
 class FieldEncryption(AesGcmNonceFirst):
     """AesGcmNonceFirst after the ID of its key and a colon, as django-field-encryption has it. ``named`` is ID:key."""
 
@@ -153,6 +194,8 @@ FORMATS: dict[str, Format] = {
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
     "aes_gcm_hex": Format(AesGcmHex),
+    "aes_gcm_bytes": Format(AesGcmBytes, text=False),
+    "aes_gcm_text": Format(AesGcmText),
     "field_encryption": Format(FieldEncryption),
     "secretbox": Format(SecretBox, text=False),
     "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),

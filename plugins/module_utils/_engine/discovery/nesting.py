@@ -102,7 +102,7 @@ def unwrapped(
     outers = {place: opening for place in places if (opening := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
     _peel(keyring, scheme, peeled, label, decided)
-    _hold(keyring, scheme, [value for value in peeled.values() if not value.kept and not value.problem], label)
+    _hold(keyring, [scheme], [value for value in peeled.values() if not value.kept and not value.problem], label)
     unread = swallows_errors(name)  # with a library that raises, no process saves a token as a text
     begins = [begin for begin in (label, _own_marker(scheme)) if begin]
     nested_values = {}
@@ -148,7 +148,7 @@ def held_inside(
         for place, opening in suspects
         if opening is not None
     }
-    _hold(keyring, scheme, list(peeled.values()), b"")
+    _hold(keyring, [scheme], list(peeled.values()), b"")
     return {place: tuple(sorted(value.held)) for place, value in peeled.items() if value.held}
 
 
@@ -160,8 +160,7 @@ def holding(keyring: Keyring, names: Collection[str], texts: Sequence[bytes]) ->
     """
     left = [_Peeled(Opened(text), text, ()) for text in texts]
     unmarked = [keyring.schemes[name] for name in names if _is_unmarked(keyring.schemes[name])]
-    for own in unmarked or inner_schemes(keyring)[:1]:
-        _hold(keyring, own, left, b"", raw=True)
+    _hold(keyring, unmarked or inner_schemes(keyring)[:1], left, b"", raw=True)
     return {place: value.held for place, value in enumerate(left) if value.held}
 
 
@@ -241,9 +240,9 @@ def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: b
             for place, value in left.items()
             for form in (_plain(value.text) if place in decided.wrapped else writings(value.text))
         ]
-        for scheme in _candidates(keyring, own):
+        for scheme in _candidates(keyring, [own]):
             rest = [(place, form) for place, form in forms if place not in again]
-            for place, form, inside in _fitting(keyring, scheme, own, rest, label):
+            for place, form, inside in _fitting(keyring, scheme, [own], rest, label):
                 value = left[place]
                 if place in again or value.kept or value.problem:
                     continue
@@ -268,12 +267,12 @@ def _plain(text: bytes) -> tuple[bytes, ...]:
     return (text, bare(text))
 
 
-def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes, *, raw: bool = False) -> None:
+def _hold(keyring: Keyring, own: Sequence[Scheme], left: Sequence[_Peeled], label: bytes, *, raw: bool = False) -> None:
     """Find the tokens of rotated keys in the remaining texts, between other text. With ``raw``, also find Fernet tokens
     as their bytes."""
-    begins = (*_markers(inner_schemes(keyring)), label, _own_marker(own), RAW_FRAME if raw else b"")
+    begins = (*_markers(inner_schemes(keyring)), label, *map(_own_marker, own), RAW_FRAME if raw else b"")
     markers = dict.fromkeys(each for each in begins if each)
-    for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
+    for words in _batches(_words(left, markers, unmarked=any(map(_is_unmarked, own)))):
         for scheme in _candidates(keyring, own):
             if scheme.name in keyring.schemes:
                 for place, _, (stage, _) in _fitting(keyring, scheme, own, words, label):
@@ -308,7 +307,7 @@ def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
 
 
 def _fitting(
-    keyring: Keyring, scheme: Scheme, own: Scheme, texts: Sequence[tuple[int, bytes]], label: bytes
+    keyring: Keyring, scheme: Scheme, own: Sequence[Scheme], texts: Sequence[tuple[int, bytes]], label: bytes
 ) -> Iterator[tuple[int, bytes, tuple[str, Opened]]]:
     """Yield the texts that are tokens of a scheme, each with its place."""
     chosen = [(place, text) for place, text in texts if _fits(scheme, own, text, label)]
@@ -321,17 +320,18 @@ def _within(scheme: Scheme, opened: tuple[str, Opened]) -> tuple[str, ...]:
     return (opened[0],) if scheme.inside is not None and opened[1].within is not None else ()
 
 
-def _candidates(keyring: Keyring, own: Scheme) -> Iterator[Scheme]:
-    yield own
-    yield from (scheme for scheme in inner_schemes(keyring) if scheme.name != own.name)
+def _candidates(keyring: Keyring, own: Sequence[Scheme]) -> Iterator[Scheme]:
+    names = {scheme.name for scheme in own}
+    yield from own
+    yield from (scheme for scheme in inner_schemes(keyring) if scheme.name not in names)
 
 
-def _fits(scheme: Scheme, own: Scheme, text: bytes, label: bytes) -> bool:
+def _fits(scheme: Scheme, own: Sequence[Scheme], text: bytes, label: bytes) -> bool:
     if len(scheme.marker) >= LEAST:
         return text.startswith(scheme.marker)
     if scheme.functions:
         return text.startswith((*KNOWN, label) if label else KNOWN)
-    if scheme is not own or not scheme.format.authenticated:
+    if not any(scheme is each for each in own) or not scheme.format.authenticated:
         return False
     return text.startswith(scheme.marker) and _may_be_bare(scheme, text)
 

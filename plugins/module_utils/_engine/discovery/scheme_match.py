@@ -53,8 +53,12 @@ def _match_known(
 
 
 def _is_candidate(scheme: Scheme, column: Column, hinted: Collection[str]) -> bool:
-    """Return whether a scheme can be that of the column, and would prove it by opening a token."""
-    fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
+    """Return whether a scheme can be that of the column, and would prove it by opening a token.
+
+    In a document, only a marker or a name tells which texts are to be tokens. A person may know that all are.
+    """
+    tells = bool(scheme.marker or scheme.json_members) or not scheme.trial
+    fits = tells if isinstance(KINDS[column.type], JsonCodec) else not scheme.json_members
     proves = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
     return fits and proves and not scheme.functions
 

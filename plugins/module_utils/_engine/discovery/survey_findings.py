@@ -44,7 +44,7 @@ def findings_of(
     stops = unsettled(known.with_text(stops=True), settled)
     if not has_targets and not stops:
         tables = sum(len(survey.tables) for survey in surveys)
-        known.put("", NoTargets(tables=tables, schemes=", ".join(keyring.schemes)))
+        known.put("", NoTargets(tables=tables, keys=", ".join(sorted(keyring.names))))
         return known.of("no_targets")
     return stops
 

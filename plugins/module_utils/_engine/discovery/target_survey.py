@@ -252,9 +252,7 @@ class Survey:
     def holding(self, values: Sequence[Any]) -> int:
         """Return how many values hold a token under a rotated key inside other, also compressed or encoded, data."""
         texts = [(place, text) for place, value in enumerate(values) for text in unpacked(value)]
-        stages_by_place = holding(
-            self._keyring, {target.scheme for target in self.targets}, [text for _, text in texts]
-        )
+        stages_by_place = holding(self._keyring, self._keyring.schemes, [text for _, text in texts])
         return len({texts[place][0] for place in stages_by_place})
 
     def raw_frames(self, values: Sequence[Any]) -> RawFrames:

@@ -96,10 +96,10 @@ def test_if_no_run_died_what_the_findings_say_comes_first_and_verifying_again_is
 
 
 @pytest.mark.parametrize(
-    "plan", [PlanNotReady(path="plan.yml", count=1, findings="a.b (E_TABLE)"), NoTargets(tables=1, schemes="s")]
+    "plan", [PlanNotReady(path="plan.yml", count=1, findings="a.b (E_TABLE)"), NoTargets(tables=1, keys="s")]
 )
 def test_what_follows_from_the_error_of_another_check_is_not_repeated(judged, plan):
-    same = {"failed": True, **NoTargets(tables=1, schemes="s").as_result()}
+    same = {"failed": True, **NoTargets(tables=1, keys="s").as_result()}
     result, shown = judged(web={"django_plan": {"failed": True, **plan.as_result()}, "postgresql_backup": same})
     assert result["error"]["code"] == plan.code
     assert "STOP" not in shown, "it is a single finding"

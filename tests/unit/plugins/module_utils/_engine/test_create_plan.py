@@ -126,7 +126,7 @@ def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting
 
 def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     """A person works through findings one after another, and the first of them may be that nothing was found."""
-    stopping = Finding.of("", NoTargets(tables=1, schemes="field"))
+    stopping = Finding.of("", NoTargets(tables=1, keys="field"))
     monkeypatch.setattr(survey_findings, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "catalog_findings", "put_left_out"):

@@ -13,6 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PROFILE = {
     "format": "fernet",
@@ -132,7 +133,7 @@ def test_what_is_known_is_tried_after_what_a_person_described():
 def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
     made = schemes.of_keys(["APP_KEY", "SECRET_KEY", "FIELD_ENCRYPTION_KEY"])
     own = ["fernet_of_APP_KEY", "sha256_of_APP_KEY"]
-    fernet = [name for name in made if not name.startswith("aes_2")]
+    fernet = [name for name in made if not name.startswith("aes_")]
     assert fernet == [*own, "sha256_of_FIELD_ENCRYPTION_KEY", "fernet_of_SECRET_KEY"], "libraries have the others"
     key = base64.urlsafe_b64encode(bytes(32)).decode()
     values = {"APP_KEY": f"{key},another", "SECRET_KEY": "no base64"}
@@ -140,6 +141,24 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
     assert made["fernet_of_APP_KEY"].cipher({"APP_KEY": key}.get).open(Fernet(key).encrypt(b"x")).plaintext == b"x"
     hashed = base64.urlsafe_b64encode(hashlib.sha256(values["APP_KEY"].encode()).digest())
     assert made["sha256_of_APP_KEY"].cipher(values.get).open(Fernet(hashed).encrypt(b"x")).plaintext == b"x"
+
+
+@pytest.mark.parametrize(
+    ("value", "derive", "key"),
+    [
+        (base64.urlsafe_b64encode(bytes(32)).decode(), "direct", bytes(32)),
+        ("07" * 24, "hex", b"\7" * 24),
+        ("sixteen letters!", "raw", b"sixteen letters!"),
+        ("any text", "sha256", hashlib.sha256(b"any text").digest()),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "bytes"])
+def test_an_application_may_use_its_key_for_aes_gcm(value, derive, key, form):
+    token = AESGCM(key).encrypt(bytes(range(12)), b"x", None)
+    stored = bytes(range(12)) + token
+    stored = base64.b64encode(stored) if form == "text" else stored
+    made = schemes.of_keys(["APP_KEY"])[f"aes_gcm_{form}_{derive}_of_APP_KEY"].cipher({"APP_KEY": value}.get)
+    assert made.open(stored).plaintext == b"x"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 INSIDE = Opened("Žluťoučký CANARY".encode(), 1_500_000_000)
 TIMED = ("fernet", "fernet_256", "aes_cbc_hmac")  # formats that say when a token was made
-IN_BASE64 = ("fernet", "fernet_256", "aes_gcm_nonce_first")
+IN_BASE64 = ("fernet", "fernet_256", "aes_gcm_nonce_first", "aes_gcm_text")
 # Each region of a token's raw bytes, by a byte in it.
 REGIONS = {
     "fernet": {"version": 0, "time": 8, "iv": 10, "ciphertext": 30, "mac": -5},
@@ -22,6 +22,8 @@ REGIONS = {
     "aes_gcm": {"nonce": 3, "tag": 20, "ciphertext": 34},
     "aes_gcm_nonce_first": {"nonce": 3, "ciphertext": 14, "tag": -5},
     "aes_gcm_hex": {"nonce": 3, "ciphertext": 14, "tag": -5},
+    "aes_gcm_bytes": {"nonce": 3, "ciphertext": 14, "tag": -5},
+    "aes_gcm_text": {"nonce": 3, "ciphertext": 14, "tag": -5},
 }
 TAMPERED = [(name, region) for name, regions in REGIONS.items() for region in regions]
 
@@ -37,7 +39,8 @@ def made(name: str, seed: int = 0) -> token_formats.Cipher:
 
 
 def inside(name: str, plaintext: bytes = INSIDE.plaintext, time: int = 1_500_000_000) -> Opened:
-    return Opened(plaintext, time if name in TIMED else None)
+    frame = b"base64 urlsafe" if name == "aes_gcm_text" else b""
+    return Opened(plaintext, time if name in TIMED else None, frame)
 
 
 def raw(name: str, change: Callable[[bytearray], object], token: bytes) -> bytes:

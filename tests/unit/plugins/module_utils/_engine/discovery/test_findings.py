@@ -83,7 +83,7 @@ def test_an_error_of_several_kinds_comes_with_its_kind():
 
 
 def test_a_finding_that_stops_is_its_error():
-    error = NoTargets(tables=2, schemes="field")
+    error = NoTargets(tables=2, keys="field")
     found = Finding.of("", error)
     assert found.as_error() is error
     assert found.as_notice() == {

@@ -52,7 +52,7 @@ def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(ta
     [
         ([("unproved", "profile.name", TOKENS)], "E_UNPROVED", "/srv/app/.env"),
         ([], "E_NO_TARGETS", "1 table "),
-        ([("plain", "profile.name_encrypted")], "E_NO_TARGETS", "field"),
+        ([("plain", "profile.name_encrypted")], "E_NO_TARGETS", "FIELD_KEY"),
     ],
 )
 def test_without_a_target_it_is_said_why(findings, code, named):
