@@ -840,14 +840,16 @@ def test_a_value_that_a_rotated_field_key_has_signed_is_not_explained_by_its_for
     ring = of_another_key()
     (key,) = ring.stages["current"].values.values()
     columns = {
-        "by_key": signing.dumps({"customer": 7}, key=key),
-        "own_salt": signing.dumps({"customer": 7}, key=key, salt="of its own"),
-        "by_secret_key": signing.dumps({"customer": 7}, key="old-secret"),
+        "by_key": {"key": key},
+        "own_salt": {"key": key, "salt": "of its own"},
+        "by_secret_key": {"key": "old-secret"},
     }
     listed = ", ".join(f"{name} text" for name in columns)
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, {listed})")
-    token = Fernet(key).encrypt(b"a value").decode()
-    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s)", (token, *columns.values()))
+    for number in range(5):  # the look of a single signature may say nothing
+        token = Fernet(key).encrypt(b"a value").decode()
+        signed_texts = [signing.dumps({"customer": number}, **options) for options in columns.values()]
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s, %s)", (number, token, *signed_texts))
     survey = target_survey.find(database, "auto", (), ring)
     stops = {each.column: each for each in accounting.columns(database, survey, {})}
     assert {name: each.kind.code for name, each in stops.items()} == {"secrets.by_key": "E_SIGNED"}

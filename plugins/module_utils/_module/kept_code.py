@@ -69,7 +69,7 @@ class KeptCode:
         with contextlib.suppress(OSError):
             os.makedirs(folder, 0o700, exist_ok=True)
             _remove_old(folder)
-            # Of a process that is killed, it goes as an old one.
+            # The file that a killed process leaves is removed as an old one.
             handle, new_path = tempfile.mkstemp(SUFFIX, dir=folder)
             try:
                 with os.fdopen(handle, "wb") as file:
