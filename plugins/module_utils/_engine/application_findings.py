@@ -229,3 +229,16 @@ def find_set_aside(application: Application, expected: str = "") -> list[Finding
         for database, survey in application.databases
         for finding in outside_columns.set_aside(database, survey, application.keyring, expected)
     ]
+
+
+def find_outside_data_keys(application: Application, expected: str = "") -> list[Finding]:
+    """Find values that do not open under the data key of their row, in columns under data keys that are rotated. It
+    opens every value of them, so it is not done in the downtime."""
+    from .proof import data_key_values
+
+    keyring, settled = application.keyring, application.settlements
+    return [
+        finding
+        for database, survey in application.databases
+        for finding in data_key_values.findings(database, survey.evidence.under_data_keys, keyring, settled, expected)
+    ]

@@ -104,6 +104,7 @@ def _of_values(application: Application, tallies: Sequence[Tally], *, counted: b
     findings = application_findings.explain(application, census_findings.findings(tallies, (*UNOPENED, NESTED)))
     if counted:
         findings += [*application_findings.find_kept(application), *application_findings.find_set_aside(application)]
+        findings += application_findings.find_outside_data_keys(application)
     return [*findings, *application_findings.find_staying(application, tallies), *census_findings.notable(tallies)]
 
 

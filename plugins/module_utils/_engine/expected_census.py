@@ -57,6 +57,7 @@ def _find_elsewhere(task: CensusTask) -> list[Finding]:
     findings = application_findings.find_kept(application, expected)
     if not task.options.run:  # a run may be in its downtime
         findings += application_findings.find_set_aside(application, expected)
+        findings += application_findings.find_outside_data_keys(application, expected)
     return findings
 
 

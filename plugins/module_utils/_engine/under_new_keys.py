@@ -15,7 +15,7 @@ from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
-from .discovery.finding_facts import FixedColumn, KeptHash, StartUntried
+from .discovery.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
 from .discovery.findings import Finding, Findings, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
@@ -140,7 +140,8 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
     proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
     keyring = Keyring(proving, {TRIAL: application.trial}, application.keyring.application, TRIAL)
     read = application.processes[TRIAL].opener.read
-    return trial_reading.findings(application.read, application.keyring, keyring, read, ignore)
+    under_data_keys = {name for survey in application.surveys for name, _ in survey.findings.typed(DataKeyValues)}
+    return trial_reading.findings(application.read, application.keyring, keyring, read, ignore, under_data_keys)
 
 
 def refuse_made_of_keys(application: Application, destination: str) -> None:

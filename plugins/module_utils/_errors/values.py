@@ -98,6 +98,25 @@ class UnsupportedFormat(RotationError):
     remedy = "{advice}"
 
 
+class ValuesOutsideDataKeys(RotationError):
+    code = "E_DATA_KEY"
+    column: str
+    count: int
+    rows: str
+    keys: str
+    prefix = "{column}: "
+    problem = (
+        "{count:value does|values do} not open under the data key of {count:its row/their rows} in {keys}, as others "
+        "of this column do: {rows}"
+    )
+    remedy = (
+        "Their rows may have no data key, or not the one with which the values are encrypted. Check whether the "
+        "application reads them. If it does so with a key in O(keys), let it save them again under a data key. If "
+        'they are under none of the keys that are rotated: O(settlements): {{{column}: {{not_ours: "why"}}}}. If '
+        "nobody needs them, write unreadable instead of not_ours."
+    )
+
+
 class ValuesLeftAlone(RotationError):
     code = "E_LEFT_ALONE"
     count: int

@@ -44,6 +44,7 @@ from . import (
 from .finding_facts import KeyedHash, SparseLook
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
+from .survey_findings import IN_REACH
 from .target import Target
 from .target_survey import Survey
 
@@ -150,7 +151,9 @@ class _Judge:
         elif judged.verdict == unexplained.UNEXPLAINED and name in self.ignored:
             self.findings.put(name, IgnoredTokens(column=name))
         elif judged.verdict == unexplained.UNEXPLAINED:
-            self.findings.put(name, UnexplainedColumn(column=name, finding=_format_verdict(judged, values)))
+            keys = self.survey.evidence.possible_keys(name)
+            finding = _format_verdict(judged, values) + (IN_REACH.format(keys) if keys else "")
+            self.findings.put(name, UnexplainedColumn(column=name, finding=finding))
         elif judged.hashed and name not in self.ignored:
             self.survey.evidence[name].is_hash = True
 

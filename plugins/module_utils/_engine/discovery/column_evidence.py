@@ -8,9 +8,13 @@ import copy
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .column_sample import ClosedColumn
 from .target import Target
+
+if TYPE_CHECKING:
+    from .data_keys import DataKeyColumn
 
 
 @dataclass
@@ -20,7 +24,8 @@ class ColumnEvidence:
     ``closed`` is a column in which nothing opens, or, if ``is_ignored``, one that a person left out. ``fixed`` is a
     column under keys that are not rotated. ``samples`` are tokens that nothing opens, ``inside`` plaintexts that are
     such tokens. ``other_schemes`` open what the target's own scheme does not. ``is_hash`` is whether its name explains
-    it as a hash.
+    it as a hash. ``data_keys`` is the relation to the data keys under which its values are, and ``possible_keys`` the
+    target that may have such keys, although no value opens.
     """
 
     closed: ClosedColumn | None = None
@@ -30,6 +35,8 @@ class ColumnEvidence:
     inside: Sequence[bytes] = ()
     other_schemes: Collection[str] = ()
     is_hash: bool = False
+    data_keys: DataKeyColumn | None = None
+    possible_keys: str = ""
 
 
 class SurveyEvidence(defaultdict[str, ColumnEvidence]):
@@ -63,6 +70,15 @@ class SurveyEvidence(defaultdict[str, ColumnEvidence]):
     def hashes(self) -> set[str]:
         """Return the columns that are explained as hashes, by their names."""
         return {column for column, each in self.items() if each.is_hash}
+
+    @property
+    def under_data_keys(self) -> list[DataKeyColumn]:
+        """Return the columns under data keys that a target holds."""
+        return [each.data_keys for each in self.values() if each.data_keys]
+
+    def possible_keys(self, column: str) -> str:
+        """Return the target that may have the data keys of a column in which nothing opens. Empty if there is none."""
+        return self[column].possible_keys if column in self else ""
 
     def other_schemes(self, column: str) -> Collection[str]:
         """Return the schemes that open what the scheme of a target does not."""

@@ -32,6 +32,15 @@ class FixedColumn(TypedFacts):
 
 
 @dataclass(frozen=True)
+class DataKeyValues(TypedFacts):
+    """Encrypted under the data keys in the column ``keys``, which are rotated."""
+
+    kind = "data_keys"
+    approved = ("keys",)
+    keys: str
+
+
+@dataclass(frozen=True)
 class EmptyField(TypedFacts):
     """The ``field`` encrypts, by the path of its class, and has no value yet."""
 

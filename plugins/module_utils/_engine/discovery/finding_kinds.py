@@ -62,6 +62,7 @@ from ..._errors.values import (
     ValuesLeftAlone,
     ValuesOfOtherScheme,
     ValuesOfTwoLayers,
+    ValuesOutsideDataKeys,
     ValuesUnderKeptKey,
     ValuesUnderRotatedKey,
     ValuesUnderUnlistedKey,
@@ -120,6 +121,7 @@ KindName = Literal[
     "kept_key",
     "token_in_text",
     "mixed_keys",
+    "outside_data_keys",
     "left_alone",
     "stale_digests",
     "nested_unreadable",
@@ -141,6 +143,7 @@ KindName = Literal[
     "start_untried",
     "scan_cut_off",
     "configured_cut_off",
+    "data_keys",
     "own_command",
     "by_command",
     "ignored",
@@ -274,6 +277,7 @@ _ROWS = (
     stop("kept_key", ValuesUnderKeptKey),
     stop("token_in_text", ValuesWithTokens),
     stop("mixed_keys", ValuesUnderRotatedKey),
+    stop("outside_data_keys", ValuesOutsideDataKeys, DECISIONS),
     stop("left_alone", ValuesLeftAlone),
     stop("stale_digests", StaleDigests, DECISIONS),
     stop("nested_unreadable", NestedValues),
@@ -336,6 +340,12 @@ _ROWS = (
         "seconds",
         "Search the remaining files for tokens that the application decrypts with these keys: a rotation does not "
         "change them.",
+    ),
+    warn(
+        "data_keys",
+        "under the data keys in {keys}, which are rotated; its values stay",
+        "The rotation re-encrypts the data keys alone. Plan, checklist and verify.yml open every value under the data "
+        "key of its row. Nothing to do.",
     ),
     warn(
         "own_command",

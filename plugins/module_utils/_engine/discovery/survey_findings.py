@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..._errors.discovery import ColumnNotFound, NoTargets, OtherKeys, UnprovedColumn, WrongKey
 from ..crypto.derivation import members
@@ -16,6 +17,13 @@ from .finding_facts import FixedColumn, UnprovedValues
 from .findings import Finding, Findings, unsettled
 from .settlements import NONE, Settlements
 from .target_survey import Survey
+
+# What may be said of a column whose rows may each have a data key in a target.
+IN_REACH = ", which may be under data keys in {}, but do not open under the one of their row"
+DATA_KEYS = (
+    "If each row has a data key there, the rotation re-encrypts the data keys alone, and these values stay readable: "
+    "check how the application decrypts them, and settle the column as not_ours. "
+)
 
 
 def findings_of(
@@ -56,10 +64,13 @@ def _why_unproved(
 
     A key is wrong only if the library of the field says which key must fit, and that key fits nowhere.
     """
+    holding = {survey.evidence.possible_keys(column) for survey in surveys} - {""}
+    if holding:
+        values = replace(values, look=values.look + IN_REACH.format(*holding), advice=DATA_KEYS + values.advice)
     expected = [keyring.schemes[name] for name in schemes_of_field(values.field) if name in keyring.schemes]
     fits = {target.scheme for survey in surveys for target in survey.targets}
     tokens = values.tokens
-    if not expected or fits & {scheme.name for scheme in expected}:
+    if holding or not expected or fits & {scheme.name for scheme in expected}:
         return UnprovedColumn(column=column, tokens=tokens, look=values.look, advice=values.advice, source=source)
     settings = " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
     return WrongKey(column=column, field=values.field, tokens=tokens, settings=settings, source=source)

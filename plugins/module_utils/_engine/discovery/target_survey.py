@@ -53,12 +53,13 @@ from .column_sample import (
     read_values,
 )
 from .column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
-from .finding_facts import EmptyField, FixedColumn, UnprovedValues
+from .finding_facts import DataKeyValues, EmptyField, FixedColumn, UnprovedValues
+from .finding_kinds import KindName
 from .findings import Findings
 from .nesting import holding
 from .plaintext_rules import PlaintextRule
 from .scheme_match import match_scheme
-from .settlements import MIXED, NONE, ONE_LAYER, Settlements
+from .settlements import DECISIONS, MIXED, NONE, ONE_LAYER, Settlements
 from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
 from .target import Target
@@ -83,6 +84,8 @@ REFRESH_COPY = (
     "read "
     'until then, O(settlements): {"table.column": {unreadable: "why"}}.'
 )
+# Kinds of findings about a column in which no key opens anything: its values may be under data keys.
+OPEN: Sequence[KindName] = ("unproved", "silent", "format", "plain", "digest")
 IN_JSON = ("json", "jsonb")
 NO_TEXT = (*UUIDS, *BITS, LARGE_OBJECT)  # types in whose text no token is
 # Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
@@ -125,6 +128,7 @@ def find(
             if target.name not in listed:
                 survey.findings.put(target.name, TargetMissed(column=target.name))
     survey.look_around()
+    survey.look_for_data_keys()
     return survey
 
 
@@ -384,6 +388,24 @@ class Survey:
         SurveySurroundings(
             self._database, self._keyring, self._models, self.tables, self.targets, self.findings, self._samples
         ).look()
+
+    def look_for_data_keys(self) -> None:
+        """Explain the columns whose values are under data keys that targets hold."""
+        from .data_keys import DataKeySearch
+
+        decided = {name for name, settlement in self.settled.items() if settlement.decision in DECISIONS}
+        derived = {target.table.label_of(each.column) for target in self.targets for each in target.derived}
+        reported = {*self.findings.columns()}.difference(self.findings.columns(*OPEN))
+        passed_over = {*(target.name for target in self.targets), *derived, *decided, *reported}
+        search = DataKeySearch(self._database, self._keyring, self.tables, self._samples)
+        for name, relation in search.find(self.targets, passed_over):
+            if isinstance(relation, str):
+                self.evidence[name].possible_keys = relation
+                continue
+            for kind in OPEN:
+                self.findings.drop(kind, {name})
+            self.evidence[name].data_keys, self.evidence[name].samples = relation, ()
+            self.findings.put(name, DataKeyValues(relation.keys))
 
     def blank(self) -> Iterator[str]:
         """Yield the columns with the digest of an empty value in rows without a token. This reads all rows."""

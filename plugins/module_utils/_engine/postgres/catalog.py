@@ -361,6 +361,18 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
     return {(schema, name) for schema, name in database.rows(query, ([table.regclass for table in tables],))}
 
 
+def references(database: Database, table: Table) -> list[tuple[str, str, str, str]]:
+    """Return the foreign keys of one column to a table: schema, name and column that refer, and the column there."""
+    query = (
+        "SELECT n.nspname::text, c.relname::text, a.attname::text, f.attname::text FROM pg_constraint o"
+        " JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]"
+        " JOIN pg_attribute f ON f.attrelid = confrelid AND f.attnum = confkey[1]"
+        " WHERE o.contype = 'f' AND cardinality(conkey) = 1 AND confrelid = to_regclass(%s) ORDER BY 1, 2, 3, 4"
+    )
+    return database.rows(query, (table.regclass,))
+
+
 def is_repeated(database: Database, table: Table, column: str, type_: str) -> bool:
     """Return whether the same token is in several rows.
 

@@ -46,10 +46,19 @@ class TrialReadings:
 
 
 def findings(
-    targets: Sequence[Target], keyring: Keyring, trial: Keyring, ask: Ask, ignore: Collection[str]
+    targets: Sequence[Target],
+    keyring: Keyring,
+    trial: Keyring,
+    ask: Ask,
+    ignore: Collection[str],
+    under_data_keys: Collection[str] = (),
 ) -> list[Finding]:
     """One finding for each attribute that depends on a key, but those in ``ignore``. ``trial`` has the keys of the
-    process that ``ask`` asks, under the stage that is not in ``keyring``."""
+    process that ``ask`` asks, under the stage that is not in ``keyring``.
+
+    An attribute that reads a column ``under_data_keys`` may read its data key in another table, which a trial of one
+    row cannot imitate.
+    """
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
         readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
@@ -63,7 +72,8 @@ def findings(
             after = answer_all(here[0])  # the application serves: what a user changes now depends on no key
             _compare(readers, list(zip(*before, after, there)), compared)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
-    return [_finding(reader) for reader in compared.other if _is_established(reader, opened)]
+    others = [reader for reader in compared.other if reader.targets or not _columns_of(reader) & {*under_data_keys}]
+    return [_finding(reader) for reader in others if _is_established(reader, opened)]
 
 
 def _is_established(reader: ModelReader, opened: set[str]) -> bool:
@@ -71,6 +81,11 @@ def _is_established(reader: ModelReader, opened: set[str]) -> bool:
     if reader.targets:
         return {target.scheme for target in reader.targets} <= opened
     return reader.compares
+
+
+def _columns_of(reader: ModelReader) -> set[str]:
+    alias = "" if reader.alias == "default" else f"{reader.alias}:"
+    return {f"{alias}{reader.table}.{name}" for name in reader.column_names}
 
 
 def _finding(reader: ModelReader) -> Finding:
