@@ -45,6 +45,7 @@ class Scheme:
     described: SchemeDescription = field(repr=False)
     trial: bool = False  # tried on the chance: settings that make no key for it are no error
     shown_prefix: str = ""  # the prefix as people may see it
+    by_hand: bool = False  # no library's, and its tokens have no marker: whole tables are not searched for them
 
     @property
     def functions(self) -> Functions | None:
@@ -247,7 +248,7 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
     for name, derive, form in product(sorted(names), ("direct", "hex", "raw", "sha256"), ("text", "bytes")):
         title = f"aes_gcm_{form}_{derive}_of_{name}"
         gcm: SchemeDescription = {"format": f"aes_gcm_{form}", "key": {"derive": derive, "secret": name}}
-        schemes[title] = Scheme(title, gcm, trial=True)
+        schemes[title] = Scheme(title, gcm, trial=True, by_hand=True)
     for name in sorted(names):
         defectdojo = KNOWN_SCHEMES["defectdojo"]
         title = f"aes_2_of_{name}"

@@ -23,9 +23,11 @@ URLSAFE = b"base64 urlsafe"
 
 def of(token: bytes) -> bytes:
     """Return the name of the encoding of a token. Empty if it has none of them."""
+    if len(token) < SHORTEST:
+        return b""
     form = next((name for name, form in _FORMS.items() if form.fullmatch(token)), b"")
-    if len(token) < SHORTEST or not form.startswith(b"base64"):
-        return form if len(token) >= SHORTEST else b""
+    if not form.startswith(b"base64"):
+        return form
     if len(token) % 4 == 0:
         return form
     return b"" if token.endswith(b"=") or len(token) % 4 == 1 else form + _BARE

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from ..crypto import text_encoding
 from ..crypto.keyring import Keyring
 from ..crypto.openpgp_pair import PAIR_BEGIN
+from ..crypto.schemes import Scheme
 from ..crypto.tokens import as_text_or_bytes
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
@@ -65,10 +67,12 @@ class ColumnSampler:
 
     def sample(self, table: Table, column: Column, *, every: bool) -> list[Any]:
         """Return values that begin as tokens do, and some of any kind if a token may begin anyhow."""
-        begins = self._begins(column)
+        begins = self._begins(column, self._searched)
         samples = list(read_values(self.database, table, column, begins - {b""}))
         if every or b"" in begins:
             samples += read_values(self.database, table, column, set())
+        elif b"" in self._begins(column, self.keyring.tried):
+            samples += filter(may_be_by_hand, read_values(self.database, table, column, set()))
         return samples
 
     def sample_at_large(self, table: Table, column: Column) -> Iterator[Any]:
@@ -76,21 +80,33 @@ class ColumnSampler:
 
         If a token may begin with anything, any values count.
         """
-        for begin in sorted(self._begins(column)):
+        for begin in sorted(self._begins(column, self._searched)):
             yield from read_values(self.database, table, column, {begin} - {b""}, at_large=True)
 
     def as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
         """Return the column with the type by which the tokens in its samples are seen."""
         named = any(scheme.json_members for scheme in self.keyring.tried)
-        return as_it_holds(column, samples, named=named, markers=self._begins(column) - FERNET_BEGINS - {b""})
+        markers = self._begins(column, self.keyring.tried) - FERNET_BEGINS - {b""}
+        return as_it_holds(column, samples, named=named, markers=markers)
 
-    def _begins(self, column: Column) -> set[bytes]:
+    @property
+    def _searched(self) -> list[Scheme]:
+        """The schemes whose tokens are searched for in the whole column."""
+        return [scheme for scheme in self.keyring.tried if not scheme.by_hand]
+
+    def _begins(self, column: Column, tried: Iterable[Scheme]) -> set[bytes]:
         """Return how values that may be tokens begin. One is empty if the tokens of a scheme may begin with
         anything."""
         binary = column.type == "bytea"
-        schemes = [scheme for scheme in self.keyring.tried if scheme.format.authenticated or scheme.marker]
+        schemes = [scheme for scheme in tried if scheme.format.authenticated or scheme.marker]
         markers = {scheme.marker for scheme in schemes if binary or scheme.text}
         return FERNET_BEGINS | markers | ({PAIR_BEGIN} if binary else set())
+
+
+def may_be_by_hand(value: Any) -> bool:
+    """Return whether a value may be a token without a marker, of those that applications make by hand."""
+    stored = as_text_or_bytes(value)
+    return bool(text_encoding.of(stored.strip().encode()) if isinstance(stored, str) else stored)
 
 
 def as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers: Collection[bytes]) -> Column:
