@@ -51,6 +51,7 @@ from ..._errors.discovery import (
 )
 from ..._errors.env_file import EnvKeyMissing
 from ..._errors.keys import KeyNotTaken, KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
+from ..._errors.options import RecipeExplainsNothing
 from ..._errors.values import (
     NestedValues,
     PlaintextValues,
@@ -122,6 +123,7 @@ KindName = Literal[
     "mixed_keys",
     "left_alone",
     "stale_digests",
+    "digest_recipe",
     "nested_unreadable",
     "two_layers",
     "token_inside",
@@ -276,6 +278,7 @@ _ROWS = (
     stop("mixed_keys", ValuesUnderRotatedKey),
     stop("left_alone", ValuesLeftAlone),
     stop("stale_digests", StaleDigests, DECISIONS),
+    stop("digest_recipe", RecipeExplainsNothing),
     stop("nested_unreadable", NestedValues),
     stop("two_layers", ValuesOfTwoLayers),
     stop("token_inside", ValuesHoldTokens),
@@ -356,8 +359,8 @@ _ROWS = (
     warn(
         "digest",
         "a hash next to tokens or of their rows. Its input and key are unknown, so it stays unchanged",
-        "Find out how it is computed. If that uses a rotated key, let the application recreate it after the rotation. "
-        "Otherwise searches by it find nothing.",
+        "Find out how it is computed. If that uses a rotated key, give its recipe in O(targets), or let the "
+        "application recreate it after the rotation. Otherwise searches by it find nothing.",
     ),
     warn(
         "keyed_hash",
