@@ -46,6 +46,9 @@ options:
         one of the keys decrypts.
       - Otherwise a list of dictionaries with V(table), V(column) and V(scheme). With V(auto) as one of its entries,
         every other column that V(auto) finds is taken too.
+      - A search column whose digests are not recognized is an entry with V(table), V(column), V(digest_of), which is
+        the column with the tokens, and V(recipe). It is computed again with each token. Its members are in
+        docs/schemes.md.
     type: raw
     default: auto
   ignore:

@@ -83,13 +83,16 @@ class Part:
     def forks_first(self) -> bool:
         """Return whether it forks processes of the application before Django starts.
 
-        A scheme that uses functions of the application needs them, and so does the application's own command.
+        A scheme or a recipe that uses functions of the application needs them, and so does the application's own
+        command.
         """
         if self._args.get("method") == "command":
             return True
-        schemes = self._args.get("schemes")
-        described = schemes.values() if isinstance(schemes, Mapping) else ()
-        return any("application" in scheme for scheme in described if isinstance(scheme, Mapping))
+        schemes, targets = self._args.get("schemes"), self._args.get("targets")
+        described = [*schemes.values()] if isinstance(schemes, Mapping) else []
+        if isinstance(targets, list):
+            described += [entry.get("recipe") for entry in targets if isinstance(entry, Mapping)]
+        return any("application" in each for each in described if isinstance(each, Mapping))
 
     @property
     def has_failed(self) -> bool:

@@ -201,6 +201,13 @@ def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Fin
     ]
 
 
+def find_unexplained_digests(application: Application, tallies: Sequence[Tally]) -> list[Finding]:
+    """Find the digests in a census that do not match the recipe that a person gave."""
+    from .proof import stale_digests
+
+    return stale_digests.findings(tallies, application.settlements, given_alone=True)
+
+
 def explain(application: Application, findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings of a census, with the true reason if the application reads what no available key decrypts."""
     from .proof import read_by_application

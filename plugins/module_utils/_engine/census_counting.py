@@ -32,11 +32,13 @@ def count_values(task: CensusTask) -> Compared:
         _leave_out_proved(task)
     if options.report_only:
         return _count_for_report(task)
+    searched = options.accounted or application.has_given_recipes
     if options.serving or not options.last_proved:
-        return Compared(application.census(options.digest_stage, searched=options.accounted))
+        return Compared(application.census(options.digest_stage, searched=searched))
     from .prepared_census import PreparedCounting
 
-    counting = PreparedCounting(application, options.digest_stage, application.keyring.key_id(options.digest_stage))
+    key_id = application.keyring.key_id(options.digest_stage)
+    counting = PreparedCounting(application, options.digest_stage, key_id, searched=searched)
     census = counting.after(options.baseline, options.reopened, options.last_proved)
     return Compared(census.tallies, census.results)
 

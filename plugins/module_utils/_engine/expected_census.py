@@ -42,6 +42,7 @@ def find_refusal(task: CensusTask, compared: Compared) -> CensusRefusal | None:
             refuse(_find_elsewhere(task))
             _refuse_outside(task)
             _refuse(task, compared.tallies, task.options.baseline, look)
+            refuse(application_findings.find_unexplained_digests(task.application, compared.tallies))
             if task.options.accounted:
                 _refuse_unsettled(task, compared.tallies)
             _compare(task, compared, look)

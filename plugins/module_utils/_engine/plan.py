@@ -27,6 +27,7 @@ from .discovery.finding_facts import EmptyField, FixedColumn, NextValue, Outlivi
 from .discovery.finding_kinds import KINDS
 from .discovery.findings import Finding, Notice
 from .discovery.listed_rows import ListedRowsResult
+from .discovery.search_recipes import SearchColumnRecipe
 from .discovery.settlements import Settlements
 from .discovery.target import Target
 from .discovery.target_survey import Survey
@@ -164,7 +165,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> PlannedTar
         "reads_several_keys": _reads_several(scheme, keyring),
         "key": list(target.key.columns),
     }
-    recomputed = {str(recipe) for recipe in target.derived if recipe.secret in keyring.names}
+    recomputed = {str(recipe) for recipe in target.derived if recipe.is_rotated(keyring)}
     if recomputed:
         described["recomputed"] = sorted(recomputed)
     if tally is None:
@@ -211,7 +212,8 @@ def catalog_findings(database: Database, targets: Sequence[Target], keyring: Key
         if target.limit and needed > target.limit:
             table, column = target.table.label, target.column
             yield Finding.of(target.name, TokenTooLong(table=table, column=column, limit=target.limit, needed=needed))
-        for recipe in dict.fromkeys(recipe for recipe in target.derived if recipe.secret in keyring.names):
+        found = (recipe for recipe in target.derived if isinstance(recipe, SearchColumnRecipe))
+        for recipe in dict.fromkeys(recipe for recipe in found if recipe.is_rotated(keyring)):
             if needs := recipe.asks(keyring.secret(keyring.base, recipe.secret)):
                 column = target.table.label_of(recipe.column)
                 yield Finding.of(column, NextValue(recipe.secret, needs[0], ", ".join(needs)))

@@ -48,13 +48,14 @@ class PreparedCounting:
     """A way to take a census of prepared data, before or after the writes of a rotation.
 
     Digests are keyed by the key set of ``digest_stage``. The prepared tokens are those of the version ``key_id``.
-    ``each_row`` receives what is opened now.
+    ``each_row`` receives what is opened now. ``searched`` is as in ``Application.census``.
     """
 
     application: Application
     digest_stage: str
     key_id: str
     each_row: EachRow | None = None
+    searched: bool = False
 
     def before(self, base: Sequence[CensusResult], side: str = OLD) -> PreparedCensus:
         """Take the census before the first write. ``base`` is the census of the rows as they were prepared.
@@ -176,7 +177,7 @@ class PreparedCounting:
         return PreparedRows(database, group, source)
 
     def _census(self, database: Database, group: TargetGroup) -> Census:
-        return self.application.census_of(database, group.members, self.digest_stage)
+        return self.application.census_of(database, group.members, self.digest_stage, searched=self.searched)
 
 
 def _groups(application: Application) -> Iterable[tuple[Database, TargetGroup]]:

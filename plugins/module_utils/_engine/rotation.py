@@ -83,6 +83,11 @@ class Application:
         """Return the encrypted columns of all databases, including those under keys that are not rotated."""
         return [*self.targets, *(column for survey in self.surveys for column in survey.evidence.fixed)]
 
+    @property
+    def has_given_recipes(self) -> bool:
+        """Return whether a person gave the recipe of a search column. Each proof checks its digests."""
+        return any(recipe.is_given for target in self.targets for recipe in target.derived)
+
     def watch_concurrent_writes(self) -> ConcurrentWrites:
         """Start to note, before a census, which rows other processes write."""
         return ConcurrentWrites.from_now(database for database, _ in self.databases)
@@ -195,7 +200,8 @@ class Application:
 
         stop, policy = stop or Stop(), policy or RewritePolicy()
         self.keyring.refuse_unusable({target.scheme for target in self.targets}, destination)
-        if any(scheme.functions for scheme in self.keyring.tried):
+        by_function = any(recipe.needs_process for target in self.targets for recipe in target.derived)
+        if by_function or any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # functions have one process per key set
         for database, survey in self.databases:
             with locks.gate(database):  # several hosts may be about to create it

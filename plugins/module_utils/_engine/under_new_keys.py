@@ -17,6 +17,7 @@ from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
 from .discovery.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
 from .discovery.findings import Finding, Findings, refuse, unsettled
+from .discovery.search_recipes import SearchColumnRecipe
 from .request import TRIAL
 from .rotation import Application
 
@@ -269,10 +270,11 @@ def keyless_digests(application: Application, destination: str = TRIAL) -> list[
     first = "" if destination == TRIAL else "Roll back. Then "
     recipes = {(target.table, recipe) for target in application.targets for recipe in target.derived}
     for table, recipe in sorted(recipes, key=str):
-        secrets = (keyring.secret(stage, recipe.secret) for stage in (keyring.base, destination))
-        why, replacement = recipe.tied(*secrets) or ("", "")
-        advice = f"{first}give {recipe.secret} {replacement} in O(keys), and rotate."
-        if twins := _twins(keyring, recipe.secret, destination):
+        why, replacement = recipe.obstacle(keyring, keyring.base, destination) or ("", "")
+        advice = f"{first}give {' and '.join(sorted(recipe.settings))} {replacement} in O(keys), and rotate."
+        # A given recipe names its key.
+        twins = _twins(keyring, recipe.secret, destination) if isinstance(recipe, SearchColumnRecipe) else []
+        if twins:
             why = f"the value of {' and '.join(twins)}, and it is unknown which of them computes it"
             advice = f"{first}list it in O(ignore), rotate, and let the application recreate it afterwards."
         column = table.label_of(recipe.column)

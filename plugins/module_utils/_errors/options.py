@@ -37,7 +37,28 @@ class InvalidTarget(RotationError):
     index: int
     fault: str
     problem = "O(targets): entry {index} {fault}"
-    remedy = "Write each entry as table:, column: and scheme:."
+    remedy = (
+        "Write each entry as table:, column: and scheme:; a search column as table:, column:, digest_of: and recipe:, "
+        "whose members are in docs/schemes.md."
+    )
+
+
+class RecipeExplainsNothing(RotationError):
+    code = "E_DIGEST_RECIPE"
+    column: str
+    recipe: str
+    looked_at: int
+    rows: str
+    prefix = "{column}: "
+    problem = (
+        "the recipe in O(targets) explains no digest of the column. {looked_at:digest was|digests were} compared with "
+        "{recipe}: {rows}"
+    )
+    remedy = (
+        "Compare the recipe with the code of the application: the hash, how its key is derived, each part of what is "
+        "hashed and its order, the encoding and the length. A column is hashed as PostgreSQL shows it as text. If the "
+        "recipe cannot be written as data, name the function of the application that makes the digest."
+    )
 
 
 class InvalidLeaveAlone(RotationError):

@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..._errors.options import InvalidScheme
 from . import derivation
@@ -18,6 +19,9 @@ from .library_schemes import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened, OpenedByLaterKey, RowCipher, RowCipherFactory
 from .unusable_key import UnusableKey
+
+if TYPE_CHECKING:
+    from .scheme_description import KeyDescription
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,25 @@ class Keyring:
     def _depends(self, scheme: Scheme) -> bool:
         if scheme.functions:
             return True
-        return bool(self.settings_of(scheme) & {*self._feeds, *self.names})
+        return self.rotates_any(self.settings_of(scheme))
+
+    def rotates_any(self, settings: Iterable[str]) -> bool:
+        """Return whether one of these settings differs from key set to key set."""
+        return bool({*settings} & {*self._feeds, *self.names})
+
+    def derive(self, described: KeyDescription, stage: str) -> bytes:
+        """Return the key that a derivation makes under one stage, of a list the first. Raise ValueError without one."""
+        try:
+            made = derivation.keys(described, self._views[stage])
+        except TypeError:
+            raise ValueError("a setting that makes no key") from None
+        if not made:
+            raise ValueError("a setting without a value")
+        return made[0]
+
+    def row_cipher(self, functions: Functions, stage: str) -> RowCipher:
+        """Return the cipher of functions of the application under one stage."""
+        return self._build_row_cipher(functions, stage)
 
     def settings_of(self, scheme: Scheme) -> set[str]:
         """The settings that the tokens of a scheme depend on under the previous keys."""

@@ -82,5 +82,14 @@ class TargetDescription(TypedDict):
     scheme: str
 
 
+class SearchColumnDescription(TypedDict):
+    """An entry of the option ``targets`` for a search column. given_recipes.py checks its recipe."""
+
+    table: str
+    column: str
+    digest_of: str
+    recipe: Mapping[str, object]
+
+
 SchemesOption = Union[str, Mapping[str, SchemeDescription]]  # a text is `auto`
-TargetsOption = Union[str, Sequence[Union[str, TargetDescription]]]
+TargetsOption = Union[str, Sequence[Union[str, TargetDescription, SearchColumnDescription]]]

@@ -278,7 +278,7 @@ def _check(name: str, members: object) -> None:
         raise refuse(f"has no format of: {', '.join(FORMATS)}")
     for role in ROLES:
         if role in FORMATS[members["format"]].keys:
-            _check_key(members.get(role), role, refuse)
+            check_key(members.get(role), role, refuse)
         elif role in members:
             raise refuse(f"has a {role}, which {members['format']} does not take")
     for member, kind in AROUND.items():
@@ -325,11 +325,17 @@ def _check_functions(members: Mapping[str, object], refuse: Refuse) -> None:
 def _check_path(path: object, name: str, refuse: Refuse) -> None:
     if isinstance(path, str) and path.startswith(TO_FILL_IN):
         raise refuse(f"has an application.{name} that is not filled in: name the function instead of {TO_FILL_IN}")
-    if not isinstance(path, str) or "." not in path or not all(part.isidentifier() for part in path.split(".")):
+    if not is_function_path(path):
         raise refuse(f"has an application.{name} that is not a dotted path of a function")
 
 
-def _check_key(described: object, role: str, refuse: Refuse) -> None:
+def is_function_path(path: object) -> bool:
+    """Return whether a text may be the dotted path of a function."""
+    return isinstance(path, str) and "." in path and all(part.isidentifier() for part in path.split("."))
+
+
+def check_key(described: object, role: str, refuse: Refuse) -> None:
+    """Raise the error of a key that is not described as a derivation with its sources."""
     if not isinstance(described, Mapping) or str(described.get("derive")) not in derivation.DERIVATIONS:
         raise refuse(f"has no {role}.derive of: {', '.join(derivation.DERIVATIONS)}")
     _, sources, optional, numbers = derivation.DERIVATIONS[described["derive"]]

@@ -344,7 +344,8 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
         target.name: shared_values.with_twins(
             keyring,
             keyring.keys_of(
-                [target.scheme, *survey.evidence.other_schemes(target.name)], [each.secret for each in target.derived]
+                [target.scheme, *survey.evidence.other_schemes(target.name)],
+                [name for each in target.derived for name in each.settings],
             ),
         )
         for survey in surveys

@@ -51,6 +51,7 @@ from ..._errors.discovery import (
 )
 from ..._errors.env_file import EnvKeyMissing
 from ..._errors.keys import KeyNotTaken, KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
+from ..._errors.options import RecipeExplainsNothing
 from ..._errors.values import (
     NestedValues,
     PlaintextValues,
@@ -124,6 +125,7 @@ KindName = Literal[
     "outside_data_keys",
     "left_alone",
     "stale_digests",
+    "digest_recipe",
     "nested_unreadable",
     "two_layers",
     "token_inside",
@@ -280,6 +282,7 @@ _ROWS = (
     stop("outside_data_keys", ValuesOutsideDataKeys, DECISIONS),
     stop("left_alone", ValuesLeftAlone),
     stop("stale_digests", StaleDigests, DECISIONS),
+    stop("digest_recipe", RecipeExplainsNothing),
     stop("nested_unreadable", NestedValues),
     stop("two_layers", ValuesOfTwoLayers),
     stop("token_inside", ValuesHoldTokens),
@@ -366,8 +369,8 @@ _ROWS = (
     warn(
         "digest",
         "a hash next to tokens or of their rows. Its input and key are unknown, so it stays unchanged",
-        "Find out how it is computed. If that uses a rotated key, let the application recreate it after the rotation. "
-        "Otherwise searches by it find nothing.",
+        "Find out how it is computed. If that uses a rotated key, give its recipe in O(targets), or let the "
+        "application recreate it after the rotation. Otherwise searches by it find nothing.",
     ),
     warn(
         "keyed_hash",

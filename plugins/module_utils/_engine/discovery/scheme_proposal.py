@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         FunctionsDescription,
         SchemeDescription,
         SchemesOption,
+        SearchColumnDescription,
         TargetDescription,
         TargetsOption,
     )
@@ -71,7 +72,8 @@ def propose(
     """The variables that describe these columns, next to the ``schemes`` and ``targets`` that are listed already.
     ``candidates`` are the functions for a field."""
     described = {} if isinstance(schemes, str) else dict(schemes)
-    listed: list[str | TargetDescription] = [AUTO] if isinstance(targets, str) else list(targets)
+    listed: list[str | TargetDescription | SearchColumnDescription]
+    listed = [AUTO] if isinstance(targets, str) else list(targets)
     for table, column, field in columns:
         scheme = _scheme(column, candidates(field))
         name = next((name for name, each in described.items() if each == scheme), "") or _free_name(described)

@@ -73,13 +73,13 @@ def has_blanks(database: Database, table: Table, targets: Sequence[Target], colu
     The digest is under a key of the key set. This reads the whole table.
     """
     ways = {
-        target.column: [each for each in target.derived if each.column == column and each.secret in keyring.names]
+        target.column: [each for each in target.derived if each.column == column and each.is_rotated(keyring)]
         for target in targets
     }
-    held = set()
+    held: set[str] = set()
     for recipe, stage in product([recipe for recipes in ways.values() for recipe in recipes], keyring.stages):
         with contextlib.suppress(ValueError):
-            held.add(recipe.of(b"", keyring.secret(stage, recipe.secret)))
+            held.update(recipe.of_nothing(keyring, stage))
     if not held:
         return False
     empty = [

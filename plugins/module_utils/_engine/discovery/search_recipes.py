@@ -7,6 +7,7 @@ A recipe that computes the stored hash is proved, as a scheme is by a token that
 
 from __future__ import annotations
 
+import abc
 import base64
 import contextlib
 import hashlib
@@ -15,11 +16,15 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import product
+from typing import TYPE_CHECKING
 
 from ..crypto.derivation import data_protection, direct, from_hex
+
+if TYPE_CHECKING:
+    from ..crypto.keyring import Keyring
 
 BLOCK = 64  # bytes of SHA-256
 MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
@@ -114,8 +119,67 @@ LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for na
 
 
 @dataclass(frozen=True)
-class SearchColumnRecipe:
-    """The recipe of such a column: ``prefix`` and a digest of a text under the setting ``secret``.
+class RowValue:
+    """A plaintext, and those columns of its row that are hashed with it, as text."""
+
+    plaintext: bytes = field(repr=False)
+    columns: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def texts(self) -> list[bytes]:
+        """Return the texts that an application may hash, as ``texts_of``."""
+        return texts_of(self.plaintext)
+
+
+DigestMaker = Callable[[RowValue], Sequence[str]]
+
+
+class DigestRecipe(abc.ABC):
+    """The recipe of a search column, which was found or given."""
+
+    column: str
+    type: str
+    is_given = False  # whether a person described it, and nothing proves it
+    needs_process = False  # whether a process of the application computes it
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the row that are hashed with the value."""
+        return ()
+
+    @property
+    @abc.abstractmethod
+    def settings(self) -> frozenset[str]:
+        """The settings that are its secrets, as far as they are known."""
+
+    @property
+    @abc.abstractmethod
+    def looks(self) -> str:
+        """The pattern of the values that it computes."""
+
+    @abc.abstractmethod
+    def is_rotated(self, keyring: Keyring) -> bool:
+        """Return whether a rotation changes what it computes."""
+
+    @abc.abstractmethod
+    def maker(self, keyring: Keyring, stage: str) -> DigestMaker:
+        """Return what makes the possible digests of a value under one stage. Raise ValueError without a valid key.
+
+        Under all stages there are as many of a value, in the same order; none if its row lacks what is hashed.
+        """
+
+    @abc.abstractmethod
+    def obstacle(self, keyring: Keyring, before: str, after: str) -> tuple[str, str] | None:
+        """Return why its setting cannot change from one stage to another and back, and which could. None if it can."""
+
+    def of_nothing(self, keyring: Keyring, stage: str) -> Sequence[str]:
+        """Return the digests of an empty value. Raise ValueError as ``maker``."""
+        return self.maker(keyring, stage)(RowValue(b""))
+
+
+@dataclass(frozen=True)
+class SearchColumnRecipe(DigestRecipe):
+    """The recipe of a search column that was found: ``prefix`` and a digest of a text under the setting ``secret``.
 
     The row determines which text is hashed.
     """
@@ -129,10 +193,27 @@ class SearchColumnRecipe:
     type: str = "text"
     length: int = 0  # of the digest as it is written, if that is cut
 
+    @property
+    def settings(self) -> frozenset[str]:
+        return frozenset({self.secret})
+
+    def is_rotated(self, keyring: Keyring) -> bool:
+        return self.secret in keyring.names
+
     def of(self, text: bytes, secret: bytes) -> str:
         """Return what the column holds for a text. Raise ValueError if the secret is not a key."""
-        digest = HASHES[self.hash](text, KEYS[self.key](secret))
+        return self._of(text, KEYS[self.key](secret))
+
+    def _of(self, text: bytes, key: bytes) -> str:
+        digest = HASHES[self.hash](text, key)
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
+
+    def maker(self, keyring: Keyring, stage: str) -> DigestMaker:
+        key = KEYS[self.key](keyring.secret(stage, self.secret))
+        return lambda value: [self._of(text, key) for text in value.texts]
+
+    def obstacle(self, keyring: Keyring, before: str, after: str) -> tuple[str, str] | None:
+        return self.tied(*(keyring.secret(stage, self.secret) for stage in (before, after)))
 
     def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
         """Return why its setting cannot change to another value and back, and which could. None if it can."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from ..._errors.discovery import ColumnTied
+from ..._errors.options import InvalidTarget
 from ..crypto.keyring import Keyring
 from ..postgres import catalog
 from ..postgres.catalog import Column, Table, word
@@ -21,6 +23,9 @@ from .finding_kinds import KindName
 from .findings import Findings
 from .survey_models import SurveyModels
 from .target import Target
+
+if TYPE_CHECKING:
+    from .given_recipes import GivenColumn
 
 IGNORED: Sequence[KindName] = ("ignored", "ignored_open", "ignored_tokens")  # about ignored columns
 _TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
@@ -39,6 +44,7 @@ class SurveySurroundings:
     """The surroundings of ``targets``. What they show is put into ``findings``.
 
     ``tables`` are those of the database with their columns; ``samples`` are tokens of each target by its name.
+    ``given`` are the search columns whose recipe a person gave.
     """
 
     database: Database
@@ -48,6 +54,7 @@ class SurveySurroundings:
     targets: list[Target]
     findings: Findings
     samples: Mapping[str, set[bytes]]
+    given: Sequence[GivenColumn] = ()
 
     def look(self) -> None:
         """Check all of them, and add to each target its search columns."""
@@ -55,6 +62,8 @@ class SurveySurroundings:
         for table in dict.fromkeys(target.table for target in self.targets if target.table not in tied):
             self._look_for_digests(table, [target for target in self.targets if target.table == table])
         self._look_for_digests_apart()
+        for given in self.given:
+            self._add_given(given)
         for table, column in dict.fromkeys(
             (target.table, each.column) for target in self.targets for each in target.derived
         ):
@@ -103,7 +112,7 @@ class SurveySurroundings:
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Find columns that are computed from the plaintexts of a table's targets."""
-        taken = {target.column for target in targets}
+        taken = {target.column for target in targets} | {each.column.name for each in self.given if each.table == table}
         ignored = set(self.findings.columns(*IGNORED))
         columns = {
             column.name: column
@@ -123,6 +132,23 @@ class SurveySurroundings:
         for target in targets:
             derived = tuple(scan.recipes.get(target.column, ()))
             self.targets[self.targets.index(target)] = replace(target, derived=derived)
+
+    def _add_given(self, given: GivenColumn) -> None:
+        """Add a recipe that a person gave to the target of its column. Raise E_TARGET if its column is not a target."""
+        of_table = {target.column: target for target in self.targets if target.table == given.table}
+        written = {*of_table, *(recipe.column for target in of_table.values() for recipe in target.derived)}
+        written |= {each.column.name for each in self.given if each.table == given.table}
+        target, source = of_table.get(given.source), given.table.label_of(given.source)
+        fault = ""
+        if target is None:
+            fault = f"is a search column of {source}, in which no token was found. List that column with its scheme too"
+        elif not target.kind.whole:
+            fault = f"is a search column of {source}, whose values hold several tokens"
+        elif changed := [name for name in given.recipe.columns if name in written]:
+            fault = f"has {', '.join(changed)} in its recipe, which the rotation changes"
+        if target is None or fault:
+            raise InvalidTarget(index=given.place, fault=fault)
+        self.targets[self.targets.index(target)] = replace(target, derived=(*target.derived, given.recipe))
 
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
         """Put down columns of digests, and for those of a model that their salt must not be one of the keys."""

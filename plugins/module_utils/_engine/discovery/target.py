@@ -10,7 +10,7 @@ from functools import cached_property
 from ..postgres import sql
 from ..postgres.catalog import RowKey, Table
 from .column_types import KINDS, ColumnCodec, JsonCodec
-from .search_recipes import SearchColumnRecipe
+from .search_recipes import DigestRecipe
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Target:
     model: str
     key: RowKey
     limit: int | None
-    derived: tuple[SearchColumnRecipe, ...] = ()
+    derived: tuple[DigestRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, if tokens are only in members of these names
     one_layer: bool = False  # a settlement says that a token inside another one is there by accident
     kept: bool = False  # under a key that is not rotated: it is read, and never written

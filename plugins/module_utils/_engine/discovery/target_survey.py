@@ -31,7 +31,7 @@ from ..crypto.keyring import Keyring
 from ..crypto.openpgp_pair import is_under_key_pair
 from ..crypto.schemes import Scheme
 from ..postgres import catalog, sql
-from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table, word
+from ..postgres.catalog import BITS, LARGE_OBJECT, UUIDS, Column, RowKey, Table
 from ..postgres.connection import Database
 from ..value_forms import recognized_formats
 from ..value_forms.packed_values import unpacked
@@ -65,6 +65,7 @@ from .survey_surroundings import SurveySurroundings
 from .target import Target
 
 if TYPE_CHECKING:
+    from .given_recipes import GivenColumn
     from .raw_frames import RawFrames
 
 AUTO = "auto"  # instead of targets, or as one of them: all that are found
@@ -110,12 +111,17 @@ def find(
     entries = [AUTO] if described == AUTO else described
     if not isinstance(entries, list) or not entries:
         raise InvalidTarget(index=0, fault="is missing")
-    if entries.count(AUTO) == len(entries) and any(scheme.functions for scheme in keyring.tried):
+    columns = [entry for entry in entries if not is_search_column(entry)]
+    if not columns:
+        raise InvalidTarget(index=0, fault="is a search column, and no entry is the column of its values, or auto")
+    if columns.count(AUTO) == len(columns) and any(scheme.functions for scheme in keyring.tried):
         raise InvalidTarget(index=0, fault="is missing: functions of the application find no columns")
     for index, entry in enumerate(entries):
-        if entry != AUTO:
+        if is_search_column(entry):
+            survey.take_digests(entry, index, ignore)
+        elif entry != AUTO:
             survey.take(entry, index)
-    listed = {target.name for target in survey.targets}
+    listed = {target.name for target in survey.targets} | {each.name for each in survey.given}
     for table, columns in survey.tables.items():
         for column in columns:
             name = table.label_of(column.name)
@@ -141,6 +147,7 @@ class Survey:
     """
 
     settled: Settlements = NONE
+    given: Sequence[GivenColumn] = ()  # the search columns that a person listed, with their recipes
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
@@ -386,7 +393,14 @@ class Survey:
     def look_around(self) -> None:
         """Check what surrounds the targets: in the database's catalog, in the models, in other columns."""
         SurveySurroundings(
-            self._database, self._keyring, self._models, self.tables, self.targets, self.findings, self._samples
+            self._database,
+            self._keyring,
+            self._models,
+            self.tables,
+            self.targets,
+            self.findings,
+            self._samples,
+            self.given,
         ).look()
 
     def look_for_data_keys(self) -> None:
@@ -419,9 +433,21 @@ class Survey:
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
         """Yield search columns under rotated keys that are computed from a target with plain text, with it."""
         for target in self.targets:
-            for column in dict.fromkeys(each.column for each in target.derived if each.secret in self._keyring.names):
+            for column in dict.fromkeys(each.column for each in target.derived if each.is_rotated(self._keyring)):
                 if target.mixed:
                     yield target.table.label_of(column), target.name
+
+    def take_digests(self, entry: Mapping[str, Any], index: int, ignore: Collection[str]) -> None:
+        """Add the search column that an entry of ``targets`` describes, if it is in this database."""
+        from . import given_recipes
+
+        given = given_recipes.parse(entry, index, self.tables, lambda table: catalog.types_of(self._database, table))
+        if given is None:
+            self.missing[index] = (str(entry["table"]), str(entry["column"]))
+            return
+        if given.name in {*ignore, *(each.name for each in self.given), *(target.name for target in self.targets)}:
+            raise InvalidTarget(index=index, fault=f"names {given.name} again, or O(ignore) names it too")
+        self.given = [*self.given, given]
 
     def take(self, entry: object, index: int) -> None:
         """Add the target that an entry of ``targets`` describes, if it is in this database."""
@@ -434,9 +460,9 @@ class Survey:
             raise InvalidTarget(index=index, fault=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
-                name, names = table.label_of(column.name), (table.label, _qualified(table))
+                name, names = table.label_of(column.name), (table.label, table.qualified)
                 if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
-                    if name in {target.name for target in self.targets}:
+                    if name in {*(target.name for target in self.targets), *(given.name for given in self.given)}:
                         raise InvalidTarget(index=index, fault=f"names {name} again")
                     if column.generated:
                         self.findings.put(
@@ -485,13 +511,14 @@ class Survey:
         return bool(self._database.rows(statement, (IS_DOCUMENT, HAS_TEXT) if document else (), table=table.label))
 
 
+def is_search_column(entry: object) -> bool:
+    """Return whether an entry of ``targets`` describes a search column with its recipe."""
+    return isinstance(entry, Mapping) and ("digest_of" in entry or "recipe" in entry)
+
+
 def _may_be_plain(column: Column) -> bool:
     """Return whether a column has a name that means encryption, and is not a flag such as ``is_encrypted char(1)``."""
     return bool(_SAYS_ENCRYPTED.search(column.name)) and (column.limit or SHORTEST) >= SHORTEST
-
-
-def _qualified(table: Table) -> str:
-    return f"{word(table.schema)}.{word(table.name)}"
 
 
 def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> UnprovedValues:

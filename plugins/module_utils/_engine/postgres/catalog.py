@@ -64,6 +64,11 @@ class Table:
         bare = word(self.name) if self.visible else f"{word(self.schema)}.{word(self.name)}"
         return bare if self.alias == "default" else f"{word(self.alias)}:{bare}"
 
+    @property
+    def qualified(self) -> str:
+        """The name with that of the schema, as an operator may write it."""
+        return f"{word(self.schema)}.{word(self.name)}"
+
     def label_of(self, column: str) -> str:
         """Return the name of one of its columns for a person."""
         return f"{self.label}.{word(column)}"
@@ -244,6 +249,15 @@ def _columns(database: Database, held: str, params: Sequence[Sequence[str]]) -> 
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
         by_table.setdefault(table, []).append(Column(*column))
     return by_table
+
+
+def types_of(database: Database, table: Table) -> dict[str, str]:
+    """Return the type of every column of a table, also of those that hold numbers or dates."""
+    query = (
+        "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+    )
+    return dict(database.rows(query, (table.regclass,), table=table.label))
 
 
 def keys_of_rows(database: Database) -> set[tuple[str, str, str]]:

@@ -38,8 +38,12 @@ class Rows:
 
 @dataclass
 class DigestCount:
-    """The number of rows with a digest in a search column, and the rows whose digest no known recipe explains."""
+    """The number of rows with a digest in a search column, and the rows whose digest no known recipe explains.
 
+    ``recipe`` is the one that a person gave for the column, in words.
+    """
+
+    recipe: str = ""
     held: int = 0
     stale: Rows = field(default_factory=Rows)
 

@@ -146,11 +146,11 @@ def refusing(database: Database) -> FenceState | None:
 
 
 def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
-    """Return the columns to close by table, search columns too."""
+    """Return the columns to close by table, search columns and what is hashed in them too."""
     by_table: dict[Table, set[str]] = {}
     for target in targets:
         by_table.setdefault(target.table, set()).update(
-            [target.column, *(derived.column for derived in target.derived)]
+            [target.column, *(name for recipe in target.derived for name in (recipe.column, *recipe.columns))]
         )
     return {table: sorted(columns) for table, columns in sorted(by_table.items())}
 

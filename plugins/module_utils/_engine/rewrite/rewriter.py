@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
@@ -33,7 +34,7 @@ from ..proof.table_pages import WHOLE, PageRequest, PageRows, RowText, Span, Tar
 from ..proof.value_classes import OTHER_SCHEME, UNOPENED
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
-from .search_digests import Derivations, DigestDerivation
+from .search_digests import Derivations, DigestDerivation, RowColumns, hashed_columns, row_columns
 from .throttle import Pace, Throttle
 from .update_statement import Change, compare_and_set, lock_free
 
@@ -182,13 +183,26 @@ class Rewriting:
             if since and values[-1] and self.policy.concurrent_writes.wrote(alias, values[-1])
         }
         members = page.group.members
-        changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
+        try:
+            hashed = self._read_hashed(page, rows)
+        except Yielded:
+            batch.remaining = batch.yielded = len(rows)
+            return batch
+        changes = self.changes(members, rows, page.journal.of(members, rows), theirs, hashed)
         batch.remaining = len(changes)
         if since:
             batch.others = [row_name(change.key) for change in changes if change.key in theirs]
         if changes:
             self._write(page, changes)
         return batch
+
+    def _read_hashed(self, page: PageWork, rows: PageRows) -> dict[RowText, RowColumns]:
+        """Return by row the columns that recipes hash with the value. Raise Yielded if another session has locked the
+        table."""
+        if not hashed_columns(page.group.members):
+            return {}
+        with page.database.impatient():
+            return row_columns(page.database, page.group, [key for key, _ in rows])
 
     def seconds(self, database: Database) -> float:
         """Return what a batch may take: at most half of the time after which its statement would give way."""
@@ -205,7 +219,8 @@ class Rewriting:
         journal = Journal(database, self.keyring, self.targets)
         for group in self.tables:
             for page in pages(database, PageRequest(group)):
-                self.changes(group.members, page, journal.of(group.members, page))
+                hashed = row_columns(database, group, [key for key, _ in page])
+                self.changes(group.members, page, journal.of(group.members, page), hashed=hashed)
 
     def _write(self, page: PageWork, changes: Sequence[Change], *, free: bool = False) -> None:
         """Write the changes. If the whole had to yield, write those to unlocked rows; if it was slow, write halves."""
@@ -256,10 +271,12 @@ class Rewriting:
         page: PageRows,
         known: Mapping[tuple[str, str], str],
         theirs: Collection[RowText] = (),
+        hashed: Mapping[RowText, RowColumns] = MappingProxyType({}),
     ) -> list[Change]:
         """Return the changes that a page needs. A row under the destination's keys needs no change.
 
         ``known`` is from the journal, ``theirs`` are the rows that another process has written since the census.
+        ``hashed`` are the columns by row that recipes hash with the value.
         """
         rows = [row_name(key) for key, _ in page]
         problems: list[tuple[str, int, Target]] = []
@@ -273,7 +290,8 @@ class Rewriting:
             if target.derived:
                 for token, _ in sealed:
                     if token.opened is not None:
-                        self._derivation.derive(target, token.opened, derived.setdefault(token.row, {}))
+                        row = hashed.get(page[token.row][0], {})
+                        self._derivation.derive(target, token.opened, derived.setdefault(token.row, {}), row)
         if problems:
             self._refuse(problems, rows, {row for row, (key, _) in enumerate(page) if key in theirs})
         return [

@@ -7,15 +7,17 @@ The same SQL finds both: in the statement that writes the rows, and before the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import NamedTuple, Union
 
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
 from ..discovery.layer_classes import NESTED
-from ..discovery.search_recipes import MAY_BE, WRITTEN_IN, SearchColumnRecipe, texts_of
+from ..discovery.search_recipes import MAY_BE, WRITTEN_IN, DigestMaker, DigestRecipe, RowValue
 from ..discovery.target import Target
 from ..postgres import sql
 from ..postgres.connection import Database, array
@@ -23,6 +25,30 @@ from ..proof.table_pages import RowText, TargetGroup
 
 # By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
 Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
+RowColumns = Mapping[str, Union[str, None]]  # of a row, as text
+
+
+def hashed_columns(members: Iterable[Target]) -> list[str]:
+    """Return the columns of a table that recipes hash with the value of a target."""
+    return sorted({name for target in members for recipe in target.derived for name in recipe.columns})
+
+
+def row_columns(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> dict[RowText, RowColumns]:
+    """Return by row the columns that recipes hash with the value; nothing if no recipe does."""
+    table, key, members = group
+    names = hashed_columns(members)
+    if not names or not keys:
+        return {}
+    query = sql.SQL("SELECT {keys}, {chosen} FROM {rows} AS t JOIN {listed} ON {same}").format(
+        keys=sql.identifiers(key.names, "v"),
+        chosen=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in names),
+        rows=table.rows,
+        listed=key.listed,
+        same=key.same,
+    )
+    rows = database.rows(query, [array(values) for values in zip(*keys)], table=table.label)
+    width = len(key.names)
+    return {row[:width]: dict(zip(names, row[width:])) for row in rows}
 
 
 @dataclass(frozen=True)
@@ -33,35 +59,43 @@ class DigestDerivation:
     destination: str
 
     @cached_property
-    def _secret(self) -> Callable[[str, str], bytes]:
-        return lru_cache(maxsize=None)(self.keyring.secret)  # asked for with every row
+    def _maker(self) -> Callable[[DigestRecipe, str], DigestMaker | None]:
+        return lru_cache(maxsize=None)(self._find_maker)  # asked for with every row
 
-    def derive(self, target: Target, opened: tuple[str, Opened], derived: Derivations) -> None:
-        """Add to ``derived`` what replaces which digest in the search columns of one token."""
-        stage, inside = opened
-        texts = texts_of(self.keyring.schemes[target.scheme].text_of(inside))
-        for recipe in target.derived:
-            values = derived.setdefault(recipe.column, {})
-            for text in texts:
-                self._derive(recipe, stage, text, values)
+    def _find_maker(self, recipe: DigestRecipe, stage: str) -> DigestMaker | None:
+        """Return what makes the digests of one stage, or None if its keys compute nothing."""
+        with contextlib.suppress(ValueError):
+            return recipe.maker(self.keyring, stage)
+        return None
 
-    def _derive(
-        self, recipe: SearchColumnRecipe, stage: str, text: bytes, values: dict[str | None, str | None]
+    def derive(
+        self, target: Target, opened: tuple[str, Opened], derived: Derivations, row: RowColumns = MappingProxyType({})
     ) -> None:
-        try:
-            after = recipe.of(text, self._secret(self.destination, recipe.secret))
-        except ValueError:  # in a rollback: what these keys cannot decrypt stays
+        """Add to ``derived`` what replaces which digest in the search columns of one token.
+
+        ``row`` has the columns of its row that recipes name.
+        """
+        stage, inside = opened
+        value = RowValue(self.keyring.schemes[target.scheme].text_of(inside), row)
+        for recipe in target.derived:
+            self._derive(recipe, stage, value, derived.setdefault(recipe.column, {}))
+
+    def _derive(self, recipe: DigestRecipe, stage: str, value: RowValue, values: dict[str | None, str | None]) -> None:
+        make_after = self._maker(recipe, self.destination)
+        if make_after is None:  # in a rollback: what these keys cannot decrypt stays
             return
-        before: str | None
+        after = make_after(value)
+        before: Sequence[str | None]
         if stage == NESTED:  # it is unknown of which layer the digest was computed
-            before = None
+            before = [None] * len(after)
         else:
-            try:
-                before = recipe.of(text, self._secret(stage, recipe.secret))
-            except ValueError:  # these keys compute nothing, so there is no digest of theirs
-                before = after
-        if values.setdefault(before, after) != after:  # made in two ways, and this row does not show in which
-            values[before] = None
+            make_before = self._maker(recipe, stage)
+            before = make_before(value) if make_before else after  # without a key there is no digest under it
+        for old, new in zip(before, after):
+            if values.setdefault(old, new) != new:  # made in two ways, and this row does not show in which
+                values[old] = None
+        if not after:  # its row lacks what is hashed: no digest in it is explained
+            values.setdefault("", None)
 
 
 class SearchColumn(NamedTuple):
@@ -127,7 +161,7 @@ class SearchColumns(NamedTuple):
     @classmethod
     def of(cls, members: Sequence[Target], derived: Sequence[Derivations]) -> SearchColumns:
         """Return those of a table's targets."""
-        recipes: dict[str, list[SearchColumnRecipe]] = {}
+        recipes: dict[str, list[DigestRecipe]] = {}
         for recipe in [recipe for target in members for recipe in target.derived]:
             recipes.setdefault(recipe.column, []).append(recipe)
         ways = {

@@ -18,6 +18,10 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.given_recipes import (
+    DataRecipe,
+    InputPart,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
     SearchColumnRecipe,
 )
@@ -236,6 +240,15 @@ def test_search_columns_are_closed_too_and_what_a_trigger_of_the_application_mak
     refused(stale, "UPDATE secrets SET note = 'n' WHERE id = 1")
     # Otherwise the end of the session would drop it while the table is dropped: a deadlock.
     stale.execute("DROP TRIGGER zz ON secrets; DROP FUNCTION pg_temp.seal()")
+
+
+def test_what_is_hashed_with_a_value_is_closed_too(database: Database, keyring: Keyring, stale: Any) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    parts = InputPart("value"), InputPart("column", "note")
+    recipe = DataRecipe("digest", "text", {"derive": "raw", "secret": "SECRET_KEY"}, "hmac_sha256", parts)
+    assert fence.put_up(database, [replace(targets(database, "a")[0], derived=(recipe,))], "2026-spring") == []
+    refused(stale, "UPDATE secrets SET note = 'another' WHERE id = 1")
+    stale.execute("UPDATE secrets SET b = 'no target' WHERE id = 1")
 
 
 TYPES = {
