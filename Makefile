@@ -149,9 +149,9 @@ sanity: $(CONTROL)/.dev $(TREE)
 	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
-# Compiled files are kept, elsewhere: each worker and each playbook would compile every test and module again.
-unit integration libraries thorough: export PYTHONDONTWRITEBYTECODE =
-unit integration libraries thorough: export PYTHONPYCACHEPREFIX = $(CURDIR)/.ansible/pycache
+# Compiled files are kept, elsewhere: each worker would compile every test and module again.
+unit: export PYTHONDONTWRITEBYTECODE =
+unit: export PYTHONPYCACHEPREFIX = $(CURDIR)/.ansible/pycache
 unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest -n 2 --dist worksteal tests/unit
 

@@ -66,7 +66,6 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_rotation_record": {"_control_node", "_keys", "_notify", "_plans", "_report", "_failed_runs", "_screen"},
     "_rollback": {"_report", "_rotation_record", "_screen"},
     "_checklist": {"_control_node", "_notify", "_plans", "_report", "_rotation_record"},
-    "__init__.py": {"_control_node"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
     "_task_types.py": set(),

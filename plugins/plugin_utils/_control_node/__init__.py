@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control node itself: its clock, code and processes, the operator's variables, and files for hosts or of its own.
 
-``__init__``, ``_action``, ``_checklist``, ``_keys``, ``_module_runner``, ``_plans``, ``_rotation_record``,
-``_single_module_action`` and ``action`` import it. It imports ``_task_options``, ``ansible`` and ``module_utils``.
+``_action``, ``_checklist``, ``_keys``, ``_module_runner``, ``_plans``, ``_rotation_record``, ``_single_module_action``
+and ``action`` import it. It imports ``_task_options``, ``ansible`` and ``module_utils``.
 """
