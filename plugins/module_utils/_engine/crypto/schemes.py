@@ -187,7 +187,8 @@ class Scheme:
 
     def over(self, inner: Scheme) -> Scheme:
         """Return this scheme with tokens of another scheme as its plaintexts."""
-        return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
+        described: SchemeDescription = {**self.described, INSIDE: inner.described}
+        return Scheme(f"{self.name} over {inner.name}", described, self.trial, by_hand=self.by_hand)
 
     def is_same_layer(self, other: Scheme) -> bool:
         """Return whether both have one format and key, whatever is around their tokens and inside them."""
