@@ -352,7 +352,8 @@ def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: boo
     """Yield what may be a token in the texts, each with its text's place. The work for each text is bounded."""
     for place, value in enumerate(left):
         size = 0
-        for word in chain(long_words(value.text) if unmarked else (), tokens_in(value.text, markers)):
+        whole = {value.text, *long_words(value.text)} if unmarked else ()
+        for word in chain(whole, tokens_in(value.text, markers)):
             size += len(word)
             if size > MOST_TRIED:
                 value.unsearched = True

@@ -102,3 +102,8 @@ def test_a_token_in_hex_between_other_text_is_found_whatever_its_length() -> Non
         inside = Opened(b"x" * size, frame=b"hex")
         text = b"see " + ring.cipher(name, "current").seal(inside)
         assert nesting.holding(ring, [name], [text]) == {0: {"current"}}
+
+
+def test_a_value_that_is_the_bytes_of_a_token_holds_it() -> None:
+    ring = keyring(*KEYS)
+    assert nesting.holding(ring, ring.schemes, [by_hand(), by_hand(bytes(32))]) == {0: {"current"}}
