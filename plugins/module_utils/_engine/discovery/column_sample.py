@@ -19,7 +19,6 @@ from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, array
 from ..value_forms.json_text import is_document
 from ..value_forms.token_look import FERNET_BEGINS, SHORTEST, looks_like_a_token
-from . import row_samples
 from .column_types import IN_TEXT, KINDS, ColumnCodec
 from .plaintext_rules import PlaintextRule
 
@@ -86,6 +85,8 @@ class ColumnSampler:
 
     def _sample_by_hand(self, table: Table, column: Column) -> Iterator[Any]:
         """Yield values from all over the table that may be tokens without a marker: the first ones may be plain."""
+        from . import row_samples
+
         size = row_samples.size_of(self.database, table)
         read = sql.SQL(KINDS[column.type].read).format(sql.Identifier("t", column.name))
         where = sql.SQL(BYTES_BY_HAND if column.type == "bytea" else TEXT_BY_HAND).format(value=read)

@@ -30,7 +30,6 @@ from ..crypto.library_schemes import swallows_errors
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import to_base64, unbase64
-from ..value_forms import pickles
 from ..value_forms.token_look import FERNET, FERNETS, SHORTEST
 from ..value_forms.token_texts import (
     RAW_FRAME,
@@ -54,6 +53,7 @@ QUOTE = b'"'  # around a text that was encrypted as JSON
 # What a function may put before its tokens, such as AES.2: or $encrypted$. A key ID may follow it.
 _LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
 _WORD = re.compile(rb"[!-~]+")
+_PICKLED = re.compile(rb"\x80[\x02-\x05].*\.\Z", re.DOTALL)
 _BARE = re.compile(rb"[\w+/=-]+", re.ASCII)  # in hex or base64
 
 
@@ -177,8 +177,10 @@ def _find_unmarked(
 def _quoted_words(text: bytes) -> Collection[bytes]:
     """Return what may be a token without a marker in a plaintext: all of it, or a word of a document or an object."""
     if may_be_unmarked(text):
-        if text.isascii() or not pickles.begins(text):
+        if text.isascii() or not _PICKLED.match(text):
             return (text,)
+        from ..value_forms import pickles  # for few values alone
+
         return quoted_words(pickles.document(text).encode()) if may_be_written(text) else ()
     return quoted_words(text) if QUOTE in text else ()
 
@@ -320,6 +322,8 @@ def _peel(
                 elif decided.one_layer or _is_damage(own[0], scheme, value.stages[-1], inside[0]):
                     value.stages += (inside[0], *_within(scheme, inside))
                     value.text = scheme.text_of(inside[1])
+                    if scheme.is_same_layer(own[0]):  # the encoding of a token depends on its length
+                        value.outer = value.outer._replace(frame=inside[1].frame)
                     again[place] = value
                 elif form in _plain(value.text):  # in another writing it is a token inside a text
                     value.problem = TWO_LAYERS

@@ -12,11 +12,6 @@ _BEGINS = re.compile(rb"\x80[\x02-\x05]")
 _LONGEST_NAME = 60  # characters of what may be the name of the next value
 
 
-def begins(data: bytes) -> bool:
-    """Return whether bytes begin and end as a pickled object does."""
-    return bool(_BEGINS.match(data)) and data.endswith(b".")
-
-
 def document(data: bytes, is_cut: bool = False) -> str:
     """Return a JSON document with all texts and bytes of the object. Empty if it is not a pickled object.
 

@@ -47,9 +47,9 @@ def keyring(*rotated: str) -> Keyring:
     return Keyring(described, stages, ApplicationSettings(KEYS.get))
 
 
-def by_hand(key: bytes = GCM_KEY) -> bytes:
+def by_hand(key: bytes = GCM_KEY, text: bytes = b"CANARY") -> bytes:
     nonce = bytes(range(100, 112))
-    return nonce + AESGCM(key).encrypt(nonce, b"CANARY", None)
+    return nonce + AESGCM(key).encrypt(nonce, text, None)
 
 
 def in_fernet(text: bytes) -> bytes:
@@ -102,6 +102,19 @@ def test_a_token_in_hex_between_other_text_is_found_whatever_its_length() -> Non
         inside = Opened(b"x" * size, frame=b"hex")
         text = b"see " + ring.cipher(name, "current").seal(inside)
         assert nesting.holding(ring, [name], [text]) == {0: {"current"}}
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode], ids=["standard", "urlsafe"])
+def test_a_nested_token_without_padding_becomes_one_without_padding(encode: Callable[[bytes], bytes]) -> None:
+    ring, name = keyring(*KEYS), "aes_gcm_text_hex_of_GCM_KEY"
+    for size in range(12):
+        inside = Opened(b"x" * size, frame=b"base64 urlsafe")
+        raw = base64.urlsafe_b64decode(ring.cipher(name, "pending").seal(inside))
+        token = encode(by_hand(text=encode(raw).rstrip(b"="))).rstrip(b"=")
+        nested = nesting.unwrapped(ring, name, [token], ring.stages_of(name, [token]))
+        (fresh,) = ring.resealed(name, [("nested", nested[0].inside)], "pending")
+        assert fresh is not None
+        assert len(fresh) == len(encode(raw).rstrip(b"="))
 
 
 def test_a_value_that_is_the_bytes_of_a_token_holds_it() -> None:
