@@ -1066,6 +1066,23 @@ def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Databas
     assert {target.name: target.scheme for target in found.targets} == {"secrets.a": "gcm", "secrets.b": "fernet"}
 
 
+def test_tokens_by_hand_are_found_behind_plain_values(database: Database) -> None:
+    """An application that began to encrypt late: otherwise the reason would be an unknown key, or other data."""
+    described = schemes.of_keys(["SECRET_KEY"])
+    ring = Keyring(described, {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
+    text, binary = (f"aes_gcm_{form}_sha256_of_SECRET_KEY" for form in ("text", "bytes"))
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b bytea, c text, d bytea)")
+    database.execute(
+        "INSERT INTO secrets SELECT n, 'plain ' || n, convert_to('plain ' || n, 'UTF8'), md5(n::text),"
+        " decode(md5(n::text), 'hex') FROM generate_series(1, 300) AS n"
+    )
+    for number in range(301, 304):
+        sealed = [ring.cipher(name, "current").seal(Opened(b"x", frame=b"hex")) for name in (text, binary)]
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, sealed[0].decode(), sealed[1]))
+    found = survey(database, ring)
+    assert {target.name: target.scheme for target in found.targets} == {"secrets.a": text, "secrets.b": binary}
+
+
 def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Database) -> None:
     """Every format of variants_app_formats.json, each in a column of its own."""
     path = CHECKOUT / "tests/libraries/vectors/variants_app_formats.json"

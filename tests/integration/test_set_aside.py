@@ -29,6 +29,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import kept_columns, outside_columns
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Census
 from cryptography.fernet import Fernet
 
 OURS = {"FIELD_ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode()}
@@ -121,6 +122,25 @@ def test_without_the_settlement_such_tokens_are_said_to_have_other_text_around_t
 def test_a_value_that_is_encrypted_twice_stops_it_too(database: Database, ring: Keyring) -> None:
     twice = ring.cipher("django_encrypted_model_fields", "current").seal(Opened(seal(ring).encode(), 1_700_000_000))
     fill(database, [*(strange() for _ in range(MANY)), twice.decode()])
+    assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
+
+
+def test_one_token_by_hand_stops_it_too_and_costs_one_pass_if_there_is_none(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No mark of such a token shows which values to try, and there are several schemes for each key."""
+    described = schemes.of_keys(OURS)
+    ring = Keyring(described, {"current": KeySet(OURS)}, ApplicationSettings(lambda name: None))
+    cipher = ring.cipher("aes_gcm_text_direct_of_FIELD_ENCRYPTION_KEY", "current")
+    fill(database, [strange() for _ in range(7 * MANY)])
+    taken = []
+    take = Census.take
+    monkeypatch.setattr(Census, "take", lambda census: taken.append(census.targets[0].scheme) or take(census))
+    assert set_aside(database, ring) == []
+    assert not [scheme for scheme in taken if ring.schemes[scheme].by_hand]
+    token = cipher.seal(Opened(b"123-45-6789", frame=b"base64 standard")).decode()
+    database.execute("DROP TABLE secrets")
+    fill(database, [*(strange() for _ in range(3 * MANY)), token, *(strange() for _ in range(3 * MANY))])
     assert set_aside(database, ring) == [("E_SET_ASIDE_OPEN", "secrets.a", 1)]
 
 

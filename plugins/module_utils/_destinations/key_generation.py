@@ -31,16 +31,28 @@ if TYPE_CHECKING:
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
 DJANGO_LENGTH = 50
 
+
+def _generate_fernet_key(_size: int) -> str:
+    """Return 32 bytes in urlsafe base64, without the two characters that the standard alphabet lacks.
+
+    An application that reads its key with ``base64.b64decode`` would drop them without an error.
+    """
+    while True:
+        value = base64.urlsafe_b64encode(os.urandom(32)).decode()
+        if not {"-", "_"} & {*value}:
+            return value
+
+
 TYPES: dict[str, Callable[[int], str]] = {
     "token_urlsafe": secrets.token_urlsafe,
-    "fernet": lambda _: base64.urlsafe_b64encode(os.urandom(32)).decode(),
+    "fernet": _generate_fernet_key,
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
 OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is not in a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
-BITS = {"fernet": 256, "django_secret_key": 282}  # of the types without an option for it
+BITS = {"fernet": 254, "django_secret_key": 282}  # of the types without an option for it, by their alphabets
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
 LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512

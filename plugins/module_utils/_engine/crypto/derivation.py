@@ -112,6 +112,11 @@ def direct(secret: bytes) -> bytes:
     return raw
 
 
+def standard_base64(secret: bytes) -> bytes:
+    """The setting is the key itself in standard base64, as ``openssl rand -base64`` writes it."""
+    return base64.b64decode(secret, validate=True)
+
+
 def from_hex(secret: bytes) -> bytes:
     """The setting is the key itself in hex digits."""
     return bytes.fromhex(secret.decode("ascii"))
@@ -180,7 +185,7 @@ def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: 
 
 def _split_lists(derive: str, key_values: list[bytes]) -> list[bytes]:
     """A comma list of keys that are in base64 or hex: the application takes it apart itself."""
-    if derive not in ("direct", "hex"):
+    if derive not in ("direct", "standard_base64", "hex"):
         return key_values
     return [part.strip() for value in key_values for part in value.split(b",") if part.strip()]
 
@@ -190,6 +195,7 @@ DERIVATIONS: dict[
     str, tuple[Callable[..., bytes], tuple[SourceRole, ...], tuple[SourceRole, ...], tuple[DerivationNumber, ...]]
 ] = {
     "direct": (direct, ("secret",), (), ()),
+    "standard_base64": (standard_base64, ("secret",), (), ()),
     "hex": (from_hex, ("secret",), (), ()),
     "raw": (raw, ("secret",), (), ()),
     "padded": (padded, ("secret",), (), ()),

@@ -187,7 +187,8 @@ class Scheme:
 
     def over(self, inner: Scheme) -> Scheme:
         """Return this scheme with tokens of another scheme as its plaintexts."""
-        return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
+        described: SchemeDescription = {**self.described, INSIDE: inner.described}
+        return Scheme(f"{self.name} over {inner.name}", described, self.trial, by_hand=self.by_hand)
 
     def is_same_layer(self, other: Scheme) -> bool:
         """Return whether both have one format and key, whatever is around their tokens and inside them."""
@@ -245,7 +246,8 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
         if described not in known:
             title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
             schemes[title] = Scheme(title, described, trial=True)
-    for name, derive, form in product(sorted(names), ("direct", "hex", "raw", "sha256"), ("text", "bytes")):
+    derivations = ("direct", "standard_base64", "hex", "raw", "sha256")
+    for name, derive, form in product(sorted(names), derivations, ("text", "bytes")):
         title = f"aes_gcm_{form}_{derive}_of_{name}"
         gcm: SchemeDescription = {"format": f"aes_gcm_{form}", "key": {"derive": derive, "secret": name}}
         schemes[title] = Scheme(title, gcm, trial=True, by_hand=True)

@@ -25,6 +25,12 @@ from .plaintext_rules import PlaintextRule
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, if none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
+# SQL for whether a value may be a token without a marker. With some collations PostgreSQL matches no pattern.
+TEXT_BY_HAND = (
+    f"octet_length({{value}}) BETWEEN {text_encoding.SHORTEST} AND {AT_LARGE_BYTES}"
+    """ AND {value} COLLATE "C" ~ '^\\s*[A-Za-z0-9+/_-]+={{0,2}}\\s*$'"""
+)
+BYTES_BY_HAND = f"octet_length({{value}}) BETWEEN 28 AND {AT_LARGE_BYTES}"  # a nonce and a tag
 # How tokens begin in the text of any type, bytes in hex too.
 ANYWHERE = FERNET_BEGINS | {begin.hex().encode() for begin in FERNET_BEGINS}
 _AS_TEXT = ColumnCodec("text", read="{}::text")  # of a type that the engine does not write
@@ -73,7 +79,23 @@ class ColumnSampler:
             samples += read_values(self.database, table, column, set())
         elif b"" in self._begins(column, self.keyring.tried):
             samples += filter(may_be_by_hand, read_values(self.database, table, column, set()))
+            if KINDS[column.type].whole:
+                samples += filter(may_be_by_hand, self._sample_by_hand(table, column))
         return samples
+
+    def _sample_by_hand(self, table: Table, column: Column) -> Iterator[Any]:
+        """Yield values from all over the table that may be tokens without a marker: the first ones may be plain."""
+        from . import row_samples
+
+        size = row_samples.size_of(self.database, table)
+        read = sql.SQL(KINDS[column.type].read).format(sql.Identifier("t", column.name))
+        where = sql.SQL(BYTES_BY_HAND if column.type == "bytea" else TEXT_BY_HAND).format(value=read)
+        rows = row_samples.RowSource(sql.SQL("{} AS value").format(read), table.rows, where)
+        parts = row_samples.parts(size, rows, SAMPLE, SAMPLE) if size.is_table else []
+        if parts and column.type == "bytea":
+            parts.append(row_samples.of_each_beginning(size, rows, read, SAMPLE))
+        for (value,) in self.database.rows(sql.SQL(" UNION ALL ").join(parts), table=table.label) if parts else ():
+            yield value
 
     def sample_at_large(self, table: Table, column: Column) -> Iterator[Any]:
         """Yield more values that begin as tokens do, from the whole column, and as many of each beginning.

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
+from ..crypto import text_encoding
 from ..crypto.fernet import is_fernet_frame
 from ..crypto.keyring import Keyring
 from ..crypto.library_schemes import swallows_errors
@@ -30,7 +31,16 @@ from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import to_base64, unbase64
 from ..value_forms.token_look import FERNET, FERNETS, SHORTEST
-from ..value_forms.token_texts import RAW_FRAME, has, long_words, may_be_written, signs, tokens_in, writings
+from ..value_forms.token_texts import (
+    RAW_FRAME,
+    has,
+    long_words,
+    may_be_written,
+    quoted_words,
+    signs,
+    tokens_in,
+    writings,
+)
 from .layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 
 SHORTEST_FRAME = 60  # bytes of any token that begins as Fernet's do, which has 73, in any writing but base64 twice
@@ -43,6 +53,8 @@ QUOTE = b'"'  # around a text that was encrypted as JSON
 # What a function may put before its tokens, such as AES.2: or $encrypted$. A key ID may follow it.
 _LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
 _WORD = re.compile(rb"[!-~]+")
+_PICKLED = re.compile(rb"\x80[\x02-\x05].*\.\Z", re.DOTALL)
+_BARE = re.compile(rb"[\w+/=-]+", re.ASCII)  # in hex or base64
 
 
 class Inner(NamedTuple):
@@ -96,13 +108,18 @@ def unwrapped(
     """Return the nested values among the ``opened`` tokens of the scheme ``name``, by their place."""
     scheme = keyring.schemes[name]
     label = _label(scheme, tokens)
-    places = _suspects(keyring, scheme, opened, label)
+    unmarked = _find_unmarked(keyring, scheme, opened)
+    own = [scheme, *(_other_unmarked(keyring, scheme) if unmarked else [])]
+    places = sorted({*_suspects(keyring, scheme, opened, label), *unmarked})
     if not places:
         return {}
     outers = {place: opening for place in places if (opening := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
-    _peel(keyring, scheme, peeled, label, decided)
+    _peel(keyring, own, peeled, label, decided)
     _hold(keyring, [scheme], [value for value in peeled.values() if not value.kept and not value.problem], label)
+    for place, stages in unmarked.items():
+        if not (peeled[place].kept or peeled[place].problem or len(peeled[place].stages) > 1):
+            peeled[place].held |= stages
     unread = swallows_errors(name)  # with a library that raises, no process saves a token as a text
     begins = [begin for begin in (label, _own_marker(scheme)) if begin]
     nested_values = {}
@@ -138,17 +155,50 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
     ]
 
 
+def _find_unmarked(
+    keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None]
+) -> dict[int, set[str]]:
+    """Return the stages of tokens without a marker, of other schemes under rotated keys, that plaintexts are or quote.
+
+    Only one that opens is one. Every value is tested, so words of plain prose are not tried.
+    """
+    texts = [(place, scheme.text_of(opening[1])) for place, opening in enumerate(opened) if opening is not None]
+    words = [(place, word) for place, text in texts if len(text) >= SHORTEST for word in _quoted_words(text)]
+    stages: dict[int, set[str]] = {}
+    for other in _other_unmarked(keyring, scheme) if words else ():
+        chosen = [(place, word) for place, word in words if word.isascii() == other.text]
+        openings = keyring.stages_of(other.name, [word for _, word in chosen])
+        for (place, _), opening in zip(chosen, openings):
+            if opening is not None:
+                stages.setdefault(place, set()).add(opening[0])
+    return stages
+
+
+def _quoted_words(text: bytes) -> Collection[bytes]:
+    """Return what may be a token without a marker in a plaintext: all of it, or a word of a document or an object."""
+    if may_be_unmarked(text):
+        if text.isascii() or not _PICKLED.match(text):
+            return (text,)
+        from ..value_forms import pickles  # for few values alone
+
+        return quoted_words(pickles.document(text).encode()) if may_be_written(text) else ()
+    return quoted_words(text) if QUOTE in text else ()
+
+
 def held_inside(
     keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None]
 ) -> dict[int, tuple[str, ...]]:
     """Return the stages of tokens under rotated keys in the plaintexts of a scheme that stays unchanged, by place."""
-    suspects = [(place, opened[place]) for place in _suspects(keyring, scheme, opened, b"")]
+    unmarked = _find_unmarked(keyring, scheme, opened)
+    suspects = [(place, opened[place]) for place in {*_suspects(keyring, scheme, opened, b""), *unmarked}]
     peeled = {
         place: _Peeled(opening[1], scheme.text_of(opening[1]), opening[:1])
         for place, opening in suspects
         if opening is not None
     }
     _hold(keyring, [scheme], list(peeled.values()), b"")
+    for place, stages in unmarked.items():
+        peeled[place].held |= stages
     return {place: tuple(sorted(value.held)) for place, value in peeled.items() if value.held}
 
 
@@ -168,6 +218,23 @@ def inner_schemes(keyring: Keyring) -> list[Scheme]:
     """Return the schemes that prove an inner token: it authenticates and begins with a marker. Each has one layer."""
     schemes = [scheme for scheme in keyring.tried if not scheme.functions and scheme.inside is None]
     return [scheme for scheme in schemes if scheme.format.authenticated and len(scheme.marker) >= LEAST]
+
+
+def unmarked_schemes(keyring: Keyring) -> list[Scheme]:
+    """Return the schemes under rotated keys that prove an inner token by opening it: none of its bytes shows one."""
+    schemes = [scheme for scheme in keyring.schemes.values() if not scheme.marker and scheme.inside is None]
+    return [scheme for scheme in schemes if _is_unmarked(scheme)]
+
+
+def _other_unmarked(keyring: Keyring, own: Scheme) -> list[Scheme]:
+    return [scheme for scheme in unmarked_schemes(keyring) if scheme.name != own.name]
+
+
+def may_be_unmarked(text: bytes) -> bool:
+    """Return whether all of a plaintext may be a token without a marker."""
+    if len(text) < SHORTEST:
+        return False
+    return bool(_BARE.fullmatch(text)) if text.isascii() else not _is_utf8(text)
 
 
 def looks_nested(keyring: Keyring, texts: Sequence[bytes]) -> list[bool]:
@@ -215,23 +282,27 @@ def _is_unmarked(scheme: Scheme) -> bool:
 def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
     """Return whether a text may be a token of a scheme without a marker, or with a short one.
 
-    That is base64, alone or after a colon, or bytes that are not text.
+    That is hex or base64, alone or after a colon, or bytes that are not text.
     """
     if marker := _own_marker(scheme):
         return marker in text and len(text) >= SHORTEST
     if scheme.text:
-        return len(text) >= SHORTEST and bool(unbase64(text.rpartition(b":")[2]))
-    if text.isascii() or len(text) < SHORTEST:
-        return False
+        return len(text) >= SHORTEST and bool(text_encoding.of(text) or unbase64(text.rpartition(b":")[2]))
+    return not text.isascii() and len(text) >= SHORTEST and not _is_utf8(text)
+
+
+def _is_utf8(text: bytes) -> bool:
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
-        return True
-    return False
+        return False
+    return True
 
 
-def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: bytes, decided: NestingDecision) -> None:
-    """Open each text as a token as often as it is one that may be unwrapped."""
+def _peel(
+    keyring: Keyring, own: Sequence[Scheme], peeled: Mapping[int, _Peeled], label: bytes, decided: NestingDecision
+) -> None:
+    """Open each text as a token as often as it is one that may be unwrapped. The first of ``own`` is the column's."""
     left = dict(peeled)
     while left:
         again: dict[int, _Peeled] = {}
@@ -240,17 +311,19 @@ def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: b
             for place, value in left.items()
             for form in (_plain(value.text) if place in decided.wrapped else writings(value.text))
         ]
-        for scheme in _candidates(keyring, [own]):
+        for scheme in _candidates(keyring, own):
             rest = [(place, form) for place, form in forms if place not in again]
-            for place, form, inside in _fitting(keyring, scheme, [own], rest, label):
+            for place, form, inside in _fitting(keyring, scheme, own, rest, label):
                 value = left[place]
                 if place in again or value.kept or value.problem:
                     continue
                 if scheme.name in keyring.fixed:
                     value.kept = True
-                elif decided.one_layer or _is_damage(own, scheme, value.stages[-1], inside[0]):
+                elif decided.one_layer or _is_damage(own[0], scheme, value.stages[-1], inside[0]):
                     value.stages += (inside[0], *_within(scheme, inside))
                     value.text = scheme.text_of(inside[1])
+                    if scheme.is_same_layer(own[0]):  # the encoding of a token depends on its length
+                        value.outer = value.outer._replace(frame=inside[1].frame)
                     again[place] = value
                 elif form in _plain(value.text):  # in another writing it is a token inside a text
                     value.problem = TWO_LAYERS
@@ -283,7 +356,8 @@ def _words(left: Sequence[_Peeled], markers: Collection[bytes], *, unmarked: boo
     """Yield what may be a token in the texts, each with its text's place. The work for each text is bounded."""
     for place, value in enumerate(left):
         size = 0
-        for word in chain(long_words(value.text) if unmarked else (), tokens_in(value.text, markers)):
+        whole = {value.text, *long_words(value.text)} if unmarked else ()
+        for word in chain(whole, tokens_in(value.text, markers)):
             size += len(word)
             if size > MOST_TRIED:
                 value.unsearched = True

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..value_forms.token_texts import writings
-from .nesting import inner_schemes, looks_nested
+from .nesting import inner_schemes, looks_nested, may_be_unmarked, unmarked_schemes
 
 
 class PlaintextRule(NamedTuple):
@@ -36,10 +36,12 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
     opened = [(opening[0], opening[1].plaintext) for opening in keyring.stages_of(name, pieces) if opening is not None]
     looks = looks_nested(keyring, [text for _, text in opened])
     suspects = [each for each, is_token in zip(opened, looks) if is_token]
-    if not suspects:
+    unmarked = [each for each in opened if may_be_unmarked(each[1])]
+    if not suspects and not unmarked:
         return PlaintextRule(name)
-    for inner in inner_schemes(keyring):
-        inside = _inside(keyring, scheme, inner, suspects)
+    candidates = [(inner, suspects) for inner in inner_schemes(keyring)]
+    for inner, texts in [*candidates, *((inner, unmarked) for inner in unmarked_schemes(keyring))]:
+        inside = _inside(keyring, scheme, inner, texts)
         if not inside or inner.name in keyring.fixed:  # under keys that are not rotated, they stay unchanged
             continue
         if inner.described == scheme.described and reads({text.decode("utf-8", "replace") for text in inside}):

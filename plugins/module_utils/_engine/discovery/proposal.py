@@ -13,7 +13,7 @@ from ..crypto.key_entry import KeyEntries, KeyEntry, without_unset
 
 # The type of a key that generates another value like a given one. Any other type is the default one.
 _TYPES = (
-    ("fernet", re.compile(rb"[A-Za-z0-9_-]{43}=")),
+    ("fernet", re.compile(rb"(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9+/]{43})=")),
     ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),
     ("openpgp", re.compile(rb"-----BEGIN PGP .*", re.DOTALL)),
 )

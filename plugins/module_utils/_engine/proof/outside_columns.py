@@ -14,10 +14,12 @@ from typing import NamedTuple
 from ..._errors.discovery import SetAsideOpen
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
+from ..crypto.tokens import as_bytes
 from ..discovery.column_sample import ClosedColumn
 from ..discovery.column_types import KINDS
 from ..discovery.finding_kinds import KindName
 from ..discovery.findings import Finding
+from ..discovery.nesting import holding
 from ..discovery.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target import Target
 from ..discovery.target_survey import Survey
@@ -28,6 +30,7 @@ from .census import Census
 from .census_findings import RowFinding, findings_of_rows
 from .census_result import RowsNeeding
 from .census_tally import Rows, Tally
+from .table_pages import PageRequest, TargetGroup, pages
 
 OUTSIDE = "outside"  # instead of a class of the census
 ENCRYPTED: Sequence[KindName] = ("unproved", "silent", "format")  # in these columns, values are known to be encrypted
@@ -116,16 +119,31 @@ def _tallies(database: Database, survey: Survey, closed: ClosedColumn, keyring: 
     a large table without a key, whose rows cannot be read page by page."""
     table, column = closed
     key = catalog.reading_key(database, table)
-    for name, scheme in keyring.schemes.items() if key else ():
-        fits = _tells(scheme) and (scheme.text or column.type == "bytea")
-        if key and fits and survey.has_mark(closed, scheme.marker):
-            target = Target(
-                table=table,
-                column=column.name,
-                type=column.type,
-                scheme=name,
-                model=table.label,
-                key=key,
-                limit=column.limit,
-            )
+    if key is None:
+        return
+    has_by_hand: bool | None = None
+    for name, scheme in keyring.schemes.items():
+        if not _tells(scheme) or not (scheme.text or column.type == "bytea"):
+            continue
+        target = Target(
+            table=table,
+            column=column.name,
+            type=column.type,
+            scheme=name,
+            model=table.label,
+            key=key,
+            limit=column.limit,
+        )
+        if scheme.by_hand and has_by_hand is None:
+            has_by_hand = _has_by_hand(database, target, keyring)
+        if has_by_hand if scheme.by_hand else survey.has_mark(closed, scheme.marker):
             yield from Census(database, [target], keyring, b"").take()
+
+
+def _has_by_hand(database: Database, target: Target, keyring: Keyring) -> bool:
+    """Return whether any value is or holds a token by hand. No mark shows one, so one pass asks for all such
+    schemes."""
+    names = [name for name, scheme in keyring.schemes.items() if scheme.by_hand]
+    group = TargetGroup(target.table, target.key, [target])
+    read = ([as_bytes(values[0]) for _, values in page if values[0]] for page in pages(database, PageRequest(group)))
+    return any(holding(keyring, names, values) for values in read)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..application.custom_functions import frame_of
+from ..crypto import text_encoding
 from ..crypto.keyring import Keyring
 from ..crypto.loose_base64 import without_foreign
 from ..crypto.tokens import Opened
@@ -179,5 +180,9 @@ def stays_plain(token: bytes, target: Target, keyring: Keyring) -> bool:
 
 
 def begins_as_token(token: bytes, target: Target, keyring: Keyring) -> bool:
-    """Return whether a value begins as the tokens of its column do, even after blanks."""
-    return token.lstrip().startswith(keyring.schemes[target.scheme].marker)
+    """Return whether a value begins as the tokens of its column do, even after blanks. Of tokens by hand, which begin
+    with anything, return whether it may be one as a whole."""
+    scheme = keyring.schemes[target.scheme]
+    if scheme.by_hand:
+        return bool(text_encoding.of(token.strip())) if scheme.text else not token.isascii()
+    return token.lstrip().startswith(scheme.marker)

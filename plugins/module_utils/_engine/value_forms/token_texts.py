@@ -207,11 +207,16 @@ def may_be_written(text: bytes) -> bool:
     return text.startswith(_SHOWN) or bool(_LONG_WORD.search(text))
 
 
+def quoted_words(text: bytes) -> set[bytes]:
+    """Return the words of a text that may be tokens without a marker, as they are written."""
+    return {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
+
+
 def long_words(text: bytes) -> set[bytes]:
     """Return the words of a text that may be tokens without a marker, and what they encode.
 
     A text that shows bytes counts as a whole, because its words do not encode them.
     """
-    words = {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
+    words = quoted_words(text)
     shown = {text} if text.startswith(_SHOWN) else set()
     return {read for word in words | shown for read in writings(word)}

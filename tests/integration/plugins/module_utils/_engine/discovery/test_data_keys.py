@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
+    ApplicationSettings,
+    Keyring,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     accounting,
@@ -21,12 +26,18 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import Survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import data_key_values
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.value_forms.value_look import looks_encrypted
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .....conftest import rewrite
 from .....test_discovery import SCHEME, survey
-from .....test_engine import keyring  # noqa: F401  # a fixture
+from .....test_engine import (
+    NEW,
+    OLD,
+    SCHEMES,
+    keyring,  # noqa: F401  # a fixture
+)
 
 ROWS = 60  # more than a sample has from the beginning and the end
 
@@ -139,6 +150,21 @@ def test_a_value_that_does_not_open_under_the_key_of_its_row_stops(database: Dat
     assert (outside.kind.code, outside.column, outside.fields["count"]) == ("E_DATA_KEY", "secrets.body", 2)
     assert outside.fields["rows"] == "secrets.body:30, secrets.body:32"
     assert (holding.kind.code, holding.fields["rows"]) == ("E_TOKEN_INSIDE", "secrets.body:34")
+
+
+def test_a_token_under_a_rotated_key_stops_even_if_it_does_not_look_encrypted(database: Database) -> None:
+    """A few short tokens in base64 look like names. They would stay under the old key."""
+    described = {**SCHEMES, **schemes.of_keys(["SECRET_KEY"])}
+    keyring = Keyring(described, {"current": OLD, "pending": NEW}, ApplicationSettings(lambda name: None))
+    fill_rows(database, keyring)
+    key = hashlib.sha256(OLD.values["SECRET_KEY"].encode()).digest()
+    tokens = iter(lambda: base64.b64encode(seal_gcm(key, "1")), b"")
+    body = next(token for token in tokens if not looks_encrypted(token)).decode()
+    database.execute("UPDATE secrets SET body = %s WHERE id = 30", (body,))
+
+    (outside,) = stops(database, survey(database, keyring), keyring)
+
+    assert (outside.kind.code, outside.fields["rows"]) == ("E_DATA_KEY", "secrets.body:30")
 
 
 def test_a_column_in_which_nothing_opens_may_be_under_data_keys(database: Database, keyring: Keyring) -> None:

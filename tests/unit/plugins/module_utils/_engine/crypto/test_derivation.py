@@ -98,6 +98,13 @@ def test_direct_takes_the_setting_as_it_is():
     assert derivation.direct(base64.urlsafe_b64encode(KEY)) == KEY
 
 
+def test_standard_base64_takes_nothing_that_b64decode_would_pass_over():
+    key = b"\xfb\xff" * 16
+    assert derivation.standard_base64(base64.b64encode(key)) == key
+    with pytest.raises(ValueError, match="base64"):
+        derivation.standard_base64(base64.urlsafe_b64encode(key))
+
+
 def test_hex_takes_the_setting_as_it_is():
     assert derivation.from_hex(KEY.hex().encode()) == KEY
     assert derivation.from_hex(KEY.hex().upper().encode()) == KEY

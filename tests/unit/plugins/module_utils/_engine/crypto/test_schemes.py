@@ -147,6 +147,7 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
     ("value", "derive", "key"),
     [
         (base64.urlsafe_b64encode(bytes(32)).decode(), "direct", bytes(32)),
+        (base64.b64encode(b"\xfb\xff" * 16).decode(), "standard_base64", b"\xfb\xff" * 16),
         ("07" * 24, "hex", b"\7" * 24),
         ("sixteen letters!", "raw", b"sixteen letters!"),
         ("any text", "sha256", hashlib.sha256(b"any text").digest()),

@@ -14,6 +14,7 @@ FERNET = base64.urlsafe_b64encode(b"CANARY-of-thirty-two-bytes-long!")
     ("values", "entry"),
     [
         ([FERNET], {"name": "A", "type": "fernet"}),
+        ([b"+/" * 21 + b"8="], {"name": "A", "type": "fernet"}),  # in the standard alphabet
         ([FERNET, FERNET], {"name": "A", "type": "fernet", "keep": 1}),
         ([b"0f" * 32], {"name": "A", "type": "hex"}),
         ([b"0f" * 64], {"name": "A", "type": "hex", "bytes": 64}),
