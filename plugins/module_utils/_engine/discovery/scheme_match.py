@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from ..crypto import text_encoding
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..crypto.loose_base64 import without_foreign
@@ -45,7 +46,7 @@ def _match_known(
             continue
         if any(keyring.stages_of(scheme.name, _in_members(samples, column, scheme))):
             return scheme.name
-        if any(keyring.stages_of(scheme.name, _anywhere(samples, pieces, column, scheme))):
+        if _opens(keyring, scheme, _anywhere(samples, pieces, column, scheme)):
             if not scheme.json_members:
                 return scheme.name
             elsewhere = elsewhere or scheme.name
@@ -61,6 +62,14 @@ def _is_candidate(scheme: Scheme, column: Column, hinted: Collection[str]) -> bo
     fits = tells if isinstance(KINDS[column.type], JsonCodec) else not scheme.json_members
     proves = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
     return fits and proves and not scheme.functions
+
+
+def _opens(keyring: Keyring, scheme: Scheme, tokens: Sequence[bytes]) -> bool:
+    """Return whether a scheme opens tokens of a column. Of one by hand, a few that open may be others' values: most
+    that may be tokens must open."""
+    opened = sum(opening is not None for opening in keyring.stages_of(scheme.name, tokens))
+    possible = [token for token in tokens if (text_encoding.of(token) if scheme.text else not token.isascii())]
+    return opened > 0 and (not scheme.by_hand or 2 * opened >= len(possible))
 
 
 def _anywhere(samples: Sequence[Any], pieces: Sequence[bytes], column: Column, scheme: Scheme) -> list[bytes]:
