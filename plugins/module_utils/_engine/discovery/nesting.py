@@ -55,7 +55,6 @@ _LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
 _WORD = re.compile(rb"[!-~]+")
 _PICKLED = re.compile(rb"\x80[\x02-\x05].*\.\Z", re.DOTALL)
 _BARE = re.compile(rb"[\w+/=-]+", re.ASCII)  # in hex or base64
-_MAY_BE_UNMARKED = re.compile(rb"[\w+/=-]{%d}|[^\0-\x7f]" % SHORTEST, re.ASCII)
 
 
 class Inner(NamedTuple):
@@ -164,7 +163,8 @@ def _find_unmarked(
     Only one that opens is one. Every value is tested, so words of plain prose are not tried.
     """
     texts = [(place, scheme.text_of(opening[1])) for place, opening in enumerate(opened) if opening is not None]
-    if not _MAY_BE_UNMARKED.search(b"\n".join([text for _, text in texts])):  # most pages have nothing of it
+    whole = b"\n".join([text for _, text in texts])  # most pages are text in short words
+    if max(map(len, whole.split()), default=0) < SHORTEST and _is_utf8(whole):
         return {}
     words = [(place, word) for place, text in texts if len(text) >= SHORTEST for word in _quoted_words(text)]
     stages: dict[int, set[str]] = {}
