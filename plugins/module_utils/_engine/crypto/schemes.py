@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..._errors.base import RotationError, word
 from ..._errors.options import InvalidScheme
-from . import derivation
+from . import derivation, text_encoding
 from .aes_cbc import pad, unpad
 from .function_names import CONTEXT, TO_FILL_IN, Functions
 from .library_schemes import KNOWN_SCHEMES
@@ -104,6 +104,10 @@ class Scheme:
         if self.described.get("armor"):
             bare = Armor.HEAD
         return str(self.described.get("prefix", "")).encode() + bare
+
+    def may_be_whole(self, value: bytes) -> bool:
+        """Return whether all of a value may be a token of a scheme by hand, by its form alone."""
+        return bool(text_encoding.of(value.strip())) if self.text else not value.isascii()
 
     @property
     def json_members(self) -> tuple[str, ...]:

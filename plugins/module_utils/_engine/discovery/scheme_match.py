@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from ..crypto import text_encoding
 from ..crypto.key_fingerprints import KeyFingerprints
 from ..crypto.keyring import Keyring
 from ..crypto.loose_base64 import without_foreign
@@ -68,8 +67,7 @@ def _opens(keyring: Keyring, scheme: Scheme, tokens: Sequence[bytes]) -> bool:
     """Return whether a scheme opens tokens of a column. Of one by hand, a few that open may be others' values: most
     that may be tokens must open."""
     opened = sum(opening is not None for opening in keyring.stages_of(scheme.name, tokens))
-    possible = [token for token in tokens if (text_encoding.of(token) if scheme.text else not token.isascii())]
-    return opened > 0 and (not scheme.by_hand or 2 * opened >= len(possible))
+    return opened > 0 and (not scheme.by_hand or 2 * opened >= sum(map(scheme.may_be_whole, tokens)))
 
 
 def _anywhere(samples: Sequence[Any], pieces: Sequence[bytes], column: Column, scheme: Scheme) -> list[bytes]:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..application.custom_functions import frame_of
-from ..crypto import text_encoding
 from ..crypto.keyring import Keyring
 from ..crypto.loose_base64 import without_foreign
 from ..crypto.tokens import Opened
@@ -183,6 +182,4 @@ def begins_as_token(token: bytes, target: Target, keyring: Keyring) -> bool:
     """Return whether a value begins as the tokens of its column do, even after blanks. Of tokens by hand, which begin
     with anything, return whether it may be one as a whole."""
     scheme = keyring.schemes[target.scheme]
-    if scheme.by_hand:
-        return bool(text_encoding.of(token.strip())) if scheme.text else not token.isascii()
-    return token.lstrip().startswith(scheme.marker)
+    return scheme.may_be_whole(token) if scheme.by_hand else token.lstrip().startswith(scheme.marker)
