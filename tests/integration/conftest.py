@@ -47,6 +47,11 @@ print("PLAIN" + json.dumps({
 """
 
 
+def thorough(*values: object) -> object:
+    """The parameters of a test that is one more of its kind, for `make thorough`."""
+    return pytest.param(*values, marks=pytest.mark.thorough)
+
+
 @dataclass
 class Outcome:
     """How a command ended and what it printed."""

@@ -237,6 +237,7 @@ class Split:
 """
 
 
+@pytest.mark.thorough
 def test_a_database_that_a_router_writes_to_by_another_alias_is_rotated_by_that_one(routed: Site) -> None:
     """A role that only reads stays as it is."""
     plain, before = routed.read_all(), routed.tokens()

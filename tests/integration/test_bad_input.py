@@ -146,6 +146,7 @@ def test_it_is_refused_before_anything_is_changed(
     assert "another-key-that" not in outcome.text
 
 
+@pytest.mark.thorough
 def test_an_env_file_that_cannot_be_written_is_refused(site: Site) -> None:
     tokens, env = site.tokens(), site.env_file.read_bytes()
     with unwritable(site.env_file):
@@ -217,6 +218,7 @@ def test_a_column_of_nothing_but_plaintext_is_refused(site: Site) -> None:
     assert "restaurant_pendingrestaurant._email_encrypted" in outcome.text
 
 
+@pytest.mark.thorough
 def test_the_python_that_is_not_there_is_named(site: Site) -> None:
     site.write_inventory(key_rotation_python="/nonexistent/python")
     outcome = site.play("rotate")

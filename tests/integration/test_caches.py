@@ -46,6 +46,7 @@ def cached(site: Site) -> Site:
     return site
 
 
+@pytest.mark.thorough
 def test_plan_and_checklist_name_each_cache_that_outlives_the_processes(cached: Site) -> None:
     made = cached.play("plan")
     assert made.code == 0, "a cache table is no unexplained ciphertext:\n" + made.text

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, thorough
 from .destinations import Place, install_platform, move_keys  # noqa: F401  # a fixture
 
 
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ("exit 3", "E_COMMAND_FAILED"),
-        ('[ "$1" != set ] || cat "{folder}/$2"', "E_COMMAND_PRINTS"),
+        thorough("exit 3", "E_COMMAND_FAILED"),
+        thorough('[ "$1" != set ] || cat "{folder}/$2"', "E_COMMAND_PRINTS"),
         ('printf wrong > "{folder}/$2"', "E_COMMAND_READBACK"),
     ],
 )

@@ -14,6 +14,7 @@ from .conftest import Site
 from .destinations import PLACES, Place, move_keys  # noqa: F401  # a fixture
 
 
+@pytest.mark.thorough
 def test_a_key_that_was_changed_by_hand_is_reported_with_its_file(
     move_keys: Callable[[str], Place], site: Site
 ) -> None:

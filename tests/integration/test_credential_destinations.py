@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import READ_ALL, Site
+from .conftest import READ_ALL, Site, thorough
 from .test_resume import kill_when, wait_until_gone
 from .test_rotate import sampled_processes
 
@@ -141,7 +141,7 @@ def folders() -> list[Path]:
     return [path for base in ("/run", "/dev/shm") for path in Path(base).glob("key_rotation-credentials-*")]
 
 
-@pytest.mark.parametrize("kind", ["plain", pytest.param("encrypted", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kind", ["plain", thorough("encrypted")])
 def test_it_is_planned_rotated_verified_and_rolled_back(unit: Callable[[str], Unit], site: Site, kind: str) -> None:
     there = unit(kind)
     plain, old, keys = there.read_all(), there.files(), there.keys()
@@ -177,9 +177,9 @@ def test_it_is_planned_rotated_verified_and_rolled_back(unit: Callable[[str], Un
     ("kind", "then"),
     [
         ("encrypted", "rollback"),
-        pytest.param("plain", "rollback", marks=pytest.mark.thorough),
-        pytest.param("plain", "rotate", marks=pytest.mark.thorough),
-        pytest.param("encrypted", "rotate", marks=pytest.mark.thorough),
+        thorough("plain", "rollback"),
+        thorough("plain", "rotate"),
+        thorough("encrypted", "rotate"),
     ],
 )
 def test_killed_after_the_switch_it_is_finished_or_rolled_back(
@@ -220,8 +220,8 @@ def test_a_process_that_systemd_gave_the_previous_keys_is_found(unit: Callable[[
     ("before", "after", "code"),
     [
         ("LoadCredential=secret", "LoadCredential=secrets", "E_UNIT_CREDENTIAL"),
-        ("SetCredential=salt", "SetCredential=salt:CANARY\nSetCredential=salt", "E_UNIT_CREDENTIAL"),
-        ("/secret", "/nowhere", "E_ENV_MISSING"),
+        thorough("SetCredential=salt", "SetCredential=salt:CANARY\nSetCredential=salt", "E_UNIT_CREDENTIAL"),
+        thorough("/secret", "/nowhere", "E_ENV_MISSING"),
     ],
 )
 def test_what_is_not_given_is_refused_before_anything_changes(

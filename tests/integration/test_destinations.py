@@ -8,23 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, thorough
 from .destinations import Place, Values, move_keys  # noqa: F401  # a fixture
 from .test_resume import kill_when, wait_until_gone
 from .test_rotate import sampled_processes
-
-
-def thorough(*values: object) -> object:
-    return pytest.param(*values, marks=pytest.mark.thorough)
 
 
 def any_value(rows: Values) -> bool:
     return any(value for table in rows.values() for row in table for value in row[1:])
 
 
-@pytest.mark.parametrize(
-    "kind", [thorough("toml"), thorough("ini"), thorough("json"), "python", "unit", thorough("shell"), "platform"]
-)
+@pytest.mark.parametrize("kind", ["platform", *map(thorough, ("toml", "ini", "json", "python", "unit", "shell"))])
 def test_they_are_planned_rotated_verified_and_rolled_back(
     move_keys: Callable[[str], Place], site: Site, kind: str
 ) -> None:
@@ -61,8 +55,8 @@ def test_they_are_planned_rotated_verified_and_rolled_back(
 @pytest.mark.parametrize(
     ("then", "kind"),
     [
-        ("rotate", "toml"),
-        ("rollback", "python"),
+        thorough("rotate", "toml"),
+        thorough("rollback", "python"),
         ("rotate", "unit"),
         ("rollback", "platform"),
         thorough("rotate", "python"),

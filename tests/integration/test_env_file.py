@@ -26,7 +26,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
-from .conftest import BIN, PLAYBOOKS
+from .conftest import BIN, PLAYBOOKS, thorough
 
 NAMES = ["SECRET_KEY", "ENCRYPTION_SALT"]
 TASK = {
@@ -145,7 +145,7 @@ printf %s "$value" > "{folder}/new" && mv "{folder}/new" "{folder}/$2" && rmdir 
 """
 
 
-@pytest.mark.parametrize("throttle", [0, 1])
+@pytest.mark.parametrize("throttle", [0, thorough(1)])
 def test_hosts_that_share_a_platform_all_have_the_new_key(hosts: Hosts, throttle: int) -> None:
     platform = hosts.folder / "platform"
     platform.mkdir()
@@ -264,7 +264,7 @@ def shapes(value: str) -> set[bytes]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can put its own syslog in the place of the system's")
-@pytest.mark.parametrize("verbosity", [pytest.param("-v", marks=pytest.mark.thorough), "-vvvvv"])
+@pytest.mark.parametrize("verbosity", [thorough("-v"), "-vvvvv"])
 def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
     hosts: Hosts, service: subprocess.Popen[bytes], verbosity: str
 ) -> None:

@@ -272,7 +272,7 @@ REFUSED = [
 ]
 
 
-MORE = ("blanks go lost", "it raises", "a type", "not there")
+MORE = ("a value no key opens", "blanks go lost", "it raises", "a type", "not there")
 
 
 @pytest.mark.parametrize(
@@ -436,6 +436,7 @@ def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> N
     assert len(secrets) == 4
 
 
+@pytest.mark.thorough
 def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     """It is not under a key because somebody has listed both."""
     fill(odd, "value", "odd.encrypt(f'text {number}')", rows=3)
@@ -451,6 +452,7 @@ def test_a_key_that_the_functions_do_without_is_named(odd: Site) -> None:
     assert refused.error() == "E_KEY_WITHOUT_VALUE", refused.text
 
 
+@pytest.mark.thorough
 def test_a_key_that_only_later_values_need_is_found(odd: Site) -> None:
     """An application that has changed its key keeps the old one for the values of before, which come first."""
     fill(odd, "value", "(odd.encrypt_first if number < 8 else odd.encrypt_second)(str(number))", rows=10)

@@ -9,7 +9,7 @@ import secrets
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, thorough
 
 MODELS = '''
 from cryptography.fernet import Fernet, MultiFernet
@@ -65,7 +65,7 @@ def make(site: Site, which: str) -> None:
     site.add_models(models, "CREATE TABLE customer_note (id bigserial PRIMARY KEY, text text)", fill=FILL)
 
 
-@pytest.mark.parametrize("keep", [1, 0])
+@pytest.mark.parametrize("keep", [1, thorough(0)])
 def test_an_application_that_encrypts_with_the_last_key_of_its_list_keeps_no_old_one(site: Site, keep: int) -> None:
     make(site, "last")
     before, keys = site.sql("SELECT id, text FROM customer_note ORDER BY id"), site.env_file.read_bytes()
@@ -83,6 +83,7 @@ def test_an_application_that_encrypts_with_the_last_key_of_its_list_keeps_no_old
     assert "new by the first" in site.manage("shell", "--command", WRITTEN).text
 
 
+@pytest.mark.thorough
 def test_with_the_first_key_an_old_one_is_kept(site: Site) -> None:
     make(site, "first")
     site.write_inventory(key_rotation_keys=[{"name": "FERNET_KEYS", "type": "fernet", "keep": 1}])

@@ -49,6 +49,7 @@ CACHED = """
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": CACHE}}
 """
+ENGINES = [pytest.param("", id="db"), pytest.param(CACHED, id="cached_db", marks=pytest.mark.thorough)]
 COOKIES = '\nSESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"\n'
 LISTED = """
 import os
@@ -129,7 +130,7 @@ def test_without_the_variable_everybody_is_logged_out(site: Site, browser: Brows
     assert "key_rotation_sessions can keep the users logged in" in " ".join(done.text.split())
 
 
-@pytest.mark.parametrize("engine", ["", CACHED], ids=["db", "cached_db"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_resign_keeps_the_login_through_the_rotation_and_its_rollback(site: Site, browser: Browser) -> None:
     token = reset_token(site)
     assert browser.get("reset", token=token) == {"works": True}
@@ -170,6 +171,7 @@ def test_a_rotation_that_fails_after_it_signed_the_sessions_again_gives_them_bac
     ]
 
 
+@pytest.mark.thorough
 def test_a_login_that_a_new_password_has_ended_is_not_brought_back(site: Site, browser: Browser) -> None:
     change = (
         "from django.contrib.auth.models import User; u = User.objects.get(username='ada'); u.set_password('other')"
@@ -180,7 +182,7 @@ def test_a_login_that_a_new_password_has_ended_is_not_brought_back(site: Site, b
     assert browser.who()["user"] == ""
 
 
-@pytest.mark.parametrize("engine", ["", CACHED], ids=["db", "cached_db"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_drop_ends_every_session(site: Site, browser: Browser) -> None:
     assert sessions(site) == 1
     done = site.play("rotate", *DROP)
@@ -191,6 +193,7 @@ def test_drop_ends_every_session(site: Site, browser: Browser) -> None:
     assert browser.who() == NOBODY
 
 
+@pytest.mark.thorough
 def test_a_rollback_continues_without_the_sessions_if_they_cannot_be_signed_again(site: Site, browser: Browser) -> None:
     assert site.play("rotate", *RESIGN).code == 0
     settings = site.project / "food_ordering/settings.py"
@@ -371,6 +374,7 @@ def test_after_a_compromise_sessions_are_deleted_and_nothing_returns_to_the_old_
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
 def test_a_failed_rotation_after_a_compromise_puts_former_keys_back_into_the_fallbacks(
     site: Site, browser: Browser
@@ -388,6 +392,7 @@ def test_a_failed_rotation_after_a_compromise_puts_former_keys_back_into_the_fal
     assert before[0] not in failed.text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
 def test_after_a_compromise_no_former_key_stays_valid_in_the_fallbacks(site: Site, browser: Browser) -> None:
     with site.env_file.open("a", encoding="utf-8") as handle:

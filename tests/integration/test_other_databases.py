@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Site
 
 SETTINGS = """
@@ -21,6 +23,7 @@ print("READ", UserProfile.objects.using("branch").get().full_name)
 COLUMN = "branch:customer_userprofile._full_name_encrypted"
 
 
+@pytest.mark.thorough
 def test_what_a_property_decrypts_in_a_database_of_sqlite_stops_until_it_is_settled(site: Site) -> None:
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, thorough
 from .test_rotate import sampled_processes
 
 # With it the application gets the new values in two variables, and has the old ones.
@@ -164,7 +164,7 @@ def test_what_it_leaves_the_engine_does(commanded: Site) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "code"),
-    [("fail", "E_OWN_COMMAND_FAILED"), pytest.param("damage", "E_DIGEST_CHANGED", marks=pytest.mark.thorough)],
+    [("fail", "E_OWN_COMMAND_FAILED"), thorough("damage", "E_DIGEST_CHANGED")],
 )
 def test_one_that_fails_or_damages_is_never_a_success(commanded: Site, mode: str, code: str) -> None:
     site = commanded
@@ -225,6 +225,7 @@ def test_a_way_back_that_only_the_command_knows_is_no_success_without_it(command
     assert (site.read_all(), stored_fingerprints(site)) == (plain, fingerprints(site))
 
 
+@pytest.mark.thorough
 def test_a_plan_that_was_approved_for_the_engine_is_not_one_for_a_command(commanded: Site) -> None:
     site = commanded
     settled = {"key_rotation_settlements": {"fingerprints.seal": {"not_ours": "it is only a test"}}}
@@ -252,12 +253,14 @@ def test_killed_while_it_runs_it_is_rolled_back_by_postgresql_and_the_next_run_c
     ("change", "says"),
     [
         ({"key_rotation_command": {"name": "regenerate_secrets"}}, "The application has: regenerate_secret_key"),
-        ({"key_rotation_command": {}}, "key_rotation_command has no name"),
+        thorough({"key_rotation_command": {}}, "key_rotation_command has no name"),
         (
             {"key_rotation_command": {"name": "regenerate_secret_key", "new_keys": {"SECRET_KEY": "NEW_SECRET_KEY"}}},
             "does not say how regenerate_secret_key gets the new ENCRYPTION_SALT",
         ),
-        ({"key_rotation_method": "direct"}, "fingerprints.seal is by_command, and no command of key_rotation_command"),
+        thorough(
+            {"key_rotation_method": "direct"}, "fingerprints.seal is by_command, and no command of key_rotation_command"
+        ),
     ],
 )
 def test_a_wrong_description_stops_before_anything_is_changed(

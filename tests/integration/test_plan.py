@@ -185,6 +185,7 @@ def blind_index(email):
 """
 
 
+@pytest.mark.thorough
 def test_a_table_of_hashes_alone_is_named_only_if_the_application_hashes_with_a_key(site: Site) -> None:
     site.sql("CREATE TABLE subscriber (id int PRIMARY KEY, email_hash text, file_hash text)")
     made = "encode(sha256(n::text::bytea), 'hex'), encode(sha256((n || 'x')::bytea), 'hex')"
@@ -335,6 +336,7 @@ def test_a_setter_that_normalizes_is_right_and_one_that_changes_its_text_each_ti
     assert site.play("plan", "-e", json.dumps(ignore)).code == 0
 
 
+@pytest.mark.thorough
 def test_what_has_the_value_of_a_rotated_key_is_rotated_with_it_or_stops(site: Site) -> None:
     """It would keep the value, and the application could not read what it encrypted with it."""
 

@@ -113,6 +113,7 @@ def test_killed_it_is_resumed_or_rolled_back_and_nothing_prepared_is_left(
     assert site.play("verify").code == 0
 
 
+@pytest.mark.thorough
 def test_a_failure_before_the_window_leaves_nothing_prepared(site: Site) -> None:
     plain = site.read_all()
     site.sql(f"CREATE VIEW {TABLE} AS SELECT 1 AS number")  # what is in the way of the table
@@ -268,6 +269,7 @@ MADE = """
 """
 
 
+@pytest.mark.thorough
 def test_what_code_makes_of_columns_in_another_order_or_of_other_rows_rolls_nothing_back(
     site: Site, served: Served
 ) -> None:

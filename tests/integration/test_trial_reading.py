@@ -231,6 +231,7 @@ for number in range(12):
 """
 
 
+@pytest.mark.thorough
 def test_links_that_are_signed_with_the_time_roll_nothing_back(site: Site) -> None:
     """Their code is seen to sign so, and the plan says which they are."""
     site.add_models(
@@ -284,6 +285,7 @@ print(sorted(row.note for row in Guarded.objects.all()) == sorted(f"note {number
 """
 
 
+@pytest.mark.thorough
 def test_a_model_that_makes_no_instance_outside_of_a_request_is_rotated(site: Site) -> None:
     """Its values are proved by their tokens; by its attributes nothing can be compared."""
     site.add_models(
@@ -519,6 +521,7 @@ def test_attributes_that_decrypt_letters_dates_and_times_are_in_the_plan(site: S
     assert planned.text.count("(E_DEPENDS_ON_KEY)") >= len(names)
 
 
+@pytest.mark.thorough
 def test_attributes_that_sign_words_and_dates_or_depend_on_the_time_stop_nothing(site: Site) -> None:
     site.add_models(DISGUISED, VISITS, fill=FILL_DISGUISED)
     planned = site.play("plan")

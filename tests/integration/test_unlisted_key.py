@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, thorough
 
 MODELS = '''
 import base64, hashlib
@@ -51,7 +51,7 @@ print(sum(note.text.startswith("older ") for note in Note.objects.all()), "older
 """
 
 
-@pytest.mark.parametrize(("keys", "code"), [(2, "E_UNLISTED_KEY"), (1, "E_UNREADABLE")])
+@pytest.mark.parametrize(("keys", "code"), [(2, "E_UNLISTED_KEY"), thorough(1, "E_UNREADABLE")])
 def test_values_that_the_application_reads_by_another_key_are_not_called_unreadable(
     site: Site, keys: int, code: str
 ) -> None:
