@@ -18,7 +18,7 @@ from .proof.census_result import RowsNeeding
 from .proof.census_tally import Tally
 from .rotation import Application
 
-DOUBTFUL: Sequence[KindName] = ("sparse", "digest", "keyed_hash", "same_tokens", "repeated_in_rows", "timeless")
+DOUBTFUL: Sequence[KindName] = ("sparse", "digest", "same_tokens", "repeated_in_rows", "timeless")
 
 
 def refuse_unproved(application: Application, recorded: Collection[str] = ()) -> None:
@@ -142,10 +142,12 @@ def _find_unaccounted_keys(application: Application) -> list[Finding]:
     keyring, env, settled = application.keyring, application.env(), application.settlements
     used = {target.scheme for target in application.targets}
     configured = configured_tokens.find(keyring, used, env, application.project_dir, application.env_file)
-    accounting.put_hashes(application.surveys, application.code.hashing)
+    hashes = accounting.find_hashes(application.surveys, application.code.hashing)
+    hash_columns = [finding.column for finding in hashes]
     return [
         *unsettled(configured, settled),
-        *accounting.keys(application.surveys, keyring, application.keys, application.code.by_key),
+        *unsettled(hashes, settled),
+        *accounting.keys(application.surveys, keyring, application.keys, application.code.by_key, hash_columns),
         *unsettled(shared_values.of_variables(keyring, env, application.keys, application.code.of_names), settled),
         *shared_values.of_keys(keyring, [application.trial] if application.trial else ()),
     ]

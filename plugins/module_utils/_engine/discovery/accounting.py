@@ -13,6 +13,7 @@ from ..._errors.discovery import (
     EncodedField,
     IgnoredOpen,
     IgnoredTokens,
+    KeyedHash,
     KeyWithoutValue,
     SignedValues,
     TokenPacked,
@@ -41,7 +42,7 @@ from . import (
     sql_type_readers,
     unexplained,
 )
-from .finding_facts import KeyedHash, SparseLook
+from .finding_facts import SparseLook
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .survey_findings import IN_REACH
@@ -267,22 +268,22 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
     return sql.SQL(is_candidate).format(**names)
 
 
-def put_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> None:
-    """Put down the columns of hashes, if the application hashes with keys that are rotated.
+def find_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> list[Finding]:
+    """Find the columns of hashes that nothing computes, if the application hashes with keys that are rotated.
 
     It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
     while.
     """
-    unnamed = [
-        (survey, sorted(survey.evidence.hashes.difference(survey.findings.columns("digest")))) for survey in surveys
-    ]
-    uses_by_key = (
-        {key: uses for key, uses in hashing().items() if uses} if any(columns for _, columns in unnamed) else {}
+    columns = sorted(
+        {column for survey in surveys for column in survey.evidence.hashes.union(survey.findings.columns("digest"))}
     )
-    places = _format_uses([use for uses in uses_by_key.values() for use in uses])
-    for survey, columns in unnamed if uses_by_key else ():
-        for column in columns:
-            survey.findings.put(column, KeyedHash(", ".join(uses_by_key), places))
+    uses_by_key = {key: uses for key, uses in hashing().items() if uses} if columns else {}
+    if not uses_by_key:
+        return []
+    for survey in surveys:
+        survey.findings.drop("digest", columns)
+    keys, places = ", ".join(uses_by_key), _format_uses([use for uses in uses_by_key.values() for use in uses])
+    return [Finding.of(column, KeyedHash(column=column, keys=keys, uses=places)) for column in columns]
 
 
 def keys(
@@ -290,10 +291,12 @@ def keys(
     keyring: Keyring,
     described: KeyEntries,
     uses: Callable[[], Mapping[str, Sequence[Use]]],
+    hashes: Collection[str] = (),
 ) -> list[Finding]:
     """Return findings about keys without a target that are not declared to sign only, and about unfit key types.
 
     ``described`` are the entries of the option ``keys``. ``uses`` returns who reads each in code, and takes a while.
+    ``hashes`` are the columns of ``find_hashes``.
     """
     findings = Findings()
     if not any(survey.targets for survey in surveys):  # which is an error of its own
@@ -301,10 +304,11 @@ def keys(
     used = used_keys(surveys, keyring)
     left = sorted(keyring.names - used - signing(described))
     readers = uses() if left else {}
+    guessed = [column for survey in surveys for column in survey.findings.columns("digest")]
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
-        used_by, hashes = _format_uses(readers.get(name, ())), _hashes(surveys)
-        findings.put(name, KeyWithoutValue(column=name, line=f"{{{line}}}", uses=used_by, hashes=hashes))
+        used_by, in_hashes = _format_uses(readers.get(name, ())), _in_hashes({*hashes, *guessed})
+        findings.put(name, KeyWithoutValue(column=name, line=f"{{{line}}}", uses=used_by, hashes=in_hashes))
     for entry in described:
         _put_unfit_type(findings, entry, surveys, keyring)
     return findings.with_text(stops=True)
@@ -382,14 +386,12 @@ def planned_keys(
     ]
 
 
-def _hashes(surveys: Sequence[Survey]) -> str:
+def _in_hashes(columns: Collection[str]) -> str:
     """Return the columns of unexplained hashes: one of the listed keys may be the key that they are made with."""
-    columns = sorted({column for survey in surveys for column in survey.findings.columns("digest", "keyed_hash")})
     if not columns:
         return ""
-    return (
-        f". Hashes in {', '.join(columns)} may be computed with it: after its rotation, a search by them finds nothing"
-    )
+    named = ", ".join(sorted(columns))
+    return f". Hashes in {named} may be computed with it: after its rotation, a search by them finds nothing"
 
 
 def _format_uses(uses: Sequence[Use]) -> str:

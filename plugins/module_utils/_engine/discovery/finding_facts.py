@@ -136,16 +136,6 @@ class ConfiguredCutOff(SearchLimits):
 
 
 @dataclass(frozen=True)
-class KeyedHash(TypedFacts):
-    """The rotated ``keys`` with which the application hashes, and where."""
-
-    kind = "keyed_hash"
-    approved = ("keys",)
-    keys: str
-    uses: str
-
-
-@dataclass(frozen=True)
 class PlainIndex(TypedFacts):
     kind = "plain_index"
     approved = ("target",)

@@ -29,6 +29,7 @@ from ..._errors.discovery import (
     FilesUnexplained,
     IgnoredOpen,
     IgnoredTokens,
+    KeyedHash,
     KeyFingerprintStored,
     KeyPair,
     KeyWithoutValue,
@@ -103,6 +104,7 @@ KindName = Literal[
     "files_unexplained",
     "key_fingerprint",
     "token_digest",
+    "keyed_hash",
     "repeated_token",
     "list_order",
     "made_of_keys",
@@ -150,7 +152,6 @@ KindName = Literal[
     "by_command",
     "ignored",
     "digest",
-    "keyed_hash",
     "blank",
     "plain_index",
     "same_tokens",
@@ -260,6 +261,7 @@ _ROWS = (
     stop("files_unexplained", FilesUnexplained, DECISIONS),
     stop("key_fingerprint", KeyFingerprintStored, (UNUSED_KEY_ID, BY_COMMAND)),
     stop("token_digest", TokenDigestStored, (UNREADABLE, BY_COMMAND)),
+    stop("keyed_hash", KeyedHash, DECISIONS),
     stop("repeated_token", RepeatedToken, (BY_COMMAND,)),
     stop("list_order", ListOrder),
     stop("made_of_keys", DerivedFromKeys),
@@ -371,12 +373,6 @@ _ROWS = (
         "a hash next to tokens or of their rows. Its input and key are unknown, so it stays unchanged",
         "Find out how it is computed. If that uses a rotated key, give its recipe in O(targets), or let the "
         "application recreate it after the rotation. Otherwise searches by it find nothing.",
-    ),
-    warn(
-        "keyed_hash",
-        "a hash by its name and length, and the application hashes with {keys}, which is rotated: {uses}",
-        "If this column is such a hash, let the application recreate it after the rotation. Otherwise searches by it "
-        'find nothing. If it is not such a hash: O(settlements): {{{column}: {{not_ours: "reason"}}}}.',
     ),
     warn(
         "blank",

@@ -15,7 +15,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import KeyedHash
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
@@ -52,20 +51,22 @@ def test_a_column_whose_tokens_begin_with_nothing_of_their_own_cannot_be_mixed(t
 HASHING = {"INDEX_KEY": [Use("core/search.py", 7, "index", "hashes with it")], "EU_KEY": []}
 
 
-@pytest.mark.parametrize(("hashing", "named"), [(HASHING, ["users.mail_hash"]), ({"EU_KEY": []}, [])])
-def test_hashes_without_a_token_next_to_them_are_named_if_code_hashes_with_a_key(monkeypatch, hashing, named):
+@pytest.mark.parametrize(
+    ("hashing", "stopping", "doubtful"),
+    [
+        (HASHING, ["profile.name_bidx", "profile.search", "users.mail_hash"], []),
+        ({"EU_KEY": []}, [], ["profile.search", "profile.name_bidx"]),
+    ],
+)
+def test_hashes_that_nothing_computes_stop_if_code_hashes_with_a_rotated_key(monkeypatch, hashing, stopping, doubtful):
     monkeypatch.setattr(Application, "other_databases", [])
     part = Part(evidence={name: {"is_hash": True} for name in ("users.mail_hash", "profile.name_bidx")})
+    part.findings.put_kind("digest", "profile.search")
     part.findings.put_kind("digest", "profile.name_bidx")
-    accounting.put_hashes([part], lambda: hashing)
-    found = part.findings.of("keyed_hash")
-    assert [each.column for each in found] == named
+    found = accounting.find_hashes([part], lambda: hashing)
+    assert [each.column for each in found] == stopping
     for each in found:
-        assert each.facts == KeyedHash("INDEX_KEY", "core/search.py:7 index (hashes with it)")
-        assert 'key_rotation_settlements: {users.mail_hash: {not_ours: "reason"}}' in each.todo
-    assert [
-        each.column for each in application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {}))
-    ] == [
-        "profile.name_bidx",
-        *named,
-    ]
+        assert each.kind.stops
+        assert "hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)" in each.what
+    told = application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {}))
+    assert [each.column for each in told] == doubtful

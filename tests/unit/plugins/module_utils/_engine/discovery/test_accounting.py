@@ -33,4 +33,4 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
 
 
 def test_without_a_hash_to_name_no_code_is_read():
-    accounting.put_hashes([Part()], lambda: pytest.fail("read"))
+    assert accounting.find_hashes([Part()], lambda: pytest.fail("read")) == []
