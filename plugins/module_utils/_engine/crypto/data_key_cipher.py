@@ -8,21 +8,15 @@ nonce of 12 bytes before ciphertext and tag. Both may be bytes, or in base64 or 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 
 from .fernet import VERSION, fastest_fernet, is_fernet_frame
+from .token_formats import AesGcmNonceFirst
 from .wrappers import to_base64, unbase64
 
-with contextlib.suppress(ImportError):  # module.run reports it
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-SIZES = (16, 24, 32)  # bytes of an AES key
+SIZES, SHORTEST = AesGcmNonceFirst.SIZES, AesGcmNonceFirst.SHORTEST  # bytes of a key, and of a value
 FERNET_KEY = 32  # bytes
-NONCE, TAG = 12, 16
-SHORTEST = NONCE + TAG  # bytes of a value
 _HEX = re.compile(rb"(?:[\da-fA-F]{2})+")
 _NONCE_IN_HEX = re.compile(rb"([\da-fA-F]{24}):((?:[\da-fA-F]{2}){16,})")  # AesGcmHex of token_formats.py
 
@@ -46,7 +40,7 @@ class DataKeyCipher:
 
     def __init__(self, keys: list[bytes]) -> None:
         self._fernets = [fastest_fernet(key) for key in keys if len(key) == FERNET_KEY]
-        self._ciphers = [AESGCM(key) for key in keys]
+        self._ciphers = [*map(AesGcmNonceFirst, keys)]
 
     def open(self, stored: bytes) -> bytes | None:
         """Return what is encrypted. None if the value does not open under the key."""
@@ -63,10 +57,8 @@ class DataKeyCipher:
                 inside = fernet.open(token)
                 if inside is not None:
                     return inside.plaintext
-        for cipher in self._ciphers if len(raw) >= SHORTEST else ():
-            with contextlib.suppress(InvalidTag):
-                return cipher.decrypt(raw[:NONCE], raw[NONCE:], None)
-        return None
+        opened = (inside.plaintext for cipher in self._ciphers if (inside := cipher.open(raw)) is not None)
+        return next(opened, None)
 
 
 def _decoded(stored: bytes) -> Iterator[bytes]:

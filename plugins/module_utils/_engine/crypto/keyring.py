@@ -65,7 +65,7 @@ class Keyring:
         self.base = base
         self.application = application
         self._feeds, self._texts = application.feeds, application.texts
-        self._build_row_cipher = build_row_cipher
+        self.build_row_cipher = build_row_cipher
         self.function_keys: dict[str, set[str]] = {}  # by scheme, what the application's functions were seen to need
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
@@ -98,7 +98,7 @@ class Keyring:
 
     def _build_cipher(self, scheme: Scheme, stage: str) -> Cipher | None:
         if scheme.functions:
-            return self._build_row_cipher(scheme.functions, stage)
+            return self.build_row_cipher(scheme.functions, stage)
         return scheme.cipher(self._views[stage])
 
     def refuse_unusable(self, schemes: Iterable[str], stage: str) -> None:
@@ -146,10 +146,6 @@ class Keyring:
         if not made:
             raise ValueError("a setting without a value")
         return made[0]
-
-    def row_cipher(self, functions: Functions, stage: str) -> RowCipher:
-        """Return the cipher of functions of the application under one stage."""
-        return self._build_row_cipher(functions, stage)
 
     def settings_of(self, scheme: Scheme) -> set[str]:
         """The settings that the tokens of a scheme depend on under the previous keys."""

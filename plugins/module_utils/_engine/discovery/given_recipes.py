@@ -172,7 +172,7 @@ class FunctionRecipe(GivenRecipe):
     def maker(self, keyring: Keyring, stage: str) -> DigestMaker:
         from ..application.custom_functions import frame_of
 
-        cipher = keyring.row_cipher(Functions(self.function, self.function, context=self.columns), stage)
+        cipher = keyring.build_row_cipher(Functions(self.function, self.function, context=self.columns), stage)
 
         def make(value: RowValue) -> list[str]:
             row = {name: self._argument(name, value.columns.get(name)) for name in self.columns}

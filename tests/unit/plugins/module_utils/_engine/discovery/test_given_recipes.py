@@ -143,7 +143,7 @@ def test_a_function_receives_integers_as_such():
             return b"\x01\x02"
 
     ring = keyring()
-    ring._build_row_cipher = lambda functions, stage: Process()
+    ring.build_row_cipher = lambda functions, stage: Process()
     given = parsed({**FUNCTION, "context": ["tenant", "uuid"], "secret": "INDEX_KEY"}, "raw").recipe
     assert isinstance(given, FunctionRecipe)
     assert (given.needs_process, given.settings) == (True, {"INDEX_KEY"})
