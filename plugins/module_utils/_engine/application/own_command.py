@@ -95,7 +95,8 @@ class OwnCommand:
             near = [*difflib.get_close_matches(self.name, known), *candidates()]
             raise OwnCommandUnknown(command=self.name, near=", ".join(dict.fromkeys(near)) or "no similar command")
         for key in keys:
-            if not (key["name"] in self.new_keys or key.get("keep") or key.get("destination")):
+            is_list = key.get("keep") or isinstance(key.get("destination"), str)  # a key file has a key in each line
+            if key["name"] not in self.new_keys and not is_list:
                 fault = f"does not say how {self.name} gets the new {key['name']}"
                 raise InvalidOption(option="command", fault=fault, advice=HOW.format(name=key["name"]))
 
