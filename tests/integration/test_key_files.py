@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.tests.key_pairs import key_pair
 from cryptography.fernet import Fernet, MultiFernet
 
-from .conftest import Site
+from .conftest import Site, thorough
 from .test_resume import kill_when, wait_until_gone
 
 
@@ -30,13 +31,17 @@ def key_file(site: Site) -> Path:
     path.chmod(0o600)
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text() + '\nDB_ENCRYPTION_KEY = str(BASE_DIR / "fields.key")\n', encoding="utf-8")
+    fill(site, list(map(Fernet, keys)))
+    return path
+
+
+def fill(site: Site, ciphers: list[Fernet]) -> None:
     site.sql("CREATE TABLE remote (id int PRIMARY KEY, proxy_password text, headers jsonb)")
     for number in range(40):
-        cipher = Fernet(keys[number % 2])  # some are under the older key
+        cipher = ciphers[number % len(ciphers)]
         token = cipher.encrypt(f"password {number}".encode()).decode()
         leaves = {"headers": [{"Authorization": cipher.encrypt(b"Bearer %d" % number).decode()}], "clear": "text"}
         site.sql("INSERT INTO remote VALUES (%s, %s, %s)", (number, token, json.dumps(leaves)))
-    return path
 
 
 def opened(site: Site, key_file: Path) -> list[tuple[bytes, bytes]]:
@@ -103,6 +108,44 @@ def test_a_key_file_that_is_not_listed_any_more_goes_back_with_its_rotation(site
     back = site.play("rollback")
     assert back.code == 0, back.text
     assert (key_file.read_text(), opened(site, key_file), site.read_all()) == (keys, plain, before)
+
+
+WRITES_ITS_KEY = """
+import os
+from cryptography.fernet import Fernet
+os.umask(0o022)
+if not (BASE_DIR / "fields.key").exists():
+    (BASE_DIR / "fields.key").write_text(Fernet.generate_key().decode() + "\\n")
+DB_ENCRYPTION_KEY = str(BASE_DIR / "fields.key")
+"""
+
+
+@pytest.mark.parametrize("then", ["rotate", thorough("rollback")])
+def test_a_key_file_that_the_application_wrote_for_all_to_read_is_closed_and_rotated(site: Site, then: str) -> None:
+    path, settings = site.project / "fields.key", site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + WRITES_ITS_KEY, encoding="utf-8")
+    assert site.manage("check").code == 0
+    assert path.stat().st_mode & 0o777 == 0o644
+    fill(site, [Fernet(path.read_text())])
+    before, keys, plain, options = site.read_all(), path.read_text(), opened(site, path), ("-e", variables(path))
+
+    refused = site.play("rotate", *options)
+    assert (refused.code != 0, refused.error()) == (True, "E_ENV_MODE"), refused.text
+    assert (path.read_text(), opened(site, path)) == (keys, plain)
+    (advice,) = set(re.findall(rf"chmod 0\d{{3}} {path}", " ".join(refused.text.split())))
+    subprocess.run(advice.split(), check=True)
+
+    process = site.start("rotate", *options)
+    assert kill_when(site, process, "Switch | Make the new version current", lambda _: lambda _: True)
+    wait_until_gone(site)
+    assert path.read_text() != keys
+    ended = site.play(then, *options)
+    assert ended.code == 0, ended.text
+    assert (path.read_text() == keys) == (then == "rollback")
+    assert (opened(site, path), site.read_all()) == (plain, before)
+    assert site.play("verify", *options).code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert keys.strip() not in refused.text + ended.text
 
 
 def test_a_key_file_with_more_than_keys_is_refused(site: Site, key_file: Path) -> None:
