@@ -54,6 +54,9 @@ def test_a_list_in_the_settings_is_rotated_where_it_is(site: Site, keep: int) ->
     plain = passwords(keys)
     rotated = site.play("rotate", *words)
     assert rotated.code == 0, rotated.text
+    line = 1 + old.splitlines().index("FERNET_KEYS = [")
+    move = f'{settings}:{line}: - FERNET_KEYS = ... + FERNET_KEYS = os.environ["FERNET_KEYS"].split(",")'
+    assert move in " ".join(rotated.text.split())
     fresh = site.stored()["versions"][-1]["values"]["FERNET_KEYS"].split(",")
     assert fresh[1:] == keys[:keep], "the new key comes first"
     new = settings.read_text(encoding="utf-8")

@@ -50,6 +50,18 @@ class ConfigFile(Destination):
                 variables.append(python_constants.variable(text, path))
         return [variable for variable in variables if variable]
 
+    def moves(self) -> dict[str, str]:
+        """Return by key, for keys in source code, the change that moves it to the environment, without its value.
+        Raise the errors of ``read``."""
+        if self._form != PYTHON:
+            return {}
+        text, moves = env_file_editor.read_text(self.path), {}
+        for name, path in self._paths.items():
+            with self._refusing(path):
+                line, place, expression = python_constants.moved(text, path, name)
+                moves[name] = f"{self.path}:{line}: - {place} = ... + {place} = {expression}"
+        return moves
+
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
 

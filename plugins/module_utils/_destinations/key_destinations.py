@@ -17,7 +17,7 @@ from .command_destination import CommandDestination, KeyCommands
 from .config_file import ConfigFile, format_of
 from .credential_destination import CredentialDestination
 from .destination_interface import Delivery, Destination, DestinationChange
-from .destination_options import path_of, units_of
+from .destination_options import is_in_source, path_of, units_of
 from .dialects import DIALECTS
 from .env_file_destination import EnvLines
 from .key_files import KeyFile
@@ -145,6 +145,13 @@ def overriding(keys: KeyEntries) -> dict[str, str]:
     """Return the environment variables that override keys in a Python module, each with that file."""
     places = [place for place in _delivered(keys, Delivery.FILE) if isinstance(place, ConfigFile)]
     return {variable: place.path for place in places for variable in place.variables()}
+
+
+def moves(keys: KeyEntries) -> dict[str, str]:
+    """Return by key, for keys in source code, the change that moves it to the environment. Raise the errors of
+    ``read``."""
+    places = _build(None, [key for key in keys if is_in_source(key.get("destination"))], "dotenv")
+    return {name: move for place in places if isinstance(place, ConfigFile) for name, move in place.moves().items()}
 
 
 def exported(keys: KeyEntries) -> list[Destination]:

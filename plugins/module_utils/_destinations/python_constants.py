@@ -37,6 +37,20 @@ def variable(text: str, path: Sequence[str]) -> str | None:
     return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
 
 
+def moved(text: str, path: Sequence[str], name: str) -> tuple[int, str, str]:
+    """Return the line of the constant, its place in Python, and the expression that reads the same value in the
+    environment variable ``name``. Raise the errors of ``read``."""
+    given = _given(_parse(text), path)
+    node = _default(given)
+    value = f'os.environ["{name}"]'
+    if isinstance(node, (ast.List, ast.Tuple)):
+        value += '.split(",")'
+    if isinstance(_literals(node)[0].value, bytes):
+        value = f"{value}.encode()" if isinstance(node, ast.Constant) else f"[key.encode() for key in {value}]"
+    place = path[0] + "".join(f"[{step}]" if step.isdigit() else f'["{step}"]' for step in path[1:])
+    return given.lineno, place, f"tuple({value})" if isinstance(node, ast.Tuple) else value
+
+
 def rewritten(text: str, path: Sequence[str], value: str) -> str:
     """Return ``text`` with ``value`` in the literal. Raise the errors of ``read``.
 

@@ -96,7 +96,7 @@ class HostFacts(TypedDict):
     """The facts of checklist_info. ``skew`` is how many seconds the host's clock is off that of the control node.
 
     ``unfenced`` says why other sessions can write. ``unprepared`` says by table why it cannot be prepared; it is None
-    if nothing is to be prepared.
+    if nothing is to be prepared. ``key_moves`` has, for keys in source code, the change that moves them out.
     """
 
     databases: Sequence[CheckedDatabase]
@@ -113,6 +113,7 @@ class HostFacts(TypedDict):
     session_tokens: Mapping[str, int]
     clear_sessions: str
     files: Sequence[FileColumnFact]
+    key_moves: Mapping[str, str]
     versions: Mapping[str, str]
     cores: int
     skew: float

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._destinations import destination_options
-from ...module_utils._engine.crypto.key_entry import KeyEntry, destination_of
+from ...module_utils._engine.crypto.key_entry import destination_of
 from .item import WARN, ChecklistItem, Observations
 
 CODE = "A key in source code is also in its history and in every copy of it"
@@ -18,16 +18,6 @@ def literals(observations: Observations) -> list[ChecklistItem]:
         return []
     files = {key["name"]: destination_of(key)["file"] for key in keys}
     places = ", ".join(f"{name} in {file}" for name, file in files.items())
-    moves = "; ".join(f"- {_path(key)} = ... + {_path(key)} = {_from_environment(key)}" for key in keys)
-    todo = f"Move it to the environment, then rotate it: {moves}"
+    moves = {name: move for facts in observations.facts.values() for name, move in facts["key_moves"].items()}
+    todo = "; ".join(["Move it to the environment, then rotate it", *moves.values()])
     return [ChecklistItem("keys", WARN, f"{CODE}: {places}", todo, facts={"files": files})]
-
-
-def _path(key: KeyEntry) -> str:
-    path = destination_options.path_of(key["name"], destination_of(key))
-    return path if isinstance(path, str) else ".".join(path)
-
-
-def _from_environment(key: KeyEntry) -> str:
-    value = f'os.environ["{key["name"]}"]'
-    return f'{value}.split(",")' if key.get("keep") else value

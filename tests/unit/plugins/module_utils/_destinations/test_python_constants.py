@@ -36,6 +36,31 @@ def test_only_the_literal_is_replaced(text, path, expected):
     assert python_constants.rewritten(text, path.split("."), "fresh") == expected
 
 
+@pytest.mark.parametrize(
+    ("literal", "path", "place"),
+    [
+        ('"old"', "K", "K"),
+        ("b'old'", "K", "K"),
+        ('["new", "old"]', "K", "K"),
+        ('("old",)', "K", "K"),
+        ('[\n    b"new",\n    b"old",\n]', "K", "K"),
+        ('{"keys": ["new", "old"]}', "K.keys", 'K["keys"]'),
+        ('{"keys": ["new", "old"]}', "K.keys.1", 'K["keys"][1]'),
+        ('os.environ.get("K", "old")', "K", "K"),
+    ],
+)
+def test_the_change_that_moves_it_to_the_environment_reads_the_same_value(monkeypatch, literal, path, place):
+    text = f"import os\nK = {literal}\n"
+    monkeypatch.setenv("MOVED", python_constants.read(text, path.split(".")))
+    line, found, expression = python_constants.moved(text, path.split("."), "MOVED")
+    assert (line, found) == (2, place)
+    before, after = {}, {}
+    exec(text, before)
+    exec(f"{text}{place} = {expression}\n", after)
+    assert after["K"] == before["K"]
+    assert "MOVED" in expression
+
+
 def test_a_value_with_quotes_and_backslashes_reads_back():
     for value in ("it's", 'a"b', "a\\b", "é", "a\nb"):
         for text in ('K = "old"\n', "K = r'old'\n", "K = b'old'\n"):

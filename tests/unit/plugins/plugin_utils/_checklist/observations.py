@@ -34,6 +34,7 @@ COMMANDS = [{"name": "food", "start": ["up"], "stop": ["down"]}]
 FACTS: dict[str, Any] = {
     "clock": NOW.timestamp(),
     "skew": 0.2,
+    "key_moves": {},
     "cores": 4,
     "versions": {"python": "3.11.2", "Django": "5.2.19", "cryptography": "45.0.1", "psycopg2": "2.9.10"},
     "databases": [

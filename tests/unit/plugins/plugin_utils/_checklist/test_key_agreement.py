@@ -48,3 +48,16 @@ def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, b
 
     found = item("store", change)
     assert (found.status, found.because, found.todo) == (status, because, "")
+
+
+def test_a_key_in_source_code_comes_with_the_change_that_moves_it_out():
+    keys = [{"name": "KEYS", "destination": {"file": "/srv/settings.py", "path": "VAULT.keys"}}, {"name": "SALT"}]
+    move = '/srv/settings.py:7: - VAULT["keys"] = ... + VAULT["keys"] = os.environ["KEYS"].split(",")'
+
+    def tell(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["facts"]["facts"]["key_moves"] = {"KEYS": move}
+
+    found = item("keys", both(option(settings=keys), tell))
+    assert (found.status, found.facts) == ("warn", {"files": {"KEYS": "/srv/settings.py"}})
+    assert found.todo == f"Move it to the environment, then rotate it; {move}"
