@@ -133,8 +133,8 @@ options:
         type: raw
       type:
         description:
-          - How a new value is generated, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key) and
-            V(openpgp).
+          - How a new value is generated, one of V(token_urlsafe), V(fernet), V(base64), V(hex), V(django_secret_key)
+            and V(openpgp).
           - V(django_secret_key) has the length and the alphabet of Django's own. It is generated again until the reader
             of the .env file returns it unchanged.
           - V(openpgp) is one half of an OpenPGP key pair, in a separate file (V(destination)). It is not generated. It
@@ -143,8 +143,8 @@ options:
         default: token_urlsafe
       bytes:
         description:
-          - Number of random bytes of a V(token_urlsafe) (38 to 512, default 64) or V(hex) (32 to 512, default 32)
-            value.
+          - Number of random bytes of a V(token_urlsafe) (38 to 512, default 64), V(base64) (16 to 64, default 32) or
+            V(hex) (16 to 512, default 32) value. An AES key has 16, 24 or 32. A new one is as long as the old one.
         type: int
       keep:
         description:

@@ -10,6 +10,7 @@ returns it unchanged.
 from __future__ import annotations
 
 import base64
+import math
 import os
 import re
 import secrets
@@ -30,37 +31,40 @@ if TYPE_CHECKING:
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
 DJANGO_LENGTH = 50
+FERNET_BYTES = 32  # of a key, by the specification of Fernet
 
 
-def _generate_fernet_key(_size: int) -> str:
-    """Return 32 bytes in urlsafe base64, without the two characters that the standard alphabet lacks.
+def _generate_base64(size: int) -> str:
+    """Return random bytes in base64, without the characters in which its two alphabets differ.
 
-    An application that reads its key with ``base64.b64decode`` would drop them without an error.
+    ``base64.b64decode`` drops those of the other alphabet without an error.
     """
     while True:
-        value = base64.urlsafe_b64encode(os.urandom(32)).decode()
+        value = base64.urlsafe_b64encode(os.urandom(size)).decode()
         if not {"-", "_"} & {*value}:
             return value
 
 
 TYPES: dict[str, Callable[[int], str]] = {
     "token_urlsafe": secrets.token_urlsafe,
-    "fernet": _generate_fernet_key,
+    "fernet": lambda _: _generate_base64(FERNET_BYTES),
+    "base64": _generate_base64,
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
 OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is not in a .env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
-BYTES = {"token_urlsafe": 64, "hex": 32}
+BYTES = {"token_urlsafe": 64, "hex": 32, "base64": 32}
 BITS = {"fernet": 254, "django_secret_key": 282}  # of the types without an option for it, by their alphabets
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
-LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
+# An AES key has 16, 24 or 32 bytes. Of 64 bytes, one value in fifteen has none of the characters that are left out.
+LEAST_BYTES = {"token_urlsafe": 38, "hex": 16, "base64": 16}
+MOST_BYTES = {"token_urlsafe": 512, "hex": 512, "base64": 64}
 # A pattern that a value from elsewhere must match, and what is wrong if it does not.
 # The three demands of other types are those of Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {
     "fernet": [(r"[A-Za-z0-9_-]{43}=", "is not a Fernet key")],
-    "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
     OPENPGP: [(key_files.ARMORED, "is not an OpenPGP key in ASCII armor, or has a comma in its Comment line")],
 }
 ANY_TYPE = [
@@ -89,8 +93,8 @@ def check_keys(keys: KeyEntries) -> None:
             raise InvalidKeySpec(index=index, fault=fault)
         if size is not None and kind not in BYTES:
             raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
-        if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
-            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+        if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES[kind]:
+            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES[kind]} bytes")
         if (key.get("keep") or 0) < 0:
             raise InvalidKeySpec(index=index, fault="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
@@ -189,18 +193,23 @@ def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[Gene
 
 
 def _bits(key: KeyEntry) -> int:
-    return BITS.get(_type(key)) or 8 * (key.get("bytes") or BYTES[_type(key)])
+    kind = _type(key)
+    if kind in BITS:
+        return BITS[kind]
+    size = key.get("bytes") or BYTES[kind]
+    drawn_again = -(-4 * size // 3) * math.log2(64 / 62) if kind == "base64" else 0  # the characters that are left out
+    return int(8 * size - drawn_again)
 
 
 def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as strong as a generated one. No value is shown."""
-    kinds = {key["name"]: _type(key) for key in keys}
+    entries = {key["name"]: key for key in keys}
     lines = key_destinations.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
-        if name not in kinds:  # if names and values were swapped, it is a value
+        if name not in entries:  # if names and values were swapped, it is a value
             entry = f"entry {number}"
             raise KeyWeak(name=entry, path=path, fault="is not for a key in key_rotation_keys")
-        for pattern, fault in DEMANDS.get(kinds[name], ANY_TYPE):
+        for pattern, fault in _demands(entries[name]) or ANY_TYPE:
             if not re.fullmatch(pattern, value, re.DOTALL):
                 raise KeyWeak(name=name, path=path, fault=fault)
         if list(supplied.values()).count(value) > 1:
@@ -210,7 +219,7 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be read back from a file in the dialect {dialect}"
             raise KeyWeak(name=name, path=path, fault=lost)
-    _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
+    _check_pairs({name: value for name, value in supplied.items() if _type(entries[name]) == OPENPGP}, path)
 
 
 def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
@@ -227,9 +236,22 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
             raise KeyWeak(name=name, path=path, fault="is one half of a pair without the other")
 
 
+def _demands(key: KeyEntry) -> list[tuple[str, str]]:
+    """Return what a value must be, if its type shows it. A key that is used as it is must have the length it had."""
+    kind, size = _type(key), key.get("bytes")
+    if kind == "hex":
+        number, length = (f"{{{size}}}", f"{size} bytes") if size else ("{32,}", "32 bytes or more")
+        return [(f"([0-9a-f]{{2}}){number}", f"is not the hex of {length}")]
+    if kind == "base64":
+        size = size or BYTES[kind]
+        characters = -(-4 * size // 3)
+        return [(f"[A-Za-z0-9+/_-]{{{characters}}}{'=' * (-characters % 4)}", f"is not {size} bytes in base64")]
+    return DEMANDS.get(kind, [])
+
+
 def fits(key: KeyEntry, value: str) -> bool:
     """Return whether a value is of this key's type, if the value shows that."""
-    return all(re.fullmatch(pattern, value) for pattern, _ in DEMANDS.get(_type(key), ()))
+    return all(re.fullmatch(pattern, value) for pattern, _ in _demands(key))
 
 
 def _type(key: KeyEntry) -> str:

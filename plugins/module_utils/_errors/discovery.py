@@ -209,8 +209,9 @@ class TokenPacked(RotationError):
     looked_at: int
     prefix = "{column}: "
     problem = (
-        "{count} of {looked_at} sampled values contain tokens under the rotated keys inside other data, such "
-        "as base64 of JSON or compressed data, which the engine cannot rewrite"
+        "{count} of {looked_at} sampled values contain tokens under the rotated keys that the engine cannot rewrite: "
+        "inside other data, such as base64 of JSON or compressed data, after a text that the engine does not know, or "
+        "without a prefix in less than half of the values"
     )
     remedy = (
         "Let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), "

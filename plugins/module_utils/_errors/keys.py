@@ -96,7 +96,9 @@ class KeyTypeUnfit(RotationError):
     target: str
     advice: str
     prefix = "{column}: "
-    problem = "a new value of the type {type} is not a valid key for the scheme {scheme} of {target}"
+    problem = (
+        "a new value of the type {type} is not a valid key for the scheme {scheme} of {target}, or has another length"
+    )
     remedy = "{advice}"
 
 

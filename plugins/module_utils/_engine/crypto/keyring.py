@@ -109,14 +109,20 @@ class Keyring:
                 raise cipher.error
 
     def can_use(self, scheme: str, values: Mapping[str, str]) -> bool:
-        """Return whether a scheme could make its keys if the previous keys had these ``values`` in their place."""
-        described, before = self.schemes[scheme], next(iter(self.stages.values()))
+        """Return whether a scheme could make its keys, as long as before, if the previous keys had these ``values``."""
+        described, (stage, before) = self.schemes[scheme], next(iter(self.stages.items()))
         if described.functions:
             return True
+        after = self._view(KeySet({**before.values, **values}))
         try:
-            return described.cipher(self._view(KeySet({**before.values, **values}))) is not None
+            is_made = described.cipher(after) is not None
         except InvalidScheme:
             return False
+        return is_made and described.key_sizes(after) == described.key_sizes(self._views[stage])
+
+    def is_usable(self, scheme: str) -> bool:
+        """Return whether a scheme can make its keys of the values of every stage."""
+        return not any(isinstance(cipher, UnusableKey) for cipher in self._ciphers[scheme].values())
 
     def remove(self, scheme: Scheme) -> None:
         """Remove a scheme that was tried without success."""

@@ -157,6 +157,14 @@ class Scheme:
         inner = self.inside.cipher(settings)
         return None if inner is None else Layered(outer, inner)
 
+    def key_sizes(self, settings: derivation.Settings) -> set[int]:
+        """Return the lengths of the keys that are settings as they are, if its format takes several: code that cuts
+        such a setting makes the same key of it only if it is as long as before. Raise ValueError on a bad setting."""
+        described = self.described["key"]
+        if not self.format.several_sizes or described["derive"] not in derivation.KEY_ITSELF:
+            return set()
+        return {len(key) for key in derivation.keys(described, settings)}
+
     def _wrapped(self, cipher: Cipher, settings: derivation.Settings) -> Cipher:
         if "hash_salt" in self.described:
             salts = derivation.values(self.described["hash_salt"], settings) or [b""]

@@ -191,6 +191,7 @@ class Format:
     marker: bytes = b""  # none: any value may be a token
     text: bool = True  # its tokens are ASCII; otherwise raw bytes
     authenticated: bool = True  # a token opens under its own key alone
+    several_sizes: bool = False  # it takes keys of several lengths, and the application may take a part of its setting
     loose: bool = False  # its libraries pass over foreign signs in a token, as base64.urlsafe_b64decode does
 
 
@@ -201,12 +202,12 @@ FORMATS: dict[str, Format] = {
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmUrlsafe),
     "aes_gcm_hex": Format(AesGcmHex),
-    "aes_gcm_bytes": Format(AesGcmBytes, text=False),
-    "aes_gcm_text": Format(AesGcmText),
+    "aes_gcm_bytes": Format(AesGcmBytes, text=False, several_sizes=True),
+    "aes_gcm_text": Format(AesGcmText, several_sizes=True),
     "field_encryption": Format(FieldEncryption),
     "secretbox": Format(SecretBox, text=False),
     "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),
     "openpgp_pair": Format(OpenPgpPair, keys=("key", "public_key"), marker=PAIR_BEGIN, text=False),
-    "aes_ecb": Format(AesEcb, text=False, authenticated=False),
-    "aes_cbc_fixed_iv": Format(AesCbcFixedIv, keys=("key", "iv"), text=False, authenticated=False),
+    "aes_ecb": Format(AesEcb, text=False, authenticated=False, several_sizes=True),
+    "aes_cbc_fixed_iv": Format(AesCbcFixedIv, keys=("key", "iv"), text=False, authenticated=False, several_sizes=True),
 }

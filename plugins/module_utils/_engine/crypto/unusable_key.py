@@ -15,6 +15,7 @@ from .tokens import Opened, SingleTokenCipher
 SAMPLES: Mapping[str, Callable[[int | None], str]] = {
     "token_urlsafe": lambda size: base64.urlsafe_b64encode(bytes(size or 64)).decode().rstrip("="),
     "fernet": lambda _: base64.urlsafe_b64encode(bytes(32)).decode(),
+    "base64": lambda size: base64.urlsafe_b64encode(b"\xa6" * (size or 32)).decode(),  # not hex as well
     "hex": lambda size: bytes(size or 32).hex(),
     "django_secret_key": lambda _: "(" * 50,
 }

@@ -328,10 +328,10 @@ def _put_unfit_type(findings: Findings, entry: KeyEntry, surveys: Sequence[Surve
     for scheme, target in targets.items():  # each makes its keys once, which may take a slow derivation
         if name in keyring.keys_of([scheme]) and not keyring.can_use(scheme, {name: value}):
             own = next(iter(keyring.stages.values())).values.get(name, "")
-            fitting = proposal.entry(name, [part.encode() for part in own.split(",") if part])
-            line = ", ".join(f"{member}: {each}" for member, each in fitting.items())
-            is_usable = keyring.can_use(scheme, {name: sample_value(fitting) or ""})
-            advice = f"Write {{{line}}} in O(keys)." if is_usable else KEEP_OR_FIT
+            possible = proposal.fitting(name, [part.encode() for part in own.split(",") if part])
+            usable = (each for each in possible if keyring.can_use(scheme, {name: sample_value(each) or ""}))
+            lines = (", ".join(f"{member}: {value}" for member, value in each.items()) for each in usable)
+            advice = next((f"Write {{{line}}} in O(keys)." for line in lines), KEEP_OR_FIT)
             key_type = entry.get("type") or "token_urlsafe"
             findings.put(name, KeyTypeUnfit(column=name, type=key_type, scheme=scheme, target=target, advice=advice))
             return

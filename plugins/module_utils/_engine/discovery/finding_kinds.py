@@ -230,6 +230,10 @@ _STOP_WRITERS = (
     f"Stop every writer for the whole rotation. The table {JOURNAL} records which key each value is under. Keep it: a "
     "rollback and the next rotation read it."
 )
+_CHECK_SEARCHES = (
+    "Each new token is a different text. If code outside of the models creates the same token for the same value, to "
+    "search by it, name its functions in O(schemes): the search would find nothing. If not, there is nothing to do."
+)
 # In the order in which they are reported.
 _ROWS = (
     stop("nowhere", ColumnNotFound),
@@ -486,11 +490,9 @@ _ROWS = (
     warn(
         "unique_constraint",
         "unique constraint",
-        "Each new token is a different text. If code outside of the models creates the same token for the same value,"
-        " to search by it, name its functions in O(schemes): the search would find nothing. If not, there is nothing "
-        "to do.",
+        _CHECK_SEARCHES,
     ),
-    warn("index", "index", "The index is rewritten with the column, so the table grows. Nothing to do."),
+    warn("index", "index", f"It is rewritten with the column, so the table grows. {_CHECK_SEARCHES}"),
     warn(
         "update_trigger",
         "update trigger",

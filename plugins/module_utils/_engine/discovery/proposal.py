@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import cast
 
 from ..._errors.option_names import variable_of
@@ -19,6 +20,9 @@ _TYPES = (
 )
 
 
+AES_SIZES = (16, 24, 32)  # bytes of a key (FIPS 197)
+
+
 def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
     """Return the entry for a key with these values. The application writes with the first one."""
     key_entry: KeyEntry = {"name": name}
@@ -30,6 +34,14 @@ def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
     if len(values) > 1:
         key_entry["keep"] = len(values) - 1
     return key_entry
+
+
+def fitting(name: str, values: Sequence[bytes]) -> Iterator[KeyEntry]:
+    """Yield entries for a key with these values that is used as it is: the likely one, and those of each AES key."""
+    likely = entry(name, values)
+    yield likely
+    for kind, size in product(("base64", "hex"), AES_SIZES):  # the hex of 16 bytes is also base64 of 24
+        yield {**likely, "type": kind, "bytes": size}
 
 
 def line(entries: Iterable[KeyEntry]) -> str:

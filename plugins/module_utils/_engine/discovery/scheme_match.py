@@ -36,9 +36,15 @@ def match_scheme(samples: Sequence[Any], column: Column, keyring: Keyring, hinte
 def _match_known(
     samples: Sequence[Any], pieces: Sequence[bytes], column: Column, keyring: Keyring, hinted: Collection[str]
 ) -> str | None:
-    """Return the first available scheme that opens a token."""
+    """Return the first available scheme that opens a token.
+
+    A key in base64 may be of either alphabet, and then two schemes open its tokens: of these, the one that can also
+    make a key of the values of every other stage.
+    """
     elsewhere = None  # the first scheme that opens tokens only outside of the members that it names
-    for scheme in keyring.tried:
+    for scheme in sorted(
+        keyring.tried, key=lambda each: (each.name in keyring.fixed, not keyring.is_usable(each.name))
+    ):
         if elsewhere and scheme.name in keyring.fixed:
             break  # a token under a rotated key counts for more than one under a key that stays
         if not _is_candidate(scheme, column, hinted):

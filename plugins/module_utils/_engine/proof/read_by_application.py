@@ -59,5 +59,5 @@ def _values(reader: ModelReader, rows: Sequence[str]) -> Iterator[str]:
     for row in rows[:ROWS]:
         instance = row_of([reader], row)
         value, stored = reader.value(instance), reader.stored_tokens(instance)
-        if not (is_error(value) or is_one_of(value, (None, "")) or reader.is_token(value) or stored.has(value)):
+        if not (is_error(value) or is_one_of(value, (None, "")) or reader.is_token(value) or stored.is_kept_as(value)):
             yield text_of(value, stored)

@@ -52,7 +52,7 @@ class RowTokens:
 
     def is_kept_as(self, value: Any) -> bool:
         """Return whether an attribute of an object is what is stored, or has a token in it."""
-        if not isinstance(value, (str, bytes)):
+        if not isinstance(value, (str, bytes, bytearray, memoryview)):
             return False
         return as_bytes(value) in self._stored or any(True for _ in self._in(as_bytes(value)))
 

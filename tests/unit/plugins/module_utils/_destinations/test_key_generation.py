@@ -22,6 +22,7 @@ STRONG = "Abcdefghij" * 5
     [
         ("token_urlsafe", r"[A-Za-z0-9_-]{86}"),
         ("fernet", r"[A-Za-z0-9_-]{43}="),
+        ("base64", r"[A-Za-z0-9]{43}="),
         ("hex", r"[0-9a-f]{64}"),
         ("django_secret_key", r"[a-z0-9!@#$%^&*(\-_=+)]{50}"),
     ],
@@ -33,7 +34,7 @@ def test_each_type_has_its_length_and_an_alphabet_that_every_reader_gives_back(k
 
 
 def test_every_type_is_tested_above():
-    assert list(key_generation.TYPES) == ["token_urlsafe", "fernet", "hex", "django_secret_key"]
+    assert list(key_generation.TYPES) == ["token_urlsafe", "fernet", "base64", "hex", "django_secret_key"]
 
 
 def test_a_fernet_key_is_one():
@@ -70,7 +71,8 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
         ([{"name": "A", "type": "CANARY-1"}], "E_KEY_TYPE", {"name": "A", "type": "(not shown)"}),
         ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
-        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"fault": "must have 32 to 512 bytes"}),
+        ([{"name": "A", "type": "hex", "bytes": 15}], "E_KEY_SPEC", {"fault": "must have 16 to 512 bytes"}),
+        ([{"name": "A", "type": "base64", "bytes": 65}], "E_KEY_SPEC", {"fault": "must have 16 to 64 bytes"}),
         ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
@@ -91,6 +93,29 @@ def test_a_wrong_entry_is_refused_and_named(keys, code, where):
 def test_the_bytes_of_a_value_are_as_many_as_asked_for():
     assert len(key_generation.generate([{"name": "A", "bytes": 96}])["A"]) == 128
     assert len(key_generation.generate([{"name": "A", "type": "hex", "bytes": 48}])["A"]) == 96
+
+
+@pytest.mark.parametrize(("size", "bits"), [(16, 126), (24, 190), (32, 254), (64, 508)])
+def test_base64_is_read_alike_by_the_decoders_of_both_alphabets(size, bits):
+    key = {"name": "A", "type": "base64", "bytes": size}
+    value = key_generation.generate([key])["A"]
+    raw = base64.b64decode(value, validate=True)
+    assert (len(raw), base64.urlsafe_b64decode(value)) == (size, raw)
+    assert key_generation.described([key])[0]["bits"] == bits
+
+
+@pytest.mark.parametrize("kind", ["hex", "base64"])
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_value_from_elsewhere_has_the_bytes_that_were_asked_for(kind, size):
+    """Code that takes the first 16 bytes of its key would take others of a longer one."""
+    keys = [{"name": "A", "type": kind, "bytes": size}]
+    for other in (16, 24, 32):
+        supplied = key_generation.generate([{**keys[0], "bytes": other}])
+        if other == size:
+            key_generation.check_supplied(keys, supplied, "/values")
+            continue
+        with pytest.raises(RotationError, match=f"{size} bytes"):
+            key_generation.check_supplied(keys, supplied, "/values")
 
 
 def test_a_django_key_is_of_django_s_alphabet_and_length_and_passes_its_check():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.key_generation import BYTES, TYPES
@@ -18,6 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     SAMPLES,
     sample_value,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import proposal
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
@@ -160,7 +162,7 @@ def test_a_value_of_another_type_may_be_no_key():
     schemes_of_fernet = schemes.parse({"direct": {"format": "fernet", "key": {"derive": "direct", "secret": "KEY"}}})
     keyring = Keyring(schemes_of_fernet, {"current": KeySet({"KEY": fernet_key})}, nothing_set)
     fitting = {name for name in SAMPLES if keyring.can_use("direct", {"KEY": sample_value({"type": name})})}
-    assert fitting == {"fernet"}
+    assert fitting == {"fernet", "base64"}
 
 
 def test_there_is_a_sample_of_each_type_that_can_be_generated():
@@ -275,3 +277,21 @@ def test_a_key_that_stays_in_the_list_is_that_of_before_whatever_the_last_token_
     keyring = ring({"FIELD_KEYS": application}, current=old, pending=new)
     assert keyring.stage_of("field", token(THIRD))[0] == "pending"
     assert keyring.stage_of("field", token(FIRST))[0] == "current"
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+@pytest.mark.parametrize(
+    ("derive", "encode"),
+    [("hex", bytes.hex), ("standard_base64", lambda raw: base64.b64encode(raw).decode())],
+    ids=["hex", "base64"],
+)
+def test_a_key_that_is_used_as_it_is_may_only_be_replaced_by_one_of_its_length(derive, encode, size):
+    """Code such as ``bytes.fromhex(KEY)[:16]`` makes another key of a longer one, without an error."""
+    scheme = f"aes_gcm_text_{derive}_of_KEY"
+    ring = Keyring(schemes.of_keys(["KEY"]), {"current": KeySet({"KEY": encode(os.urandom(size))})}, nothing_set)
+    fitting = [other for other in (16, 24, 32) if ring.can_use(scheme, {"KEY": encode(os.urandom(other))})]
+    assert fitting == [size]
+    proposed = [
+        entry for entry in proposal.fitting("KEY", []) if ring.can_use(scheme, {"KEY": sample_value(entry) or ""})
+    ]
+    assert proposed[0] == {"name": "KEY", "type": "hex" if derive == "hex" else "base64", "bytes": size}

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.token_formats import AesGcmText
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     scheme_match,
 )
@@ -49,6 +52,24 @@ def test_a_token_of_another_key_proves_nothing_and_leaves_no_scheme_behind(token
     ring = keyring(stages={"current": KeySet({"FIELD_KEY": "another"})})
     assert scheme_match.match_scheme(["enc$" + token.decode(), token.decode()], TEXT, ring, ()) is None
     assert list(ring.schemes) == ["field"]
+
+
+@pytest.mark.parametrize("alphabet", [b"+/", b"-_"])
+@pytest.mark.parametrize("base", ["current", "previous"])
+def test_a_key_in_base64_is_read_as_every_version_of_it_can_be(alphabet, base):
+    """With the new key alone both alphabets fit, and the rollback could not read the old one."""
+    old = base64.b64encode(b"\xfb\xff" + bytes(30), alphabet).decode()
+    stages = {
+        "previous": KeySet({"APP_KEY": old}),
+        "current": KeySet({"APP_KEY": base64.b64encode(b"0" * 32).decode()}),
+    }
+    ring = Keyring(schemes.of_keys(["APP_KEY"]), stages, nothing_set, base)
+    for stage in stages:
+        value = AesGcmText(base64.b64decode(stages[stage].values["APP_KEY"], alphabet)).seal(INSIDE).decode()
+        found = scheme_match.match_scheme([value], TEXT, ring, ())
+        assert found == f"aes_gcm_text_{'standard_base64' if alphabet == b'+/' else 'direct'}_of_APP_KEY"
+        for other in stages:
+            ring.refuse_unusable([found], other)
 
 
 def test_no_value_is_no_proof():
