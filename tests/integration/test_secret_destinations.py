@@ -65,6 +65,7 @@ def production(site: Site) -> Iterator[Production]:
     if not shutil.which("kubectl"):
         pytest.fail("apt-get install kubectl: there is none")
     cluster = Cluster()
+    cluster.grace = 1
     cluster.add_secret("app-keys", site.env_values())
     cluster.add_deployment("web", 3, SPEC)
     for name in site.env_values():
