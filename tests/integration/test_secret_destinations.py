@@ -137,6 +137,18 @@ def test_a_secret_that_a_controller_owns_is_refused_before_anything_changes(prod
     assert (production.keys(), site.tokens(), len(production.cluster.pods)) == (keys, tokens, 3)
 
 
+def test_a_workload_that_is_not_listed_stops_production_before_anything_changes(
+    production: Production, site: Site
+) -> None:
+    production.cluster.add_deployment("worker", 1, SPEC)
+    refused = site.play("rotate", "--check", "-e", "key_rotation_environment=production")
+    text = " ".join(refused.text.split())
+    assert (refused.code != 0, "does not list deployment/worker in the namespace prod" in text) == (True, True), text
+    where = f"namespace: prod, kubeconfig: {production.kubeconfig}"
+    assert f"{{name: worker, workload: {{name: deployment/worker, {where}}}}}" in text
+    assert "deployment/web in" not in text
+
+
 @pytest.mark.thorough
 def test_a_rollout_that_never_ends_is_rolled_back_with_what_to_type(production: Production, site: Site) -> None:
     plain, keys = production.read_all(), production.keys()

@@ -20,15 +20,22 @@ from .._kubernetes.kubernetes_api import Json
 from .._system.timestamps import seconds_since_1970
 from . import pods
 from .key_verdict import KeyVerdict
+from .service_entry import WorkloadEntry
 
 ROLLED_OUT = ("deployment", "statefulset", "daemonset")
 PATIENCE, POLL = 60.0, 0.5  # seconds: twice the default grace period of Kubernetes
 
 
 def judge(place: SecretDestination, key_id: str) -> list[KeyVerdict]:
-    """Return a verdict on each pod that uses the Secret. Before a switch, there is no key ID. Raise E_KUBERNETES_*."""
+    """Return a verdict on each pod that uses the Secret. Raise E_KUBERNETES_*.
+
+    Before a switch, there is no key ID, and pods that were told to end do not count.
+    """
     at = place.changed_at
-    using = _outlast_ending(place.secret, at) if key_id else _using(place.secret)
+    if key_id:
+        using = _outlast_ending(place.secret, at)
+    else:
+        using = [pod for pod in _using(place.secret) if not pods.is_ending(pod)]
     return [_judged(pod, place, at, key_id) for pod in using]
 
 
@@ -63,7 +70,18 @@ def _judged(pod: Json, place: SecretDestination, at: float, key_id: str) -> KeyV
         older=is_older,
         reason=_reason(pod, place) if stale else "",
         todo=_todo(pod, place.secret) if stale else "",
+        workload=_workload(pod, place.secret),
     )
+
+
+def _workload(pod: Json, secret: SecretPlace) -> WorkloadEntry:
+    """Return the workload of a pod as an entry of the option ``services`` has it."""
+    entry: WorkloadEntry = {"name": pods.owner_of(pod), "namespace": secret.namespace}
+    if secret.cluster.context:
+        entry["context"] = secret.cluster.context
+    if secret.cluster.kubeconfig:
+        entry["kubeconfig"] = secret.cluster.kubeconfig
+    return entry
 
 
 def _reason(pod: Json, place: SecretDestination) -> str:

@@ -168,6 +168,8 @@ def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
     (place,) = key_destinations.secrets(keys)
     before = secret_pods.judge(place, "")
     assert [(pod.unit, pod.stale, pod.key_id) for pod in before] == [("deployment/web", False, "")] * 2
+    described = {"name": "deployment/web", "namespace": NAMESPACE, "kubeconfig": kubeconfig}
+    assert [pod.as_result()["workload"] for pod in before] == [described] * 2
     wait_for_a_new_second()
     destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
     stale = secret_pods.judge(place, "0123456789abcdef")
@@ -203,8 +205,10 @@ def test_a_pod_in_its_grace_period_is_waited_for(
     keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
     (place,) = key_destinations.secrets(keys)
     destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
-    cluster.grace = 2
+    cluster.grace = 4
     cluster.add_deployment("web", 0, SPECS["env"])
+    assert secret_pods.judge(place, "") == [], "it is gone before a switch"
+    assert len(cluster.pods) == 1
     assert secret_pods.judge(place, "0123456789abcdef") == []
 
     cluster.add_deployment("web", 1, SPECS["env"])
