@@ -48,3 +48,10 @@ def test_the_store_is_said_to_be_read_if_its_keys_were_compared(error, status, b
 
     found = item("store", change)
     assert (found.status, found.because, found.todo) == (status, because, "")
+
+
+def test_a_secret_of_a_helm_release_is_a_warning():
+    rewritten = {"the Secret prod/app-keys": "helm upgrade shop"}
+    found = item("keys", result("env_file", {"path": "the Secret prod/app-keys", "rewritten": rewritten}))
+    assert (found.status, "helm upgrade shop may write the previous keys again" in found.seen) == ("warn", True)
+    assert item("keys", result("env_file", {"path": "p", "rewritten": {}})).status == "ok"
