@@ -41,7 +41,7 @@ SECRETS, DEPLOYMENTS, PODS = (
 class Cluster:
     """What the server has. ``is_stuck`` is whether pods never become ready; ``before_put`` is called at each change.
 
-    ``grace`` is how many seconds a pod still runs that was told to end.
+    ``grace`` is how many seconds a terminating pod still runs.
     """
 
     def __init__(self) -> None:

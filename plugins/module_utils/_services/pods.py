@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pods of Kubernetes, and the workload to which each belongs.
 
-A pod that was told to end stays in the list until its processes have ended, for its grace period at most. The counts of
+A terminating pod stays in the list until its processes have ended, for its grace period at most. The counts of
 a workload leave it out, but its processes can still write.
 """
 
@@ -58,5 +58,5 @@ def owner_of(pod: Json) -> str:
 
 
 def is_ending(pod: Json) -> bool:
-    """Return whether a pod was told to end."""
+    """Return whether a pod is terminating."""
     return "deletionTimestamp" in pod["metadata"]

@@ -29,7 +29,7 @@ PATIENCE, POLL = 60.0, 0.5  # seconds: twice the default grace period of Kuberne
 def judge(place: SecretDestination, key_id: str) -> list[KeyVerdict]:
     """Return a verdict on each pod that uses the Secret. Raise E_KUBERNETES_*.
 
-    Before a switch, there is no key ID, and pods that were told to end do not count.
+    Before a switch, there is no key ID, and terminating pods do not count.
     """
     at = place.changed_at
     if key_id:
@@ -45,7 +45,7 @@ def _using(secret: SecretPlace) -> list[Json]:
 
 
 def _outlast_ending(secret: SecretPlace, at: float) -> list[Json]:
-    """Return the pods that use the Secret, when those with the previous keys that were told to end have ended."""
+    """Return the pods that use the Secret, when those with the previous keys that are terminating have ended."""
     end = time.monotonic() + PATIENCE
     while True:
         using = _using(secret)
@@ -86,11 +86,11 @@ def _workload(pod: Json, secret: SecretPlace) -> WorkloadEntry:
 
 def _reason(pod: Json, place: SecretDestination) -> str:
     older = f"it is older than the last change of {place.place}"
-    return f"{older}, and was told to end but still runs" if pods.is_ending(pod) else older
+    return f"{older}, and still runs in its grace period" if pods.is_ending(pod) else older
 
 
 def _todo(pod: Json, secret: SecretPlace) -> str:
-    """Return what to type to have no such pod any more. One that was told to end is not replaced again."""
+    """Return what to type to replace a pod, or to wait until a terminating one is gone."""
     owner, name = pods.owner_of(pod), pods.name_of(pod)
     if pods.is_ending(pod):
         words = ["wait", "--for=delete", f"pod/{name}", "--timeout=-1s"]

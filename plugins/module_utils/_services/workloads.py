@@ -60,7 +60,7 @@ class Workload(Service):
         self._read()
 
     def run_start(self, patience: float, note: str | None) -> str:
-        """Have as many pods as before the stop. A workload that someone else gave no replicas keeps none."""
+        """Have as many pods as before the stop. One that someone else scaled to zero is not started."""
 
         def start(workload: Json) -> None:
             remembered = _annotations(workload).pop(REPLICAS)

@@ -218,5 +218,5 @@ def test_a_pod_in_its_grace_period_is_waited_for(
     monkeypatch.setattr(secret_pods, "PATIENCE", 0.1)
     (judged,) = secret_pods.judge(place, "0123456789abcdef")
     (pod,) = cluster.pods
-    assert (judged.stale, "was told to end but still runs" in judged.reason) == (True, True)
+    assert (judged.stale, "still runs in its grace period" in judged.reason) == (True, True)
     assert f"wait --for=delete pod/{pod['metadata']['name']}" in judged.todo
