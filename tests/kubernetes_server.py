@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An API server of Kubernetes for tests, as far as a rotation goes: no cluster can be had.
 
-TLS with a certificate authority of its own, a bearer token, and answers shaped as the documented API has them: Secrets
-with ``resourceVersion``, ``managedFields`` and ``dryRun``, Deployments, and pods, which come and go as replicas do.
+TLS with a certificate authority of its own, a bearer token, and answers shaped as the documented API has them:
+Secrets with ``resourceVersion``, ``managedFields`` and ``dryRun``, Deployments, and pods, which come and go as
+replicas do, with a grace period if a test sets one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ SECRETS, DEPLOYMENTS, PODS = (
 
 
 class Cluster:
-    """What the server has. ``is_stuck`` is whether pods never become ready; ``before_put`` is called at each change."""
+    """What the server has. ``is_stuck`` is whether pods never become ready; ``before_put`` is called at each change.
+
+    ``grace`` is how many seconds a terminating pod still runs.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -47,6 +51,7 @@ class Cluster:
         self.pods: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
         self.is_stuck = False
+        self.grace = 0
         self.forbidden: set[str] = set()
         self.before_put = lambda path: None
 
@@ -60,7 +65,8 @@ class Cluster:
 
     def add_deployment(self, name: str, replicas: int, spec: dict[str, Any]) -> None:
         template = {"metadata": {"labels": {"app": name}}, "spec": spec}
-        found = {"kind": "Deployment", "metadata": {}, "spec": {"replicas": replicas, "template": template}}
+        described = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
+        found = {"kind": "Deployment", "metadata": {}, "spec": described}
         self.put(f"{DEPLOYMENTS}/{name}", found)
 
     def put(self, path: str, content: dict[str, Any], *, dry: bool = False) -> dict[str, Any]:
@@ -91,14 +97,30 @@ class Cluster:
     def _control(self, deployment: dict[str, Any]) -> None:
         """What the controllers do: pods as the spec has it, and the status."""
         name, count = deployment["metadata"]["name"], deployment["spec"]["replicas"]
-        own = [pod for pod in self.pods if pod["metadata"]["labels"]["app"] == name]
+        matching = [pod for pod in self.pods if pod["metadata"]["labels"]["app"] == name]
+        own = [pod for pod in matching if "deletionTimestamp" not in pod["metadata"]]
         for pod in own[count:]:
-            self.pods.remove(pod)
+            self._end(pod)
         self.pods += [self._pod(deployment) for _ in range(count - len(own))]
         ready = 0 if self.is_stuck else count
         counts = {"replicas": count, "updatedReplicas": count, "readyReplicas": ready, "availableReplicas": ready}
         generation = deployment["metadata"]["generation"]
         deployment["status"] = {"observedGeneration": generation, **{k: v for k, v in counts.items() if v}}
+
+    def _end(self, pod: dict[str, Any]) -> None:
+        """Delete a pod: its processes have the grace period, and it is in the list until they have ended."""
+        if not self.grace:
+            self.pods.remove(pod)
+            return
+        pod["metadata"].update(deletionTimestamp=_now(self.grace), deletionGracePeriodSeconds=self.grace)
+        timer = threading.Timer(self.grace, self.pods.remove, [pod])
+        timer.daemon = True
+        timer.start()
+
+    def list_pods(self, selector: str) -> list[dict[str, Any]]:
+        """The pods with all labels of the selector, which is of the form ``a=b,c=d`` here."""
+        wanted = dict(each.split("=") for each in selector.split(",") if each)
+        return [pod for pod in list(self.pods) if wanted.items() <= pod["metadata"]["labels"].items()]
 
     def _pod(self, deployment: dict[str, Any]) -> dict[str, Any]:
         self.version += 1
@@ -113,8 +135,9 @@ class Cluster:
         return {"metadata": metadata, "spec": deployment["spec"]["template"]["spec"], "status": {"phase": "Running"}}
 
 
-def _now() -> str:
-    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+def _now(seconds: int = 0) -> str:
+    time_then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return f"{time_then:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -124,10 +147,11 @@ class Handler(BaseHTTPRequestHandler):
     cluster: Cluster
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         if not self._refused(path):
             if path == PODS:
-                self._answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self.cluster.pods})
+                found = self.cluster.list_pods(query.get("labelSelector", [""])[0])
+                self._answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": found})
             elif path in self.cluster.objects:
                 self._answer(200, self.cluster.objects[path])
             else:

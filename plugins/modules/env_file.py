@@ -63,6 +63,12 @@ path:
   description: The file.
   type: str
   returned: success
+rewritten:
+  description:
+    - By place, what would write the previous values again when a person runs it, such as C(helm upgrade) for a Secret
+      of a release.
+  type: dict
+  returned: in check mode
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -123,6 +123,7 @@ processes:
       among the keys, whether others may be V(hidden), its V(key_id) if it is known, whether it is V(older) than the
       last change of the .env file, and whether it is V(stale).
     - A stale process has the V(reason) and what to type (V(todo)).
+    - A pod has its V(workload), as an entry of C(key_rotation_services) has it.
   type: list
   elements: dict
   returned: when the processes could be checked

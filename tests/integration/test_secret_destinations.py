@@ -65,6 +65,7 @@ def production(site: Site) -> Iterator[Production]:
     if not shutil.which("kubectl"):
         pytest.fail("apt-get install kubectl: there is none")
     cluster = Cluster()
+    cluster.grace = 1
     cluster.add_secret("app-keys", site.env_values())
     cluster.add_deployment("web", 3, SPEC)
     for name in site.env_values():
@@ -134,6 +135,18 @@ def test_a_secret_that_a_controller_owns_is_refused_before_anything_changes(prod
     refused = site.play("rotate")
     assert (refused.code != 0, "E_KUBERNETES_OWNER" in refused.text) == (True, True), refused.text
     assert (production.keys(), site.tokens(), len(production.cluster.pods)) == (keys, tokens, 3)
+
+
+def test_a_workload_that_is_not_listed_stops_production_before_anything_changes(
+    production: Production, site: Site
+) -> None:
+    production.cluster.add_deployment("worker", 1, SPEC)
+    refused = site.play("rotate", "--check", "-e", "key_rotation_environment=production")
+    text = " ".join(refused.text.split())
+    assert (refused.code != 0, "does not list deployment/worker in the namespace prod" in text) == (True, True), text
+    where = f"namespace: prod, kubeconfig: {production.kubeconfig}"
+    assert f"{{name: worker, workload: {{name: deployment/worker, {where}}}}}" in text
+    assert "deployment/web in" not in text
 
 
 @pytest.mark.thorough

@@ -72,6 +72,10 @@ class Destination(abc.ABC):
         """Return when the place was last changed, in seconds since 1970. Raise OSError."""
         return os.stat(self.path).st_ctime if self.path else 0.0
 
+    def rewritten_by(self) -> str:
+        """Return what may write the previous values again when a person runs it; empty if nothing is known to."""
+        return ""
+
     @abc.abstractmethod
     def read(self, *, every: bool = True) -> dict[str, str]:
         """The values of its keys. Without ``every``, keys that are not set are left out if the others can be read."""

@@ -217,6 +217,12 @@ def refuse_unwritable(env_file: str, keys: KeyEntries) -> None:
         place.refuse_unwritable()
 
 
+def rewritten(env_file: str | None, keys: KeyEntries) -> dict[str, str]:
+    """Return the places whose previous values something may write again when a person runs it, each with that."""
+    commands = {place.place: place.rewritten_by() for place in of(env_file, keys)}
+    return {place: command for place, command in commands.items() if command}
+
+
 def changed_at(env_file: str, keys: KeyEntries) -> float:
     """Return when the last of the places was changed. Raise OSError."""
     return max(place.changed_at for place in of(env_file, keys))

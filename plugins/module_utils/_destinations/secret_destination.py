@@ -23,20 +23,6 @@ from .destination_interface import Delivery, Destination, DestinationChange
 
 KEPT = "{place} still has its previous values."
 UNKNOWN = "{place} may have the new values or the previous ones: both are in the key store."
-# By the beginning of a label or an annotation, what writes an object that has it again and again.
-OWNERS = {
-    "reconcile.external-secrets.io/": "External Secrets",
-    "sealedsecrets.bitnami.com/": "Sealed Secrets",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/": "Flux",
-    "helm.toolkit.fluxcd.io/": "Flux",
-    "secrets.hashicorp.com/": "the Vault Secrets Operator",
-    "operator.1password.io/": "the 1Password operator",
-    "secrets.infisical.com/": "Infisical",
-    "secrets.doppler.com/": "Doppler",
-    "reflector.v1.k8s.emberstack.com/reflects": "Reflector",
-}
 
 
 @dataclass(frozen=True)
@@ -77,14 +63,10 @@ class SecretDestination(Destination):
     def changed_at(self) -> float:
         """Return the time by the clock of the API server, to the second; 0 if it does not say."""
         from .._system.timestamps import seconds_since_1970
+        from . import secret_owners
 
-        names = {f"f:{entry}" for entry in self._entries.values()}
-        fields = (self.secret.read().get("metadata") or {}).get("managedFields") or []
-        times = [
-            managed.get("time")
-            for managed in fields
-            if names & {*((managed.get("fieldsV1") or {}).get("f:data") or {})}
-        ]
+        managed = secret_owners.managed_by(self._metadata(), self._entries.values())
+        times = [each.get("time") for each in managed]
         return max((seconds_since_1970(time) for time in times if time), default=0.0)
 
     def read(self, *, every: bool = True) -> dict[str, str]:
@@ -93,6 +75,12 @@ class SecretDestination(Destination):
         return {
             name: _value(self.secret, data, entry)[0] for name, entry in self._entries.items() if every or entry in data
         }
+
+    def rewritten_by(self) -> str:
+        from . import secret_owners
+
+        release = secret_owners.helm_release(self._metadata())
+        return f"helm upgrade {release}" if release else ""
 
     def refuse_unwritable(self) -> None:
         self._refuse_unfit(self.secret.read())
@@ -107,15 +95,16 @@ class SecretDestination(Destination):
         old = {entry: data[entry] for entry in new}
         return SecretChange(self.secret, old, new) if new != old else None
 
+    def _metadata(self) -> Json:
+        metadata: Json = self.secret.read().get("metadata") or {}
+        return metadata
+
     def _refuse_unfit(self, secret: Json) -> None:
+        from . import secret_owners
+
         place = self.place
-        metadata = secret.get("metadata") or {}
-        for owner in metadata.get("ownerReferences") or []:
-            raise KubernetesOwner(place=place, owner=f"{owner.get('kind')} {owner.get('name')}")
-        for mark in {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}:
-            for beginning, owner in OWNERS.items():
-                if mark.startswith(beginning):
-                    raise KubernetesOwner(place=place, owner=owner)
+        if owner := secret_owners.find(secret.get("metadata") or {}, self._entries.values()):
+            raise KubernetesOwner(place=place, owner=owner)
         for entry in self._entries.values():
             if secret.get("immutable"):
                 raise KubernetesSecret(place=place, entry=entry, fault="cannot be changed: the Secret is immutable")

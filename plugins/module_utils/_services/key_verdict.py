@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict, cast
+
+from .service_entry import WorkloadEntry
 
 
 class ProcessKeys(TypedDict):
@@ -23,6 +25,7 @@ class ProcessKeys(TypedDict):
     exported: Sequence[str]
     hidden: bool
     stale: bool
+    workload: WorkloadEntry
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class KeyVerdict:
 
     ``key_id`` is empty if it is not known. ``older`` is whether the process started before the keys were changed.
     ``hidden`` is whether its environment cannot be read, ``exported`` are the keys in it. A pod has no ``pid``.
+    ``workload`` is the workload of a pod, as an entry of the option ``services`` has it; a process has none.
     """
 
     name: str
@@ -43,6 +47,7 @@ class KeyVerdict:
     pid: int = 0
     exported: Sequence[str] = ()
     hidden: bool = False
+    workload: WorkloadEntry = field(default_factory=WorkloadEntry)
 
     @property
     def stale(self) -> bool:

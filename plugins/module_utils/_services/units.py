@@ -106,6 +106,10 @@ class Service:
                 user = users.own_name()
                 raise ServiceProgram(name=self.name, word=word, program=program, fault=fault, user=user)
 
+    def describe_delay(self, patience: float) -> str:
+        """Return why a start or stop has failed that took longer than ``patience`` seconds."""
+        return f"it did not finish within {patience:.0f} seconds"
+
     @property
     def look(self) -> str:
         """Return what to type to see why it does not start or stop."""
@@ -289,7 +293,7 @@ def start(service: Service, patience: float, note: str | None = None) -> None:
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has ended. Raise E_SERVICE_STOP after ``patience`` seconds."""
     reason = f"it is still running after {patience:.0f} seconds; O(services_jobs): stop ends it"
-    _reached(service, patience, ServiceStop, reason, lambda: not service.is_at_work)
+    _reached(service, patience, ServiceStop, lambda: reason, lambda: not service.is_at_work)
 
 
 def refuse_fallen(started: Sequence[Service], settle: float) -> None:
@@ -330,14 +334,18 @@ def _ordered(service: Service, command: _Command, patience: float, note: str | N
     if reason := run(patience, note):
         raise error(name=service.name, reason=reason, look=service.look)
     left = patience - (time.monotonic() - begun)
-    _reached(service, left, error, f"it did not finish within {patience:.0f} seconds", reached)
+    _reached(service, left, error, lambda: service.describe_delay(patience), reached)
 
 
 def _reached(
-    service: Service, patience: float, error: type[ServiceStop | ServiceStart], reason: str, reached: Callable[[], bool]
+    service: Service,
+    patience: float,
+    error: type[ServiceStop | ServiceStart],
+    describe: Callable[[], str],
+    reached: Callable[[], bool],
 ) -> None:
     end = time.monotonic() + patience
     while not reached():
         if time.monotonic() > end:
-            raise error(name=service.name, reason=reason, look=service.look)
+            raise error(name=service.name, reason=describe(), look=service.look)
         time.sleep(POLL)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from .._errors.kubernetes import KubernetesConflict, WorkloadUnfit
 from .._kubernetes.kubernetes_api import ApiPath, Cluster, Json
+from . import pods
 from .service_entry import ServiceEntry
 from .units import Service
 
@@ -35,7 +36,7 @@ class Workload(Service):
 
     def is_up(self, *, unknown: bool) -> bool:
         workload = self._read()
-        return bool(_wanted(workload) or (workload.get("status") or {}).get("replicas"))
+        return bool(_wanted(workload) or (workload.get("status") or {}).get("replicas") or self._pods(workload))
 
     def is_well(self) -> bool:
         """Return whether its rollout has finished: all pods that it wants are new and ready, and there are no
@@ -44,11 +45,11 @@ class Workload(Service):
         status, count = workload.get("status") or {}, _wanted(workload)
         is_seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
         counts = [status.get(name) or 0 for name in ("replicas", "updatedReplicas", "readyReplicas")]
-        return bool(is_seen and count and counts == [count] * 3)
+        return bool(is_seen and not _is_stopped_here(workload) and counts == [count] * 3)
 
     @property
     def is_to_be_started(self) -> bool:
-        return not _wanted(self._read())
+        return _is_stopped_here(self._read())
 
     def settles_in(self, seconds: float) -> float:
         """Return 0: a pod itself reports when it is ready."""
@@ -59,13 +60,13 @@ class Workload(Service):
         self._read()
 
     def run_start(self, patience: float, note: str | None) -> str:
-        """Have as many pods as before the stop."""
+        """Have as many pods as before the stop. One that someone else scaled to zero is not started."""
 
         def start(workload: Json) -> None:
-            remembered = _annotations(workload).pop(REPLICAS, "")
+            remembered = _annotations(workload).pop(REPLICAS)
             workload["spec"]["replicas"] = int(remembered) if remembered.isdigit() else 1
 
-        self._change(start, unless=lambda workload: _wanted(workload) > 0)
+        self._change(start, unless=lambda workload: not _is_stopped_here(workload))
         return ""
 
     def run_stop(self, patience: float, note: str | None) -> str:
@@ -78,6 +79,11 @@ class Workload(Service):
         self._change(stop, unless=lambda workload: not _wanted(workload))
         return ""
 
+    def describe_delay(self, patience: float) -> str:
+        workload, delay = self._read(), super().describe_delay(patience)
+        left = [] if _wanted(workload) else self._pods(workload)
+        return f"{delay}, and has these pods: {', '.join(map(pods.name_of, left))}" if left else delay
+
     @property
     def look(self) -> str:
         status = self._cluster.kubectl("-n", self._namespace, "rollout", "status", self._called)
@@ -86,6 +92,11 @@ class Workload(Service):
 
     def _read(self) -> Json:
         return self._cluster.get(self._where)
+
+    def _pods(self, workload: Json) -> list[Json]:
+        """Return its pods, also those in their grace period. Its selector may match pods of others, such as a Job."""
+        matching = pods.not_ended(self._cluster, self._namespace, pods.selector_of(workload))
+        return [pod for pod in matching if pods.owner_of(pod) in (self._called, f"pod/{pods.name_of(pod)}")]
 
     def _change(self, change: Callable[[Json], None], unless: Callable[[Json], bool]) -> None:
         """Change it, and try again if a controller has changed it at the same time, for example its status."""
@@ -105,6 +116,11 @@ class Workload(Service):
 
 def _wanted(workload: Json) -> int:
     return int(workload["spec"].get("replicas", 1))
+
+
+def _is_stopped_here(workload: Json) -> bool:
+    """Return whether a rotation has stopped it, and not started it."""
+    return not _wanted(workload) and REPLICAS in (workload["metadata"].get("annotations") or {})
 
 
 def _annotations(workload: Json) -> dict[str, str]:

@@ -18,7 +18,7 @@ LEFT = "{path} is a compiled file with the previous value of a key, and could no
 
 def set_env_file(task: HostTask) -> ModuleResult:
     """Rewrite the files in which a value differs. Without values, in a dry run, report what would be set."""
-    from .._destinations import destination_interface
+    from .._destinations import destination_interface, key_destinations
 
     def write(changes: Sequence[DestinationChange]) -> None:
         try:
@@ -30,6 +30,8 @@ def set_env_file(task: HostTask) -> ModuleResult:
     change = change_files(task, "env_file", write)
     settings = [key["name"] for key in task.params["keys"]] if change.differs else []
     result = {"changed": change.differs, "path": change.place, "key_id": change.after, "settings": settings}
+    if task.check_mode:
+        result["rewritten"] = key_destinations.rewritten(task.params["path"], task.params["keys"])
     return {**result, "diff": _diff(task, change)} if task._diff else result
 
 

@@ -42,7 +42,10 @@ class KeysResult(ChangeResult, total=False):
 
 
 class FileResult(ChangeResult, total=False):
+    """``rewritten`` has by place what would write the previous values again when a person runs it."""
+
     path: str
+    rewritten: Mapping[str, str]
 
 
 class ProcessesResult(CheckResult, total=False):

@@ -34,8 +34,27 @@ def agree(observations: Observations) -> ChecklistItem:
         summary = f"the hosts have {len(ids)} different sets of keys"
         todo = "Give all .env files the same keys."
         items.append(ChecklistItem("keys", STOP, summary, todo, facts={"key_ids": sorted(ids)}))
-    items += source_code.literals(observations)
+    items += [*source_code.literals(observations), *_rewritten(observations)]
     return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
+
+
+def _rewritten(observations: Observations) -> list[ChecklistItem]:
+    """Warn about places whose previous values a command would write again after the rotation."""
+    places = {
+        place: command
+        for results in observations.hosts.values()
+        for place, command in results.get("env_file", {}).get("rewritten", {}).items()
+    }
+    return [
+        ChecklistItem(
+            "keys",
+            WARN,
+            f"{place} is of a release of Helm: {command} may write the previous keys again",
+            "After the rotation, give the new keys to the values of the chart, or remove the Secret from it.",
+            facts={"place": place, "command": command},
+        )
+        for place, command in places.items()
+    ]
 
 
 def store(observations: Observations) -> ChecklistItem:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from ...module_utils._engine.crypto.library_schemes import swallows_errors
 from ...module_utils._engine.postgres.database_session_types import HeldSession
 from ...module_utils._errors.counts import counted
+from . import unlisted_workloads
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 if TYPE_CHECKING:
@@ -42,15 +43,17 @@ def runs(observations: Observations) -> ChecklistItem:
 
 
 def stops(observations: Observations) -> ChecklistItem:
-    """Check on every host that each service can be stopped, as far as this shows without stopping it."""
+    """Check on every host that each service can be stopped, as far as this shows without stopping it, and that no
+    workload of Kubernetes is missing."""
     asked = [results["stops"] for results in observations.hosts.values() if "stops" in results]
-    if not asked:
+    unlisted = unlisted_workloads.unlisted(observations)
+    if not asked and not unlisted:
         return ChecklistItem(
             "services", SKIP, "key_rotation_services is empty: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
     summary = f"{', '.join(sorted(names))} will be stopped" if names else "no service is running"
-    item = worst("services", [of_result("services", each, "services") for each in asked], summary)
+    item = worst("services", [*(of_result("services", each, "services") for each in asked), *unlisted], summary)
     served = [host for host, results in observations.hosts.items() if _answers_without_services(results)]
     if item.status != OK or not served:
         return item

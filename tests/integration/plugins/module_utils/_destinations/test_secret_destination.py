@@ -149,6 +149,22 @@ def test_a_secret_that_a_controller_owns_is_refused(
     assert cluster.values("app-keys") == OLD
 
 
+def test_a_secret_that_a_controller_has_written_is_refused(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
+    (managed,) = cluster.objects[f"{SECRETS}/app-keys"]["metadata"]["managedFields"]
+    managed["manager"] = "kubectl-client-side-apply"
+    key_destinations.refuse_unwritable(None, keys)
+    managed["manager"] = "externalsecrets.external-secrets.io/app"
+    error = refused(key_destinations.refuse_unwritable, None, keys)
+    assert (error.code, error.where["owner"]) == ("E_KUBERNETES_OWNER", "External Secrets")
+
+
+def test_a_secret_of_a_helm_release_is_written_and_says_so(cluster: Cluster, keys: list[dict[str, Any]]) -> None:
+    assert key_destinations.rewritten(None, keys) == {}
+    cluster.add_secret("app-keys", OLD, annotations={"meta.helm.sh/release-name": "shop"})
+    assert key_destinations.rewritten(None, keys) == {"the Secret prod/app-keys": "helm upgrade shop"}
+    key_destinations.refuse_unwritable(None, keys)
+
+
 @pytest.mark.parametrize("value", ["", "CANARY\nCANARY", "CANARY\0"])
 def test_an_entry_that_is_no_key_is_refused(cluster: Cluster, keys: list[dict[str, Any]], value: str) -> None:
     cluster.add_secret("app-keys", {**OLD, "salt": value})

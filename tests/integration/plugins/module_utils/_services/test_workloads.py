@@ -89,6 +89,54 @@ def test_a_workload_has_as_many_pods_after_its_start_as_before_its_stop(
     assert (web.is_well(), len(cluster.pods), there["metadata"]["annotations"]) == (True, 3, {})
 
 
+def test_a_stop_waits_for_pods_in_their_grace_period(
+    cluster: Cluster, workload: Callable[[str], units.Service]
+) -> None:
+    cluster.add_deployment("web", 2, SPECS["env"])
+    cluster.add_deployment("other", 1, SPECS["env"])
+    cluster.grace = 2
+    web = workload("deployment/web")
+    units.stop(web, 30)
+    assert (web.is_up(unknown=False), len(cluster.pods)) == (False, 1)
+
+
+def test_pods_that_do_not_end_in_time_are_named(cluster: Cluster, workload: Callable[[str], units.Service]) -> None:
+    cluster.add_deployment("web", 2, SPECS["env"])
+    cluster.grace = 600
+    names = [pod["metadata"]["name"] for pod in cluster.pods]
+    error = refused(units.stop, workload("deployment/web"), 0.5)
+    assert (error.code, f"these pods: {', '.join(names)}" in error.what) == ("E_SERVICE_STOP", True)
+
+
+def test_a_pod_of_another_owner_with_the_same_labels_is_not_waited_for(
+    cluster: Cluster, workload: Callable[[str], units.Service]
+) -> None:
+    cluster.add_deployment("web", 1, SPECS["env"])
+    web = workload("deployment/web")
+    units.stop(web, 30)
+    cluster.add_deployment("web", 1, SPECS["env"])
+    (pod,) = cluster.pods
+    cluster.objects[f"{DEPLOYMENTS}/web"]["spec"]["replicas"] = 0
+    cluster.objects[f"{DEPLOYMENTS}/web"]["status"] = {}
+    assert web.is_up(unknown=False)
+    pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "nightly"}]
+    assert not web.is_up(unknown=False)
+
+
+def test_a_workload_that_someone_scales_to_nothing_is_waited_for_and_not_started(
+    cluster: Cluster, workload: Callable[[str], units.Service]
+) -> None:
+    cluster.add_deployment("web", 2, SPECS["env"])
+    cluster.grace = 2
+    cluster.add_deployment("web", 0, SPECS["env"])
+    web = workload("deployment/web")
+    assert (web.is_up(unknown=False), web.is_to_be_started) == (True, False)
+    units.stop(web, 30)
+    assert cluster.pods == []
+    units.start(web, 30)
+    assert (web.is_well(), cluster.pods) == (True, [])
+
+
 def test_a_rollout_that_never_ends_is_an_error_with_what_to_type(
     cluster: Cluster, workload: Callable[[str], units.Service], kubeconfig: str
 ) -> None:
@@ -120,6 +168,8 @@ def test_a_pod_that_is_older_than_the_last_change_has_the_previous_keys(
     (place,) = key_destinations.secrets(keys)
     before = secret_pods.judge(place, "")
     assert [(pod.unit, pod.stale, pod.key_id) for pod in before] == [("deployment/web", False, "")] * 2
+    described = {"name": "deployment/web", "namespace": NAMESPACE, "kubeconfig": kubeconfig}
+    assert [pod.as_result()["workload"] for pod in before] == [described] * 2
     wait_for_a_new_second()
     destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
     stale = secret_pods.judge(place, "0123456789abcdef")
@@ -146,3 +196,27 @@ def test_a_pod_of_which_it_is_not_known_is_stale(cluster: Cluster, kubeconfig: s
     assert (judged.stale, f"delete pod {pod['metadata']['name']}" in judged.todo) == (True, True)
     pod["status"]["phase"] = "Succeeded"
     assert secret_pods.judge(key_destinations.secrets(keys)[0], "0123456789abcdef") == []
+
+
+def test_a_pod_in_its_grace_period_is_waited_for(
+    cluster: Cluster, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.add_deployment("web", 1, SPECS["env"])
+    keys = [{"name": "K", "destination": {"secret": "app-keys", "namespace": NAMESPACE, "kubeconfig": kubeconfig}}]
+    (place,) = key_destinations.secrets(keys)
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    cluster.grace = 4
+    cluster.add_deployment("web", 0, SPECS["env"])
+    assert secret_pods.judge(place, "") == [], "it is gone before a switch"
+    assert len(cluster.pods) == 1
+    assert secret_pods.judge(place, "0123456789abcdef") == []
+
+    cluster.add_deployment("web", 1, SPECS["env"])
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-newer"}, "dotenv"))
+    cluster.grace = 600
+    cluster.add_deployment("web", 0, SPECS["env"])
+    monkeypatch.setattr(secret_pods, "PATIENCE", 0.1)
+    (judged,) = secret_pods.judge(place, "0123456789abcdef")
+    (pod,) = cluster.pods
+    assert (judged.stale, "still runs in its grace period" in judged.reason) == (True, True)
+    assert f"wait --for=delete pod/{pod['metadata']['name']}" in judged.todo

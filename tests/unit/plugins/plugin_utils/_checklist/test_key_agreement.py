@@ -61,3 +61,10 @@ def test_a_key_in_source_code_comes_with_the_change_that_moves_it_out():
     found = item("keys", both(option(settings=keys), tell))
     assert (found.status, found.facts) == ("warn", {"files": {"KEYS": "/srv/settings.py"}})
     assert found.todo == f"Move it to the environment, then rotate it; {move}"
+
+
+def test_a_secret_of_a_helm_release_is_a_warning():
+    rewritten = {"the Secret prod/app-keys": "helm upgrade shop"}
+    found = item("keys", result("env_file", {"path": "the Secret prod/app-keys", "rewritten": rewritten}))
+    assert (found.status, "helm upgrade shop may write the previous keys again" in found.seen) == ("warn", True)
+    assert item("keys", result("env_file", {"path": "p", "rewritten": {}})).status == "ok"

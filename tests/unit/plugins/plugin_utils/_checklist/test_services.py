@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -54,3 +55,67 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
     assert (found.status, found.facts) == ("warn", {"host": "app2", "stopped": ["food.service"]})
     assert "food.service" in found.seen
     assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
+
+
+WORKER = {"name": "deployment/worker", "namespace": "prod", "context": "prod"}
+
+
+def pods_of(*workloads: dict[str, str]) -> Callable[[dict[str, Any]], None]:
+    pod = {"pid": 0, "name": "pod a-1", "hidden": False, "older": False}
+    return result("processes", {"processes": [{**pod, "workload": workload} for workload in workloads]})
+
+
+def listed(**workload: str) -> dict[str, Any]:
+    return {"name": "worker", "workload": {"name": "deployment/worker", **workload}}
+
+
+def test_a_workload_whose_pods_use_the_secret_must_be_listed():
+    found = item("services", pods_of(WORKER, WORKER))
+    assert (found.status, found.facts["workloads"]) == ("stop", [WORKER])
+    assert "does not list deployment/worker in the namespace prod, whose pods use a Secret" in found.seen
+    entry = "- {name: worker, workload: {name: deployment/worker, namespace: prod, context: prod}}"
+    assert f"Add to key_rotation_services: {entry}" in found.todo
+
+
+@pytest.mark.parametrize(
+    ("workload", "status"),
+    [
+        ({"namespace": "prod", "context": "prod"}, "ok"),
+        ({"namespace": "prod"}, "ok"),
+        ({"namespace": "prod", "context": "other"}, "stop"),
+        ({"context": "prod"}, "stop"),
+        ({"name": "statefulset/worker", "namespace": "prod"}, "stop"),
+    ],
+)
+def test_a_workload_is_listed_by_its_name_its_namespace_and_its_context(workload, status):
+    assert item("services", both(pods_of(WORKER), option(services=[listed(**workload)]))).status == status
+
+
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [
+        ("statefulset/db", "- {name: db, workload: {name: statefulset/db, namespace: prod}}"),
+        ("daemonset/agent", "List daemonset/agent in the namespace prod in key_rotation_services with start and stop"),
+        ("job/nightly-1", "Wait until job/nightly-1 in the namespace prod has ended"),
+        ("pod/shell", "Delete pod/shell in the namespace prod"),
+    ],
+)
+def test_what_to_do_goes_by_what_owns_the_pod(name, todo):
+    assert todo in item("services", pods_of({"name": name, "namespace": "prod"})).todo
+
+
+def test_an_unlisted_workload_is_a_warning_if_it_may_be_stopped_or_the_keys_are_written():
+    assert item("services", both(pods_of(WORKER), option(environment="staging"))).status == "warn"
+    commanded = item("services", both(pods_of(WORKER), option(services=COMMANDS)))
+    assert (commanded.status, "may be stopped by the commands of food" in commanded.todo) == ("warn", True)
+    switched = both(pods_of(WORKER), option(resumed=True), result("env_file", {"changed": False}))
+    assert item("services", switched).status == "warn"
+
+
+def test_an_unlisted_workload_is_found_if_no_service_is_listed():
+    def change(made: dict[str, Any]) -> None:
+        both(pods_of(WORKER), option(services=[]))(made)
+        for host in made["hosts"].values():
+            del host["stops"]
+
+    assert item("services", change).status == "stop"
