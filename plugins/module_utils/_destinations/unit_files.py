@@ -17,7 +17,7 @@ from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.destinations import UnitShared, UnitVariable
 from .._errors.env_file import EnvMissing
-from .._errors.services import ServiceMissing
+from .._errors.services import LOAD_FAULTS, OTHER_FAULT, SystemctlUnanswered, UnitNotLoaded
 from .._system import child_processes, users
 from . import env_file_editor, unit_lines
 from .unit_lines import Effect
@@ -139,7 +139,7 @@ def _text(file: str) -> str:
 def find(units: Sequence[str], name: str) -> DestinationOptions:
     """Return the one destination from which all of these units take the variable, as an operator would write it.
 
-    Raise E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
+    Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
     loaded = [show(unit) for unit in units]
     places = [_place(unit, name) for unit in loaded]
@@ -188,12 +188,20 @@ def _hides_files(pattern: str) -> bool:
 
 
 def show(unit: str) -> UnitFiles:
-    """Return a unit of this host. Raise E_SERVICE_MISSING."""
+    """Return a unit of this host that a key names. Raise E_SYSTEMCTL or E_UNIT_NOT_LOADED."""
     name = unit if "." in unit else f"{unit}.service"
-    listed = next(iter(_list_units(name)), None)
-    if listed is None or listed.state != "loaded":
-        raise ServiceMissing(name=name)
+    listed = next(iter(_list_units(name)), UnitFiles.of(""))
+    refuse_unloaded(name, listed.state, "O(keys)")
     return listed
+
+
+def refuse_unloaded(unit: str, state: str, option: str) -> None:
+    """Raise E_UNIT_NOT_LOADED if systemd did not load a unit that this option names, and E_SYSTEMCTL without a
+    state."""
+    if not state:
+        raise SystemctlUnanswered(unit=unit, option=option)
+    if state != "loaded":
+        raise UnitNotLoaded(unit=unit, option=option, fault=LOAD_FAULTS.get(state, OTHER_FAULT))
 
 
 def _list_units(pattern: str) -> list[UnitFiles]:

@@ -34,8 +34,8 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     """Return the variables and credentials of all sources. A later value replaces an earlier one.
 
     Keys count if they are kept where the service takes its environment or its credentials from. Empty names are left
-    out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SERVICE_MISSING,
-    E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
+    out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SYSTEMCTL,
+    E_UNIT_NOT_LOADED, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
     """
     variables: dict[str, str] = {}
     credentials: dict[str, bytes] = {}
@@ -48,7 +48,7 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
             variables |= place.read(every=False)
         if name := source.get("unit"):
             unit = Unit(name)
-            unit.refuse_missing()
+            unit_files.refuse_unloaded(unit.unit, unit.load_state, "O(environment_from)")
             variables |= unit.environment
             credentials |= unit_credentials.contents(name)
             folder = os.path.join(unit_credentials.FOLDER, unit.id)

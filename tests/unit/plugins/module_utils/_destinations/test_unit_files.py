@@ -51,10 +51,11 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         files: tuple[Path, ...] = (),
         optional: tuple[Path, ...] = (),
         user: str = "",
+        state: str = "loaded",
     ) -> None:
         lines = [f"EnvironmentFiles={file} (ignore_errors=no)" for file in files]
         lines += [f"EnvironmentFiles={file} (ignore_errors=yes)" for file in optional]
-        lines += [f"User={user}", f"Id={name}", "LoadState=loaded", f"FragmentPath={tmp_path}/none"]
+        lines += [f"User={user}", f"Id={name}", f"LoadState={state}", f"FragmentPath={tmp_path}/none"]
         lines += [f"DropInPaths={' '.join(map(str, drop_ins or filter(None, [drop_in])))}"]
         (shown / name).write_text("\n".join(lines) + "\n")
 
@@ -207,10 +208,41 @@ def test_units_that_take_it_from_different_files_are_refused(units: Callable[...
 
 
 def test_a_unit_that_does_not_exist_or_does_not_set_it_is_refused(units: Callable[..., None]) -> None:
-    assert refused("nobody").code == "E_SERVICE_MISSING"
+    error = refused("nobody")
+    assert (error.code, "key_rotation_keys" in str(error)) == ("E_UNIT_NOT_LOADED", True)
     units("app.service")
     error = refused("app")
     assert (error.code, "is not set by it" in str(error)) == ("E_UNIT_VARIABLE", True)
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ("not-found", "does not exist on this host"),
+        ("masked", "is masked on this host"),
+        ("bad-setting", "has a setting on this host that systemd does not accept"),
+        ("error", "cannot be loaded by systemd on this host"),
+        ("merged", "is not loaded by systemd on this host"),
+    ],
+)
+def test_a_unit_that_is_not_loaded_is_refused_by_its_state(units: Callable[..., None], state: str, fault: str) -> None:
+    units("app.service", state=state)
+    error = refused("app")
+    assert (error.code, error.where["fault"]) == ("E_UNIT_NOT_LOADED", fault)
+    assert "app.service, which key_rotation_keys names, " in str(error)
+
+
+@pytest.mark.parametrize("program", ["exit 1", None])
+def test_a_host_without_systemd_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    if program:
+        (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = refused("app")
+    assert (error.code, error.where) == ("E_SYSTEMCTL", {"unit": "app.service", "option": "O(keys)"})
 
 
 def test_a_unit_of_another_user_is_refused(
