@@ -22,7 +22,9 @@ from .._system import child_processes, users
 from . import env_file_editor, unit_lines
 from .unit_lines import Effect
 
-PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles"
+# Those of the last line name the unit itself, what starts it, and units with which it is stopped (systemd.unit(5)).
+PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles,Names,TriggeredBy,PartOf,BindsTo,Requires"
+STOPPED_BY = ("Id", "Names", "TriggeredBy", "PartOf", "BindsTo", "Requires")
 SECONDS = 30.0
 
 
@@ -43,7 +45,8 @@ class Setter:
 class UnitFiles:
     """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
 
-    An ``EnvironmentFile=`` may be a pattern. The value of each one is whether it may be missing.
+    An ``EnvironmentFile=`` may be a pattern. The value of each one is whether it may be missing. If one of the units
+    ``stopped_by`` is stopped, so is this one.
     """
 
     id: str
@@ -51,6 +54,7 @@ class UnitFiles:
     user: str
     unit_files: Sequence[str]
     environment_files: Mapping[str, bool]
+    stopped_by: Sequence[str] = ()
 
     @classmethod
     def of(cls, shown: str) -> UnitFiles:
@@ -66,6 +70,7 @@ class UnitFiles:
             properties.get("User", ""),
             [*filter(None, units)],
             files,
+            [name for line in STOPPED_BY for name in properties.get(line, "").split()],
         )
 
     @property
@@ -169,7 +174,7 @@ def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[Uni
     real = os.path.realpath(file)
     others = [
         unit.id
-        for unit in _list_units("*.service")
+        for unit in list_units("*.service")
         if unit.id not in own and real in (os.path.realpath(other) for other in files_of(unit))
     ]
     if others:
@@ -190,7 +195,7 @@ def _hides_files(pattern: str) -> bool:
 def show(unit: str) -> UnitFiles:
     """Return a unit of this host that a key names. Raise E_SYSTEMCTL or E_UNIT_NOT_LOADED."""
     name = unit if "." in unit else f"{unit}.service"
-    listed = next(iter(_list_units(name)), UnitFiles.of(""))
+    listed = next(iter(list_units(name)), UnitFiles.of(""))
     refuse_unloaded(name, listed.state, "O(keys)")
     return listed
 
@@ -204,7 +209,8 @@ def refuse_unloaded(unit: str, state: str, option: str) -> None:
         raise UnitNotLoaded(unit=unit, option=option, fault=LOAD_FAULTS.get(state, OTHER_FAULT))
 
 
-def _list_units(pattern: str) -> list[UnitFiles]:
+def list_units(pattern: str) -> list[UnitFiles]:
+    """Return the units that systemd has loaded; none if systemctl does not answer."""
     argv = ["systemctl", "show", "--property", PROPERTIES, "--", pattern]
     text = child_processes.exchange(argv, b"", SECONDS).output.decode("utf-8", "replace")
     return [UnitFiles.of(block) for block in text.split("\n\n") if block.strip()]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def collect_facts(task: HostTask) -> ModuleResult:
     """Collect everything at once. Raise the errors of opening the application."""
+    from .._destinations import file_readers
     from .._engine import host_facts
     from .._engine.application import django_project
     from .._engine.open_application import open_application
@@ -48,6 +49,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             **_preparation(application, request, wanted=params["mode"] == "prepared"),
             **held,
             "files": _files(application),
+            "file_readers": file_readers.find(params["env_file"], params["keys"], params["dialect"]),
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     config_values,
     destination_interface,
+    file_readers,
     key_destinations,
     unit_files,
 )
@@ -52,12 +53,13 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         optional: tuple[Path, ...] = (),
         user: str = "",
         state: str = "loaded",
+        more: str = "",
     ) -> None:
         lines = [f"EnvironmentFiles={file} (ignore_errors=no)" for file in files]
         lines += [f"EnvironmentFiles={file} (ignore_errors=yes)" for file in optional]
         lines += [f"User={user}", f"Id={name}", f"LoadState={state}", f"FragmentPath={tmp_path}/none"]
         lines += [f"DropInPaths={' '.join(map(str, drop_ins or filter(None, [drop_in])))}"]
-        (shown / name).write_text("\n".join(lines) + "\n")
+        (shown / name).write_text("\n".join(lines) + f"\n{more}")
 
     return make
 
@@ -114,6 +116,32 @@ def test_a_file_that_another_unit_reads_is_refused(units: Callable[..., None], t
     link.symlink_to(file)
     units("worker.service", files=(link,))
     assert refused("web").code == "E_UNIT_SHARED"
+
+
+def test_the_units_that_read_a_file_of_keys_are_found(units: Callable[..., None], tmp_path: Path) -> None:
+    file, other = put(tmp_path / "app.env", "K=CANARY\n"), put(tmp_path / "other.env", "O=1\n")
+    units("web.service", files=(file,), more="PartOf=app.target\nNames=web.service site.service\n")
+    units("job.service", optional=(tmp_path / "a*.env",), more="TriggeredBy=job.timer\n")
+    units("db.service", files=(other,))
+    readers = [
+        {"path": str(file), "unit": "job.service", "stopped_by": ["job.service", "job.timer"]},
+        {
+            "path": str(file),
+            "unit": "web.service",
+            "stopped_by": ["web.service", "web.service", "site.service", "app.target"],
+        },
+    ]
+    keys = [{"name": "K", "destination": {"file": str(file), "dialect": "systemd"}}]
+    assert file_readers.find(None, keys, "dotenv") == readers
+    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == readers
+    assert file_readers.find(str(file), [{"name": "K"}], "dotenv") == []
+
+
+def test_a_host_without_systemd_has_no_unit_that_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file = put(tmp_path / "app.env", "K=CANARY\n")
+    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == []
 
 
 def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
