@@ -17,13 +17,16 @@ from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.destinations import UnitShared, UnitVariable
 from .._errors.env_file import EnvMissing
-from .._errors.services import LOAD_FAULTS, OTHER_FAULT, SystemctlUnanswered, UnitNotLoaded
+from .._errors.services import LOAD_FAULTS, OTHER_FAULT, QuadletUnit, SystemctlUnanswered, UnitNotLoaded
 from .._system import child_processes, users
 from . import env_file_editor, unit_lines
 from .unit_lines import Effect
 
-# Those of the last line name the unit itself, what starts it, and units with which it is stopped (systemd.unit(5)).
-PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles,Names,TriggeredBy,PartOf,BindsTo,Requires"
+PROPERTIES = (
+    "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles,Names,TriggeredBy,PartOf,BindsTo,Requires,SourcePath"
+)
+QUADLETS = (".container", ".pod", ".kube")  # files from which podman generates services (podman-systemd.unit(5))
+# The unit itself, what starts it, and units with which it is stopped (systemd.unit(5)).
 STOPPED_BY = ("Id", "Names", "TriggeredBy", "PartOf", "BindsTo", "Requires")
 SECONDS = 30.0
 
@@ -55,6 +58,7 @@ class UnitFiles:
     unit_files: Sequence[str]
     environment_files: Mapping[str, bool]
     stopped_by: Sequence[str] = ()
+    source: str = ""  # the file from which it was generated
 
     @classmethod
     def of(cls, shown: str) -> UnitFiles:
@@ -71,6 +75,7 @@ class UnitFiles:
             [*filter(None, units)],
             files,
             [name for line in STOPPED_BY for name in properties.get(line, "").split()],
+            properties.get("SourcePath", ""),
         )
 
     @property
@@ -144,7 +149,7 @@ def _text(file: str) -> str:
 def find(units: Sequence[str], name: str) -> DestinationOptions:
     """Return the one destination from which all of these units take the variable, as an operator would write it.
 
-    Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED, E_UNIT_VARIABLE or E_UNIT_SHARED.
+    Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED, E_QUADLET, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
     loaded = [show(unit) for unit in units]
     places = [_place(unit, name) for unit in loaded]
@@ -193,20 +198,25 @@ def _hides_files(pattern: str) -> bool:
 
 
 def show(unit: str) -> UnitFiles:
-    """Return a unit of this host that a key names. Raise E_SYSTEMCTL or E_UNIT_NOT_LOADED."""
+    """Return a unit of this host that a key names. Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED or E_QUADLET."""
     name = unit if "." in unit else f"{unit}.service"
     listed = next(iter(list_units(name)), UnitFiles.of(""))
-    refuse_unloaded(name, listed.state, "O(keys)")
+    refuse_unfit(name, listed.state, listed.source, "O(keys)")
     return listed
 
 
-def refuse_unloaded(unit: str, state: str, option: str) -> None:
-    """Raise E_UNIT_NOT_LOADED if systemd did not load a unit that this option names, and E_SYSTEMCTL without a
-    state."""
+def refuse_unfit(unit: str, state: str, source: str, option: str) -> None:
+    """Raise an error if a unit that this option names does not set the variables of the application.
+
+    That is E_SYSTEMCTL without a ``state``, E_UNIT_NOT_LOADED, or E_QUADLET if it is generated from a ``source`` of
+    podman.
+    """
     if not state:
         raise SystemctlUnanswered(unit=unit, option=option)
     if state != "loaded":
         raise UnitNotLoaded(unit=unit, option=option, fault=LOAD_FAULTS.get(state, OTHER_FAULT))
+    if source.endswith(QUADLETS):
+        raise QuadletUnit(unit=unit, option=option, path=source)
 
 
 def list_units(pattern: str) -> list[UnitFiles]:

@@ -88,6 +88,31 @@ class SystemctlUnanswered(RotationError):
     )
 
 
+class QuadletUnit(RotationError):
+    code = "E_QUADLET"
+    unit: str
+    option: str
+    path: str
+    problem = (
+        "{unit}, which {option} names, is generated from {path}, and the variables of its container are in that file"
+    )
+    remedy = (
+        "Name the file of its EnvironmentFile= instead, as {{file: PATH, dialect: compose}} in {option}. For keys in "
+        "its Environment=, see docs/containers.md."
+    )
+
+
+class ContainerEnvironment(RotationError):
+    code = "E_CONTAINER_ENVIRONMENT"
+    container: str
+    fault: str
+    problem = "the variables of the container {container} cannot be read: {fault}"
+    remedy = (
+        "Name in O(environment_from) a container on the host that O(user) can inspect, and that still exists while the "
+        "application is stopped. Or name the file from which its variables come."
+    )
+
+
 class ServiceProgram(RotationError):
     code = "E_SERVICE_PROGRAM"
     program: str

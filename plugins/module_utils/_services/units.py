@@ -216,6 +216,11 @@ class Unit(Service):
         return self._property("LoadState")
 
     @property
+    def source(self) -> str:
+        """Return the file from which it was generated. Empty for most units."""
+        return self._property("SourcePath")
+
+    @property
     def look(self) -> str:
         return f"See journalctl -u {self.unit}"
 

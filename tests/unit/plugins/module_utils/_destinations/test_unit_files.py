@@ -260,6 +260,35 @@ def test_a_unit_that_is_not_loaded_is_refused_by_its_state(units: Callable[..., 
     assert "app.service, which key_rotation_keys names, " in str(error)
 
 
+def test_a_unit_that_podman_generated_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
+    file = put(tmp_path / "app.env", "K=CANARY\n")
+    units("app.service", files=(file,), more="SourcePath=/etc/containers/systemd/app.container\n")
+    error = refused("app")
+    assert (error.code, error.where["path"]) == ("E_QUADLET", "/etc/containers/systemd/app.container")
+    assert "{file: PATH, dialect: compose} in key_rotation_keys" in str(error)
+    units("app.service", files=(file,), more="SourcePath=/etc/init.d/app\n")
+    assert key_destinations.read(None, [key("app")]) == {"K": "CANARY"}
+
+
+QUADLET = """\
+[Container]
+Image=localhost/shop
+Environment=K=CANARY-old "L=two words"
+[Service]
+Environment=K=of-podman
+"""
+
+
+def test_a_variable_of_a_quadlet_is_a_value_in_a_file(tmp_path: Path) -> None:
+    file = put(tmp_path / "app.container", QUADLET)
+    place = {"file": str(file), "format": "unit", "path": ["Container", "Environment", "K"], "exported": True}
+    keys = [{"name": "K", "destination": place}]
+    assert key_destinations.read(None, keys) == {"K": "CANARY-old"}
+    assert [place.names for place in key_destinations.exported(keys)] == [["K"]]
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    assert file.read_text() == QUADLET.replace("CANARY-old", "CANARY-new")
+
+
 @pytest.mark.parametrize("program", ["exit 1", None])
 def test_a_host_without_systemd_is_named_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None

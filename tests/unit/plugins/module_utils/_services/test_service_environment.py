@@ -67,6 +67,12 @@ def test_a_unit_that_systemd_does_not_know_is_refused(systemd):
     assert "Correct the name in key_rotation_environment_from" in str(refused.value)
 
 
+def test_a_unit_that_podman_generated_is_refused(systemd):
+    unit(systemd, "web.service", SourcePath="/etc/containers/systemd/web.container")
+    with expect_error("E_QUADLET", unit="web.service", option="O(environment_from)"):
+        read([{"unit": "web"}])
+
+
 def test_a_host_without_systemd_is_named_as_such(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with expect_error("E_SYSTEMCTL", unit="web.service", option="O(environment_from)"):
