@@ -20,7 +20,8 @@ options:
   environment_from:
     description:
       - Where the service takes the variables from that it sets for the application, in the order in which they count.
-      - Each source has V(unit), the name of a systemd unit, or V(file) with V(dialect), the program that reads it.
+      - Each source has V(unit), the name of a systemd unit, V(container), the name of a container of podman or docker,
+        or V(file) with V(dialect), the program that reads it.
       - A unit also gives its credentials, as files in a folder C($CREDENTIALS_DIRECTORY) of the process.
     type: list
     elements: dict

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,6 +31,10 @@ NOT_STARTED = (CONTAINER, 126, 127)
 # Every process of Python has its own hash of a text (manual, PYTHONHASHSEED), and an attribute may read it.
 SAME_HASHES = {"PYTHONHASHSEED": "0"}
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
+OF_SCRIPT = (
+    "Run {python} -c pass on the host: it shows the cause. If the script starts a container of an image without "
+    "Python, derive an image with Python and the packages of the application."
+)
 KILLED = "it was killed, or the application ended the process"
 UNKNOWN = "It is unknown what this step changed."
 IN_RECORD = "See the record for what was done."
@@ -123,7 +128,18 @@ class HostCaller(ActionBase):
             advice = DISCOVERED
         if exit_code == CONTAINER:
             return ContainerNotStarted(python=python)
-        return HostPythonMissing(python=python, advice=advice)
+        if self._is_script(python):
+            place = f"in what the script {python} starts"
+            return HostPythonMissing(place=place, advice=OF_SCRIPT.format(python=python))
+        return HostPythonMissing(place=f"at {python}", advice=advice)
+
+    def _is_script(self, path: str) -> bool:
+        """Return whether the host has such a script, as one that starts a container."""
+        quoted = shlex.quote(path)
+        with contextlib.suppress(AnsibleError):
+            shown = self._low_level_execute_command(f"test -x {quoted} && head -c 2 {quoted}")
+            return str(shown.get("stdout", "")).startswith("#!")
+        return False
 
     @contextlib.contextmanager
     def progress_line(self, host: str = "") -> Iterator[str]:

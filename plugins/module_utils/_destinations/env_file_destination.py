@@ -20,17 +20,15 @@ class EnvLines(Destination):
     def __init__(self, path: str, names: Sequence[str], dialect: str) -> None:
         by_itself = DIALECTS[dialect].read_by_application
         super().__init__(path, names, path, Delivery.FILE if by_itself else Delivery.ENVIRONMENT)
-        self._dialect = dialect
+        self.dialect = dialect
 
     def read(self, *, every: bool = True) -> dict[str, str]:
-        return env_file_editor.read(self.path, self.names, every=every, dialect=self._dialect)
+        return env_file_editor.read(self.path, self.names, every=every, dialect=self.dialect)
 
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
         text = env_file_editor.read_text(self.path)
-        new_text = env_file_editor.rewritten(
-            text, {name: values[name] for name in self.names}, self.path, self._dialect
-        )
+        new_text = env_file_editor.rewritten(text, {name: values[name] for name in self.names}, self.path, self.dialect)
         return env_file_editor.FileChange(self.path, text, new_text) if new_text != text else None

@@ -233,6 +233,12 @@ def paths(env_file: str | None, keys: KeyEntries) -> list[str]:
     return [place.path for place in of(env_file, keys) if place.path]
 
 
+def files_for_systemd(env_file: str | None, keys: KeyEntries, dialect: str) -> list[str]:
+    """Return the files of variables with keys that systemd reads. Raise the errors of ``of``."""
+    lines = (place for place in of(env_file, keys, dialect) if isinstance(place, EnvLines))
+    return [place.path for place in lines if place.dialect == "systemd"]
+
+
 def _refuse_shared_files(places: Sequence[Destination]) -> None:
     real_paths: set[str] = set()
     for path in (place.path for place in places if place.path):

@@ -101,7 +101,7 @@ def _escaped(value: str) -> str:
 def find(units: Sequence[str], credential: str, options: Sequence[str] = ()) -> CredentialSource:
     """Return the one source from which all of these units take the credential.
 
-    Raise E_SERVICE_MISSING, E_UNIT_CREDENTIAL or E_UNIT_SHARED.
+    Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED, E_QUADLET, E_UNIT_CREDENTIAL or E_UNIT_SHARED.
     """
     loaded = [unit_files.show(unit) for unit in units]
     places = [_source(unit, credential, options) for unit in loaded]

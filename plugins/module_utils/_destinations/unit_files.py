@@ -17,12 +17,17 @@ from .._engine.crypto.key_entry import DestinationOptions
 from .._errors.base import RotationError
 from .._errors.destinations import UnitShared, UnitVariable
 from .._errors.env_file import EnvMissing
-from .._errors.services import ServiceMissing
+from .._errors.services import LOAD_FAULTS, OTHER_FAULT, QuadletUnit, SystemctlUnanswered, UnitNotLoaded
 from .._system import child_processes, users
 from . import env_file_editor, unit_lines
 from .unit_lines import Effect
 
-PROPERTIES = "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles"
+PROPERTIES = (
+    "Id,LoadState,User,FragmentPath,DropInPaths,EnvironmentFiles,Names,TriggeredBy,PartOf,BindsTo,Requires,SourcePath"
+)
+QUADLETS = (".container", ".pod", ".kube")  # files from which podman generates services (podman-systemd.unit(5))
+# The unit itself, what starts it, and units with which it is stopped (systemd.unit(5)).
+STOPPED_BY = ("Id", "Names", "TriggeredBy", "PartOf", "BindsTo", "Requires")
 SECONDS = 30.0
 
 
@@ -43,7 +48,8 @@ class Setter:
 class UnitFiles:
     """A unit as systemctl shows it: its own name, its user, and the files that may set its variables.
 
-    An ``EnvironmentFile=`` may be a pattern. The value of each one is whether it may be missing.
+    An ``EnvironmentFile=`` may be a pattern. The value of each one is whether it may be missing. If one of the units
+    ``stopped_by`` is stopped, so is this one.
     """
 
     id: str
@@ -51,6 +57,8 @@ class UnitFiles:
     user: str
     unit_files: Sequence[str]
     environment_files: Mapping[str, bool]
+    stopped_by: Sequence[str] = ()
+    source: str = ""  # the file from which it was generated
 
     @classmethod
     def of(cls, shown: str) -> UnitFiles:
@@ -66,6 +74,8 @@ class UnitFiles:
             properties.get("User", ""),
             [*filter(None, units)],
             files,
+            [name for line in STOPPED_BY for name in properties.get(line, "").split()],
+            properties.get("SourcePath", ""),
         )
 
     @property
@@ -139,7 +149,7 @@ def _text(file: str) -> str:
 def find(units: Sequence[str], name: str) -> DestinationOptions:
     """Return the one destination from which all of these units take the variable, as an operator would write it.
 
-    Raise E_SERVICE_MISSING, E_UNIT_VARIABLE or E_UNIT_SHARED.
+    Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED, E_QUADLET, E_UNIT_VARIABLE or E_UNIT_SHARED.
     """
     loaded = [show(unit) for unit in units]
     places = [_place(unit, name) for unit in loaded]
@@ -169,7 +179,7 @@ def refuse_shared(units: Sequence[UnitFiles], file: str, files_of: Callable[[Uni
     real = os.path.realpath(file)
     others = [
         unit.id
-        for unit in _list_units("*.service")
+        for unit in list_units("*.service")
         if unit.id not in own and real in (os.path.realpath(other) for other in files_of(unit))
     ]
     if others:
@@ -188,15 +198,29 @@ def _hides_files(pattern: str) -> bool:
 
 
 def show(unit: str) -> UnitFiles:
-    """Return a unit of this host. Raise E_SERVICE_MISSING."""
+    """Return a unit of this host that a key names. Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED or E_QUADLET."""
     name = unit if "." in unit else f"{unit}.service"
-    listed = next(iter(_list_units(name)), None)
-    if listed is None or listed.state != "loaded":
-        raise ServiceMissing(name=name)
+    listed = next(iter(list_units(name)), UnitFiles.of(""))
+    refuse_unfit(name, listed.state, listed.source, "O(keys)")
     return listed
 
 
-def _list_units(pattern: str) -> list[UnitFiles]:
+def refuse_unfit(unit: str, state: str, source: str, option: str) -> None:
+    """Raise an error if a unit that this option names does not set the variables of the application.
+
+    That is E_SYSTEMCTL without a ``state``, E_UNIT_NOT_LOADED, or E_QUADLET if it is generated from a ``source`` of
+    podman.
+    """
+    if not state:
+        raise SystemctlUnanswered(unit=unit, option=option)
+    if state != "loaded":
+        raise UnitNotLoaded(unit=unit, option=option, fault=LOAD_FAULTS.get(state, OTHER_FAULT))
+    if source.endswith(QUADLETS):
+        raise QuadletUnit(unit=unit, option=option, path=source)
+
+
+def list_units(pattern: str) -> list[UnitFiles]:
+    """Return the units that systemd has loaded; none if systemctl does not answer."""
     argv = ["systemctl", "show", "--property", PROPERTIES, "--", pattern]
     text = child_processes.exchange(argv, b"", SECONDS).output.decode("utf-8", "replace")
     return [UnitFiles.of(block) for block in text.split("\n\n") if block.strip()]

@@ -187,7 +187,7 @@ class PythonPackage(RotationError):
     package: str | None
     python: str
     problem = "{package} is missing in {python}"
-    remedy = "Set O(python) to the application's own Python."
+    remedy = "Set O(python) to the application's own Python. If that is in a container, install {package} in the image."
 
 
 class FunctionFailed(RotationError):

@@ -134,6 +134,14 @@ class CredentialKey(RotationError):
     )
 
 
+class FileShared(RotationError):
+    code = "E_FILE_SHARED"
+    path: str
+    units: str
+    problem = "{path} is also read by {units}, which O(services) does not list and which would keep the previous keys"
+    remedy = "List {units} in O(services), or keep the keys in a file that only listed units read."
+
+
 class UnitShared(RotationError):
     code = "E_UNIT_SHARED"
     path: str

@@ -66,9 +66,9 @@ class HostLost(RotationError):
 
 class HostPythonMissing(RotationError):
     code = "E_HOST_PYTHON"
-    python: str
+    place: str
     advice: str
-    problem = "there is no Python at {python}"
+    problem = "there is no Python {place}"
     remedy = "{advice}"
 
 

@@ -49,11 +49,68 @@ class ProcessExported(RotationError):
     remedy = "{advice}"
 
 
+# What is wrong with a unit, by its LoadState (org.freedesktop.systemd1), which is empty without an answer.
+LOAD_FAULTS = {
+    "": "cannot be found: systemctl does not answer on this host",
+    "not-found": "does not exist on this host",
+    "masked": "is masked on this host",
+    "bad-setting": "has a setting on this host that systemd does not accept",
+    "error": "cannot be loaded by systemd on this host",
+}
+OTHER_FAULT = "is not loaded by systemd on this host"
+
+
 class ServiceMissing(RotationError):
     code = "E_SERVICE_MISSING"
     name: str
-    problem = "systemd on this host has no unit {name}"
+    fault: str
+    problem = "{name} {fault}"
     remedy = "Correct O(services), or add start and stop commands to that entry."
+
+
+class UnitNotLoaded(RotationError):
+    code = "E_UNIT_NOT_LOADED"
+    unit: str
+    option: str
+    fault: str
+    problem = "{unit}, which {option} names, {fault}"
+    remedy = "Correct the name in {option}, or fix the unit: systemctl status {unit} shows its state."
+
+
+class SystemctlUnanswered(RotationError):
+    code = "E_SYSTEMCTL"
+    unit: str
+    option: str
+    problem = "{option} names {unit}, but systemctl does not answer on this host"
+    remedy = (
+        "Run systemctl show {unit} on the host as the same user to see the cause. If the host has no systemd, name the "
+        "file of the variables in {option} instead of the unit."
+    )
+
+
+class QuadletUnit(RotationError):
+    code = "E_QUADLET"
+    unit: str
+    option: str
+    path: str
+    problem = (
+        "{unit}, which {option} names, is generated from {path}, and the variables of its container are in that file"
+    )
+    remedy = (
+        "Name the file of its EnvironmentFile= instead, as {{file: PATH, dialect: compose}} in {option}. For keys in "
+        "its Environment=, see docs/containers.md."
+    )
+
+
+class ContainerEnvironment(RotationError):
+    code = "E_CONTAINER_ENVIRONMENT"
+    container: str
+    fault: str
+    problem = "the variables of the container {container} cannot be read: {fault}"
+    remedy = (
+        "Name in O(environment_from) a container on the host that O(user) can inspect, and that still exists while the "
+        "application is stopped. Or name the file from which its variables come."
+    )
 
 
 class ServiceProgram(RotationError):

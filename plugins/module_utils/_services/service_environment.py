@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class EnvironmentSource(TypedDict, total=False):
-    """A source of variables: a systemd ``unit``, a ``file`` that the service reads, or ``keys``."""
+    """A source of variables: a systemd ``unit``, a ``container``, a ``file`` that the service reads, or ``keys``."""
 
     unit: str
+    container: str
     file: str | None
     dialect: str
     optional: bool
@@ -34,8 +35,8 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
     """Return the variables and credentials of all sources. A later value replaces an earlier one.
 
     Keys count if they are kept where the service takes its environment or its credentials from. Empty names are left
-    out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SERVICE_MISSING,
-    E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
+    out. A file that the unit reads, too, keeps its position in the unit's order. Raise E_SYSTEMCTL, E_UNIT_NOT_LOADED,
+    E_QUADLET, E_CONTAINER_ENVIRONMENT, E_ENV_MISSING, E_ENV_READ or E_ENV_ENCODING, and the errors of reading the keys.
     """
     variables: dict[str, str] = {}
     credentials: dict[str, bytes] = {}
@@ -46,9 +47,13 @@ def read(sources: Sequence[EnvironmentSource]) -> ProcessEnvironment:
         credentials |= key_destinations.credential_contents(keys, {})
         for place in key_destinations.exported(keys):
             variables |= place.read(every=False)
+        if container := source.get("container"):
+            from . import container_environment  # rarely needed
+
+            variables |= container_environment.variables(container)
         if name := source.get("unit"):
             unit = Unit(name)
-            unit.refuse_missing()
+            unit_files.refuse_unfit(unit.unit, unit.load_state, unit.source, "O(environment_from)")
             variables |= unit.environment
             credentials |= unit_credentials.contents(name)
             folder = os.path.join(unit_credentials.FOLDER, unit.id)

@@ -15,7 +15,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .._errors.base import RotationError
-from .._errors.services import ServiceMissing, ServiceProgram, ServiceStart, ServiceStatus, ServiceStop, ServiceTrigger
+from .._errors.services import (
+    LOAD_FAULTS,
+    OTHER_FAULT,
+    ServiceMissing,
+    ServiceProgram,
+    ServiceStart,
+    ServiceStatus,
+    ServiceStop,
+    ServiceTrigger,
+)
 from .._system import child_processes, users
 from .._system.child_processes import NOT_FOUND, TIMED_OUT
 
@@ -194,16 +203,26 @@ class Unit(Service):
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER if a socket, timer or path would start it again."""
-        self.refuse_missing()
+        self._refuse_missing()
         stopped = {name if "." in name else f"{name}.service" for name in names}
         for trigger in self._property("TriggeredBy").split():
             if trigger not in stopped and Unit(trigger).is_up(unknown=False):
                 raise ServiceTrigger(name=self.unit, trigger=trigger)
 
-    def refuse_missing(self) -> None:
+    def _refuse_missing(self) -> None:
         """Raise E_SERVICE_MISSING if systemd does not know the unit."""
-        if self._property("LoadState") not in ("loaded", "masked"):
-            raise ServiceMissing(name=self.unit)
+        if self.load_state not in ("loaded", "masked"):
+            raise ServiceMissing(name=self.unit, fault=LOAD_FAULTS.get(self.load_state, OTHER_FAULT))
+
+    @property
+    def load_state(self) -> str:
+        """Return whether systemd has loaded it, as systemd says it. Empty if systemd does not answer."""
+        return self._property("LoadState")
+
+    @property
+    def source(self) -> str:
+        """Return the file from which it was generated. Empty for most units."""
+        return self._property("SourcePath")
 
     @property
     def look(self) -> str:

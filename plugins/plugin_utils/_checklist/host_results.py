@@ -11,6 +11,7 @@ from ...module_utils._engine.fact_types import DatabaseFacts, FileColumnFact, Sc
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import ListedBackups
+    from ...module_utils._destinations.file_readers import FileReader
     from ...module_utils._engine.fact_types import SecretKeyUsers
     from ...module_utils._engine.plan_document import PlanDocument
     from ...module_utils._engine.postgres.database_session_types import HeldSession
@@ -117,6 +118,7 @@ class HostFacts(TypedDict):
     clear_sessions: str
     files: Sequence[FileColumnFact]
     key_moves: Mapping[str, str]
+    file_readers: Sequence[FileReader]
     versions: Mapping[str, str]
     cores: int
     skew: float

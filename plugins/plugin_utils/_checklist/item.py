@@ -134,6 +134,18 @@ class Observations:
         }
 
     @property
+    def stopped_units(self) -> set[str]:
+        """Return the units in key_rotation_services."""
+        names = (service["name"] for service in self.options["services"])
+        return {name if "." in name else f"{name}.service" for name in names}
+
+    @property
+    def stops_only_units(self) -> bool:
+        """Return whether there are services, and what a stop does is known of all of them."""
+        services = self.options["services"]
+        return bool(services) and not any(service.get("stop") or service.get("workload") for service in services)
+
+    @property
     def is_switched(self) -> bool:
         """Return whether this run resumes a rotation that has written the new keys on a host."""
         files = [results["env_file"] for results in self.hosts.values() if "env_file" in results]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...module_utils._errors.counts import counted
 from ...module_utils._errors.keys import KeysBack, KeysDiffer, KeysLeft, KeysNotProved
 from .._report.checked_items import NOBODY_LOOKS, UNWATCHED
-from . import source_code
+from . import shared_files, source_code
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def agree(observations: Observations) -> ChecklistItem:
         summary = f"the hosts have {len(ids)} different sets of keys"
         todo = "Give all .env files the same keys."
         items.append(ChecklistItem("keys", STOP, summary, todo, facts={"key_ids": sorted(ids)}))
-    items += [*source_code.literals(observations), *_rewritten(observations)]
+    for check in (source_code.literals, shared_files.unstopped, _rewritten):
+        items += check(observations)
     return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
 
 

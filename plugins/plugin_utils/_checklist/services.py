@@ -201,12 +201,10 @@ def _is_known(session: HostSession, observations: Observations) -> bool:
     process = session["process"]
     if process is None:
         return False
-    units = {
-        service["name"] if "." in service["name"] else f"{service['name']}.service"
-        for service in observations.options["services"]
-    }
     looked_at = observations.hosts[session["host"]].get("processes", {}).get("processes", [])
-    return bool(units & set(process["units"])) or process["pid"] in {each["pid"] for each in looked_at}
+    return bool(observations.stopped_units & set(process["units"])) or process["pid"] in {
+        each["pid"] for each in looked_at
+    }
 
 
 def _stay(unknown: Sequence[HostSession], observations: Observations) -> bool:

@@ -9,6 +9,7 @@ keys that are thrown away, this would replace the only key that opens its data.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import io
 import os
@@ -32,15 +33,20 @@ _CHANGES = {
 
 
 class FilesInMemory:
-    """Files that this process reads, and may write, in memory instead of on disk. ``texts`` are their contents."""
+    """Files that this process reads, and may write, in memory instead of on disk. ``texts`` are their contents.
+
+    Another path of the same file, such as a bind mount in a container, has the same content.
+    """
 
     def __init__(self, texts: Mapping[str, bytes], *, written: bool) -> None:
         """``written`` is whether what is written to them stays in memory too."""
         self.texts = dict(texts)
         self._written = written
+        self._paths: dict[tuple[int, int] | None, str] = {}
 
     def install(self) -> None:
         """Have every ``open`` of this process use them, and every file that replaces one of them."""
+        self._paths = {identity: path for path in self.texts if (identity := _kept_identity(path))}
         builtins.open = io.open = self._instead_of(builtins.open)
         if self._written:
             os.replace, os.rename = self._replacing(os.replace), self._replacing(os.rename)
@@ -49,7 +55,7 @@ class FilesInMemory:
         def opened(
             file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **more: Any
         ) -> Any:
-            path = real_path(file)
+            path = self._path_of(file)
             writes = bool(set(mode) & set("wax+"))
             if path not in self.texts or (writes and not self._written):
                 return real(file, mode, buffering, encoding, *rest, **more)
@@ -57,6 +63,13 @@ class FilesInMemory:
             return raw if "b" in mode else io.TextIOWrapper(raw, encoding or "utf-8")
 
         return opened
+
+    def _path_of(self, file: Any) -> str | None:
+        """Return the path by which ``texts`` has a file, or its own path."""
+        path = real_path(file)
+        if path is None or path in self.texts:
+            return path
+        return self._paths.get(_identity(path), path)
 
     def _writable(self, path: str, mode: str) -> io.BytesIO:
         if "x" in mode:
@@ -148,6 +161,21 @@ class KeyFileGuard:
 def real_path(file: Any) -> str | None:
     """The path of a file without links; None for a file descriptor."""
     return os.path.realpath(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
+
+
+def _identity(file: str | int) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever its path. None if there is no file."""
+    with contextlib.suppress(OSError, ValueError):
+        status = os.stat(file)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _kept_identity(path: str) -> tuple[int, int] | None:
+    """Return the identity of a file. It is not closed, so that no other file gets its inode after it is replaced."""
+    with contextlib.suppress(OSError):
+        return _identity(os.open(path, os.O_PATH))
+    return None
 
 
 def _content(path: str) -> bytes | None:

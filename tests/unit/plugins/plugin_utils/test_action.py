@@ -167,6 +167,25 @@ def test_a_host_without_the_python_asked_for_is_reported(run_action, env_file, p
     assert (python in result["msg"]) is (code == "E_HOST_PYTHON")
 
 
+def test_a_script_is_not_missing_if_what_it_starts_has_no_python(run_action, env_file, monkeypatch, tmp_path):
+    script = tmp_path / "application python"
+    script.write_text("#!/bin/sh\nexec podman run --rm -i localhost/shop python\n")
+    answer = {"failed": True, "rc": 127, "msg": "MODULE FAILURE"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+
+    def error():
+        known = {"ansible_python_interpreter": str(script)}
+        return run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+
+    assert error()["what"] == f"there is no Python at {script}", "it cannot be executed"
+    script.chmod(0o755)
+    assert (error()["code"], error()["what"]) == (
+        "E_HOST_PYTHON",
+        f"there is no Python in what the script {script} starts",
+    )
+    assert f"Run {script} -c pass on the host" in error()["todo"]
+
+
 @pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])
 def test_of_an_interpreter_that_ansible_discovered_it_is_said_where_to_set_another(
     run_action, env_file, monkeypatch, asked

@@ -340,7 +340,7 @@ def test_a_stop_by_hand_continues_after_every_failure_and_reports_all(tmp_path, 
     with pytest.raises(RotationError, match="E_STOP_INCOMPLETE") as raised:
         kept.stop(dry=False)
     told = str(raised.value)
-    for found in ("service stuck did not stop", "no unit wroker.service", "web.socket would start", str(flag)):
+    for found in ("service stuck did not stop", "wroker.service does not exist", "web.socket would start", str(flag)):
         assert found in told
     assert "web, worker was stopped anyway. Still running, or state unknown: stuck, silent." in told
     assert "The stop stays in effect: no rotation starts anything" in told

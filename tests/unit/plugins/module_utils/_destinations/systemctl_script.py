@@ -13,7 +13,8 @@ def write_systemctl(folder: Path) -> Path:
     shown.mkdir()
     program = folder / "systemctl"
     program.write_text(
-        f'#!/bin/sh\nfor last; do :; done\ncd {shown}\nfor f in $last; do cat "$f" && echo; done 2>/dev/null\n'
+        f"#!/bin/sh\nfor last; do :; done\ncd {shown}\n"
+        'for f in $last; do cat "$f" 2>/dev/null || echo LoadState=not-found; echo; done\n'
     )
     program.chmod(0o755)
     return shown

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     config_values,
     destination_interface,
+    file_readers,
     key_destinations,
     unit_files,
 )
@@ -51,12 +52,14 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         files: tuple[Path, ...] = (),
         optional: tuple[Path, ...] = (),
         user: str = "",
+        state: str = "loaded",
+        more: str = "",
     ) -> None:
         lines = [f"EnvironmentFiles={file} (ignore_errors=no)" for file in files]
         lines += [f"EnvironmentFiles={file} (ignore_errors=yes)" for file in optional]
-        lines += [f"User={user}", f"Id={name}", "LoadState=loaded", f"FragmentPath={tmp_path}/none"]
+        lines += [f"User={user}", f"Id={name}", f"LoadState={state}", f"FragmentPath={tmp_path}/none"]
         lines += [f"DropInPaths={' '.join(map(str, drop_ins or filter(None, [drop_in])))}"]
-        (shown / name).write_text("\n".join(lines) + "\n")
+        (shown / name).write_text("\n".join(lines) + f"\n{more}")
 
     return make
 
@@ -113,6 +116,32 @@ def test_a_file_that_another_unit_reads_is_refused(units: Callable[..., None], t
     link.symlink_to(file)
     units("worker.service", files=(link,))
     assert refused("web").code == "E_UNIT_SHARED"
+
+
+def test_the_units_that_read_a_file_of_keys_are_found(units: Callable[..., None], tmp_path: Path) -> None:
+    file, other = put(tmp_path / "app.env", "K=CANARY\n"), put(tmp_path / "other.env", "O=1\n")
+    units("web.service", files=(file,), more="PartOf=app.target\nNames=web.service site.service\n")
+    units("job.service", optional=(tmp_path / "a*.env",), more="TriggeredBy=job.timer\n")
+    units("db.service", files=(other,))
+    readers = [
+        {"path": str(file), "unit": "job.service", "stopped_by": ["job.service", "job.timer"]},
+        {
+            "path": str(file),
+            "unit": "web.service",
+            "stopped_by": ["web.service", "web.service", "site.service", "app.target"],
+        },
+    ]
+    keys = [{"name": "K", "destination": {"file": str(file), "dialect": "systemd"}}]
+    assert file_readers.find(None, keys, "dotenv") == readers
+    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == readers
+    assert file_readers.find(str(file), [{"name": "K"}], "dotenv") == []
+
+
+def test_a_host_without_systemd_has_no_unit_that_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file = put(tmp_path / "app.env", "K=CANARY\n")
+    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == []
 
 
 def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
@@ -207,10 +236,70 @@ def test_units_that_take_it_from_different_files_are_refused(units: Callable[...
 
 
 def test_a_unit_that_does_not_exist_or_does_not_set_it_is_refused(units: Callable[..., None]) -> None:
-    assert refused("nobody").code == "E_SERVICE_MISSING"
+    error = refused("nobody")
+    assert (error.code, "key_rotation_keys" in str(error)) == ("E_UNIT_NOT_LOADED", True)
     units("app.service")
     error = refused("app")
     assert (error.code, "is not set by it" in str(error)) == ("E_UNIT_VARIABLE", True)
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ("not-found", "does not exist on this host"),
+        ("masked", "is masked on this host"),
+        ("bad-setting", "has a setting on this host that systemd does not accept"),
+        ("error", "cannot be loaded by systemd on this host"),
+        ("merged", "is not loaded by systemd on this host"),
+    ],
+)
+def test_a_unit_that_is_not_loaded_is_refused_by_its_state(units: Callable[..., None], state: str, fault: str) -> None:
+    units("app.service", state=state)
+    error = refused("app")
+    assert (error.code, error.where["fault"]) == ("E_UNIT_NOT_LOADED", fault)
+    assert "app.service, which key_rotation_keys names, " in str(error)
+
+
+def test_a_unit_that_podman_generated_is_refused(units: Callable[..., None], tmp_path: Path) -> None:
+    file = put(tmp_path / "app.env", "K=CANARY\n")
+    units("app.service", files=(file,), more="SourcePath=/etc/containers/systemd/app.container\n")
+    error = refused("app")
+    assert (error.code, error.where["path"]) == ("E_QUADLET", "/etc/containers/systemd/app.container")
+    assert "{file: PATH, dialect: compose} in key_rotation_keys" in str(error)
+    units("app.service", files=(file,), more="SourcePath=/etc/init.d/app\n")
+    assert key_destinations.read(None, [key("app")]) == {"K": "CANARY"}
+
+
+QUADLET = """\
+[Container]
+Image=localhost/shop
+Environment=K=CANARY-old "L=two words"
+[Service]
+Environment=K=of-podman
+"""
+
+
+def test_a_variable_of_a_quadlet_is_a_value_in_a_file(tmp_path: Path) -> None:
+    file = put(tmp_path / "app.container", QUADLET)
+    place = {"file": str(file), "format": "unit", "path": ["Container", "Environment", "K"], "exported": True}
+    keys = [{"name": "K", "destination": place}]
+    assert key_destinations.read(None, keys) == {"K": "CANARY-old"}
+    assert [place.names for place in key_destinations.exported(keys)] == [["K"]]
+    destination_interface.write(key_destinations.changes("", keys, {"K": "CANARY-new"}, "dotenv"))
+    assert file.read_text() == QUADLET.replace("CANARY-old", "CANARY-new")
+
+
+@pytest.mark.parametrize("program", ["exit 1", None])
+def test_a_host_without_systemd_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    if program:
+        (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = refused("app")
+    assert (error.code, error.where) == ("E_SYSTEMCTL", {"unit": "app.service", "option": "O(keys)"})
 
 
 def test_a_unit_of_another_user_is_refused(

@@ -86,6 +86,7 @@ def test_a_missing_package_is_named_with_the_python_that_lacks_it(outcome, pytho
     ended = outcome(raising(ImportError("LEAK", name="cryptography")))
     assert ended.error == "E_PYTHON_PACKAGE"
     assert ended.result["error"]["what"] == f"cryptography is missing in {python}"
+    assert "install cryptography in the image" in ended.result["error"]["todo"]
 
 
 @pytest.mark.parametrize("module", [application_services, application_health])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services.service_environment import read
+from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 from ansible_collections.tetech.key_rotation.tests.host_fixtures import unit
 
 
@@ -58,8 +59,24 @@ def test_a_file_that_is_missing_is_refused_unless_it_may_be(tmp_path):
 
 
 def test_a_unit_that_systemd_does_not_know_is_refused(systemd):
-    with pytest.raises(RotationError, match="E_SERVICE_MISSING"):
+    with expect_error("E_UNIT_NOT_LOADED", unit="nobody.service", option="O(environment_from)"):
         read([{"unit": "nobody"}])
+    unit(systemd, "web.service", LoadState="masked")
+    with expect_error("E_UNIT_NOT_LOADED", fault="is masked on this host") as refused:
+        read([{"unit": "web"}])
+    assert "Correct the name in key_rotation_environment_from" in str(refused.value)
+
+
+def test_a_unit_that_podman_generated_is_refused(systemd):
+    unit(systemd, "web.service", SourcePath="/etc/containers/systemd/web.container")
+    with expect_error("E_QUADLET", unit="web.service", option="O(environment_from)"):
+        read([{"unit": "web"}])
+
+
+def test_a_host_without_systemd_is_named_as_such(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with expect_error("E_SYSTEMCTL", unit="web.service", option="O(environment_from)"):
+        read([{"unit": "web"}])
 
 
 def test_an_error_shows_no_value(write):

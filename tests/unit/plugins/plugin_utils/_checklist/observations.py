@@ -56,6 +56,7 @@ FACTS: dict[str, Any] = {
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": SIGNS},
     "unprepared": None,
+    "file_readers": [],
     "prepared_bytes": 0,
     "reads": {"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": []},
     "unfenced": [],

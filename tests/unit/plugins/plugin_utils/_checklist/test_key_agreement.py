@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.checked_items import NOBODY_LOOKS, UNWATCHED
 
-from .observations import DIFFER, both, item, option, result
+from .observations import DIFFER, both, fact, item, option, result
 
 
 def test_processes_that_hide_what_was_exported_to_them_are_counted():
@@ -68,3 +68,25 @@ def test_a_secret_of_a_helm_release_is_a_warning():
     found = item("keys", result("env_file", {"path": "the Secret prod/app-keys", "rewritten": rewritten}))
     assert (found.status, "helm upgrade shop may write the previous keys again" in found.seen) == ("warn", True)
     assert item("keys", result("env_file", {"path": "p", "rewritten": {}})).status == "ok"
+
+
+def reader(unit: str, *stopped_by: str) -> dict[str, Any]:
+    return {"path": "/etc/app.env", "unit": unit, "stopped_by": [unit, *stopped_by]}
+
+
+@pytest.mark.parametrize(
+    ("services", "readers", "status", "named"),
+    [
+        ([{"name": "food"}], [reader("food.service"), reader("job.service")], "stop", "job.service"),
+        ([{"name": "food"}], [reader("b.service"), reader("a.service")], "stop", "a.service, b.service"),
+        ([{"name": "app.target"}], [reader("food.service", "app.target")], "ok", ""),
+        ([{"name": "job.timer"}], [reader("job.service", "job.timer")], "ok", ""),
+        ([{"name": "food"}, {"name": "x", "stop": ["x"], "start": ["x"]}], [reader("a.service")], "warn", "a.service"),
+        ([], [reader("food.service")], "warn", "food.service"),
+    ],
+)
+def test_a_unit_that_reads_the_keys_and_is_not_stopped_is_named(services, readers, status, named):
+    found = item("keys", both(option(services=services), fact(file_readers=readers)))
+    assert found.status == status
+    if named:
+        assert (found.code, f"/etc/app.env is also read by {named}, " in found.seen) == ("E_FILE_SHARED", True)

@@ -42,6 +42,7 @@ def in_process(work, folder):
 def folder(tmp_path):
     (tmp_path / "key").write_bytes(OWN)
     (tmp_path / "other").write_bytes(b"before")
+    os.link(tmp_path / "key", tmp_path / "same")
     return tmp_path
 
 
@@ -69,7 +70,14 @@ def through_a_link(folder):
     return (folder / "key").read_bytes()
 
 
-@pytest.mark.parametrize("write", [written_back, appended, replaced, through_a_link])
+def by_another_path(folder):
+    """As through a bind mount: it is the same file."""
+    path = folder / "same"
+    path.write_text(path.read_text() + "\n")
+    return (folder / "key").read_bytes()
+
+
+@pytest.mark.parametrize("write", [written_back, appended, replaced, through_a_link, by_another_path])
 def test_an_application_writes_its_key_file_in_memory_only(folder, write):
     assert in_process(write, folder) == (THROWN_AWAY + b"\n", [])
     assert (folder / "key").read_bytes() == OWN
@@ -122,7 +130,8 @@ def moved(folder):
 @pytest.mark.parametrize("write", [copied, created, moved])
 def test_a_copy_of_the_key_elsewhere_is_undone(folder, write):
     assert in_process(write, folder) == (None, [])
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"key": OWN, "other": b"before"}
+    left = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert left == {"key": OWN, "same": OWN, "other": b"before"}
 
 
 def test_other_files_are_written_as_usual(folder):
@@ -134,6 +143,15 @@ def test_other_files_are_written_as_usual(folder):
 
     assert in_process(write, folder) == (THROWN_AWAY, [])
     assert ((folder / "other").read_bytes(), (folder / "log").read_bytes()) == (b"after", b"a line")
+
+
+def test_no_other_file_gets_the_inode_of_a_key_file_that_is_replaced(folder):
+    def remove(folder):
+        subprocess.run(["rm", folder / "key", folder / "same"], check=True)
+        links = [entry.path for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path)]
+        return f"{folder / 'key'} (deleted)" in map(os.readlink, links)
+
+    assert in_process(remove, folder)[0] is True
 
 
 def test_a_file_too_large_to_remember_is_not_removed(folder):
