@@ -57,6 +57,14 @@ class Customer(models.Model):
     name = models.TextField()
 """,
 }
+INDEX = """
+    index = models.TextField()
+
+    def save(self, *args, **options):
+        both = f"{self.name}:{self.phone}".encode()
+        self.index = hmac.new(settings.FIELD_KEY.encode(), both, "sha256").hexdigest()
+        super().save(*args, **options)
+"""
 FILL = """
 from django.db import connection
 from vaultshop.models import Customer
@@ -243,6 +251,19 @@ def test_it_is_planned_rotated_verified_and_rolled_back_by_the_names_of_the_play
     settings = f"{shop.options.get('key_rotation_settings_module') or ''}@".removeprefix("@")
     name = f"{settings}{shop.python}".strip("/").replace("-", "--").replace("/", "-")
     assert (shop.folder / ".local/state/key_rotation" / name / "plan.yml").is_file()
+
+
+def test_a_blind_index_that_code_of_the_package_makes_stops_the_rotation(shop: Shop) -> None:
+    in_settings(shop)
+    (models,) = shop.python.parents[1].glob("lib/python*/site-packages/vaultshop/models.py")
+    models.write_text(f"import hmac\n{PACKAGE['models.py']}{INDEX}", encoding="utf-8")
+    shop.run(FILL)
+    planned = shop.play("plan")
+    assert planned.code != 0
+    text = " ".join(planned.text.split())
+    assert "E_KEYED_HASH" in text, planned.text
+    assert "vaultshop/models.py:" in text
+    assert "Customer.save" in text
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,16 @@ class OwnSource(NamedTuple):
     tree: ast.Module
 
 
-def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[str]) -> Iterator[OwnSource]:
+def own_sources(
+    project_dir: str, folders: Mapping[str, str], files: Collection[str], packages: Collection[str] = ()
+) -> Iterator[OwnSource]:
     """Yield the ``files``, as they are shown, that are code of the application, without tests and migrations.
 
     Code of the application is in the project, or in ``folders`` that are not installed packages, except the package of
-    the settings.
+    the settings and the application's own ``packages``.
     """
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
-    own = {name: path for name, path in folders.items() if name == settings or not _PACKAGES.search(path)}
+    own_names = {os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0], *packages}
+    own = {name: path for name, path in folders.items() if name in own_names or not _PACKAGES.search(path)}
     for path, shown in _sources(project_dir, own):
         if shown in files and not _OTHER_CODE.search(shown) and (tree := parse(path)):
             yield OwnSource(os.path.realpath(path), shown, tree)
