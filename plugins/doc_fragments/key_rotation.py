@@ -12,10 +12,13 @@ options:
     description:
       - Folder of the Django project on the host, the one with C(manage.py), or in which the application runs.
       - It must belong to the user who runs the module.
+      - An application that is installed as a package in the Python that runs the module needs no folder.
     type: path
-    required: true
+    default: ""
   settings_module:
-    description: The settings module. Without it, the one that C(manage.py) names.
+    description:
+      - The settings module.
+      - The default is C(DJANGO_SETTINGS_MODULE) in O(environment_from), or the one that C(manage.py) names.
     type: str
   environment_from:
     description:

@@ -19,9 +19,9 @@ options:
     elements: list
     required: true
   project_dir:
-    description: Folder of the Django project on the host.
+    description: Folder of the Django project on the host. Without one, the commands run in C(/).
     type: path
-    required: true
+    default: ""
   timeout:
     description:
       - Maximum number of seconds for each command. After that, the command and all processes of its session are killed.

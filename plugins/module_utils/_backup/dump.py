@@ -38,6 +38,7 @@ from .._errors.backup import (
 from .._errors.base import RotationError
 from .._result_types.backup_types import DumpSummary
 from .._system import atomic_file, container_layer, task_group, users
+from .._system.child_processes import working_folder
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.task_group import Cancellation
@@ -309,9 +310,9 @@ class Backup:
 
 
 def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
-    """Return the loaded settings modules that hold no key, by their path in the project."""
+    """Return the loaded settings modules that hold no key, by their path in the project, or on the host."""
     package = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[0]
-    root = os.path.join(os.path.realpath(project_dir), "")
+    root = os.path.join(os.path.realpath(working_folder(project_dir)), "")
     files = {}
     for name, module in list(sys.modules.items()):
         of_settings = name == os.environ["DJANGO_SETTINGS_MODULE"] or (

@@ -258,7 +258,8 @@ class Application:
         """Return the places in the application's code that use the keys."""
         from .application.code_uses import CodeUses
 
-        return CodeUses(self.project_dir, self.keyring, self.read_at_start)
+        tables = {name for target in self.targets for name in target.table.names}
+        return CodeUses(self.project_dir, self.keyring, self.read_at_start, tables)
 
     @functools.cached_property
     def trial_start(self) -> StartReport | None:

@@ -147,8 +147,9 @@ class InvalidProject(RotationError):
     fault: str
     problem = "{path} {fault}"
     remedy = (
-        "Set O(project_dir) to the folder that contains manage.py. For an application without manage.py, set it to the "
-        "folder in which the application runs, and set O(settings_module)."
+        "Set O(project_dir) to the folder that contains manage.py. For an application without manage.py, set "
+        "O(settings_module), and O(project_dir) to the folder in which the application runs. An application that is an "
+        "installed package needs no O(project_dir)."
     )
 
 
@@ -163,8 +164,8 @@ class ProjectOwner(RotationError):
 
 class SettingsModule(RotationError):
     code = "E_SETTINGS_MODULE"
-    path: str
-    problem = "{path} does not set DJANGO_SETTINGS_MODULE"
+    place: str
+    problem = "{place} does not set DJANGO_SETTINGS_MODULE"
     remedy = "Set O(settings_module)."
 
 

@@ -47,8 +47,8 @@ class SeenBefore(TypedDict, total=False):
 class ProbeMemory:
     """The folder of one application on this host."""
 
-    def __init__(self, folder: str | None, project_dir: str) -> None:
-        name = project_dir.strip("/").replace("-", "--").replace("/", "-")
+    def __init__(self, folder: str | None, application: str) -> None:
+        name = application.strip("/").replace("-", "--").replace("/", "-")
         self.unwritten: RotationError | None = None  # why this check is not remembered
         self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
 

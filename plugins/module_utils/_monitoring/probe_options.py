@@ -24,6 +24,7 @@ class ProbeOptions(TypedDict, total=False):
     """
 
     project_dir: str
+    settings_module: str | None
     env_file: str | None
     keys: KeyEntries
     dialect: str

@@ -8,6 +8,7 @@ and a report. A snapshot holds names, primary keys, counts, times and key IDs; n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ from .._result_types.monitoring_types import (
 from .._services import health
 from .._services.health import HealthCheck
 from .._system import container_layer
+from .._system.state_folder import application_name
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
 from .active_run import ActiveRun
@@ -98,7 +100,8 @@ class _Look:
     def __init__(self, params: ProbeOptions, *, kept: bool) -> None:
         self._params = params
         self._kept = kept
-        self._memory = ProbeMemory(params["memory_dir"], params["project_dir"])
+        application = application_name(params["project_dir"], params["settings_module"], sys.executable)
+        self._memory = ProbeMemory(params["memory_dir"], application)
         self._known: RotationFacts = {}
         self._baseline: Baseline = {}
         self._held_against: Baseline = {}
@@ -106,7 +109,7 @@ class _Look:
         self.snapshot: MonitoringSnapshot = {
             "time": now(),
             "kept": kept,
-            "project": params["project_dir"],
+            "project": application,
             "success": params["success"],
             "census_asked": params["census"],
             "census": None,

@@ -21,7 +21,7 @@ from .shared_options import (
 APPLICATION_COMMANDS: Spec = {
     **ROTATION,
     "commands": {"type": "list", "elements": "list", "required": True},
-    "project_dir": {"type": "path", "required": True},
+    "project_dir": {"type": "path", "default": ""},
     "timeout": {"type": "int", "default": 600},
     "purpose": {"type": "str", "default": "verification"},
 }

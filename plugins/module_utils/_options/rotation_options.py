@@ -49,7 +49,7 @@ HOST_TASKS: Spec = {
     "tasks": {"type": "list", "elements": "dict", "required": True},
     "all": {"type": "bool", "default": False},
     "fatal": {"type": "list", "elements": "str", "default": []},
-    "project_dir": {"type": "path", "required": False},
+    "project_dir": {"type": "path", "required": False, "default": ""},
     "rotation_id": {"type": "str", "required": False},
 }
 HOST_TASKS_MODULE: Spec = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .option_spec import Spec
 
 APPLICATION: Spec = {
-    "project_dir": {"type": "path", "required": True},
+    "project_dir": {"type": "path", "default": ""},
     "settings_module": {"type": "str"},
     "environment_from": {"type": "list", "elements": "dict", "default": []},
     "direct": {"type": "dict", "default": {}},

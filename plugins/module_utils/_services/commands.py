@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from .._errors.application import CommandFailed, CommandTimedOut
 from .._errors.options import InvalidOption
 from .._system import child_processes, users
+from .._system.child_processes import working_folder
 
 RECORD = "test record"  # a purpose, and that of its removal
 REMOVAL = f"removal of the {RECORD}"
@@ -100,7 +101,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
     """Raise E_OPTION for the first of an operator's commands that has no program which this user can run."""
     for number, argv in enumerate(commands, 1):
         program = str(argv[0]) if argv else ""
-        place = os.path.join(project_dir, program) if os.path.dirname(program) else program
+        place = os.path.join(working_folder(project_dir), program) if os.path.dirname(program) else program
         if not shutil.which(place):
             named = (
                 f"{program.split()[0]} is not a program that {users.own_name()} can run"
@@ -123,14 +124,14 @@ class EndedCommand(NamedTuple):
 
 
 def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[EndedCommand]:
-    """Run each command of an operator in the project's folder.
+    """Run each command of an operator in the project's folder, or without one in ``/``.
 
     Raise E_COMMAND at the first that does not end with 0 within ``seconds``.
     """
     done = []
     for number, argv in enumerate(commands, 1):
         begun = time.monotonic()
-        rc = child_processes.run_command(argv, seconds, project_dir)
+        rc = child_processes.run_command(argv, seconds, working_folder(project_dir))
         program = os.path.basename(argv[0])
         if rc:
             raise CommandFailed(number=number, reason=child_processes.format_failure(rc, seconds, program))

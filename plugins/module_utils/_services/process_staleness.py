@@ -67,6 +67,7 @@ class KeyChange:
     exports: Collection[str] = ()  # keys that what starts a process puts into its environment
     also_read: Collection[str] = ()  # those of them that an application may read in the same file by itself
     credentials: Mapping[str, str] = field(default_factory=dict)  # keys that are credentials of systemd: their names
+    place: str = ""  # the places of the keys, in words, if they are not in the .env file
 
     def check(self, there: Mapping[int, Process], process: Process) -> KeyVerdict | None:
         """Return which keys the process has, and why it is stale. None if it has ended.
@@ -201,10 +202,8 @@ class KeyChange:
             names = ", ".join(self.credentials[name] for name in given)
             return f"systemd gave it the credential {names} with another value", process.restart
         if started <= self.at + CLOCKS and not self.to_come:
-            return (
-                f"it was started at {_time(started)}, and {self.env_file} was changed at {_time(self.at)}",
-                process.restart,
-            )
+            place = self.place or self.env_file
+            return f"it was started at {_time(started)}, and {place} was changed at {_time(self.at)}", process.restart
         if orphan:
             daemon = "if it daemonizes by itself, set orphans: accept"
             return "its parent process has ended, and may have had older keys", f"{process.restart}; {daemon}"

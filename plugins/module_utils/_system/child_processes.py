@@ -22,6 +22,12 @@ from . import pipe_exchange, pipelines
 ROUNDS = 10  # of searching for processes that were forked during the kills
 POLL = 0.1
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
+NEUTRAL_FOLDER = "/"  # every host has it, and only root can put a module there that would be imported
+
+
+def working_folder(project_dir: str) -> str:
+    """Return the folder in which the application runs: its project's, or a neutral one if it has no project."""
+    return project_dir or NEUTRAL_FOLDER
 
 
 def run_command(

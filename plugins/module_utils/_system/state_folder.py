@@ -9,3 +9,8 @@ too, unless the operator sets another folder.
 from __future__ import annotations
 
 STATE_FOLDER = "~/.local/state/key_rotation"
+
+
+def application_name(project_dir: str, settings_module: str | None, python: str) -> str:
+    """Return the name that no other application has: its project's folder, or its settings module and its Python."""
+    return project_dir or "@".join(filter(None, (settings_module, python)))

@@ -85,6 +85,7 @@ def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
         accept_orphans=params["orphans"] == "accept",
         files=key_destinations.files(params["keys"]),
         credentials=key_destinations.credentials(params["keys"]),
+        place=key_destinations.described(params["env_file"], params["keys"]),
         to_come=params["moment"] == "before",
         exports=[*(name for place in places for name in place.names), *of_env_file],
         also_read=[*(name for place in places if place.is_env_file for name in place.names), *of_env_file],

@@ -9,7 +9,7 @@ import os
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ...module_utils._system.state_folder import STATE_FOLDER
+from ...module_utils._system.state_folder import STATE_FOLDER, application_name
 from .._task_types import Variables
 
 
@@ -22,8 +22,12 @@ def state_folder(variables: Variables, loader: DataLoader) -> str:
     inventory = _inventory(variables)
     base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_FOLDER)
     templar = Templar(loader=loader, variables=dict(variables))
-    project = str(templar.template(variables.get("key_rotation_project_dir")) or "default")
-    return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
+
+    def value(name: str) -> str:
+        return str(templar.template(variables.get(f"key_rotation_{name}")) or "")
+
+    name = value("project_dir") or application_name("", value("settings_module"), value("python")) or "default"
+    return os.path.join(base, name.strip("/").replace("-", "--").replace("/", "-"))
 
 
 def _inventory(variables: Variables) -> str:

@@ -7,6 +7,7 @@ All problems are reported at once, without any value.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -33,8 +34,13 @@ OWN_NAME = f"Remove it. A variable of your own needs a name that does not begin 
 USE_DEFAULT = "Give it a value, or remove the line to use the default."
 REQUIRED = {  # and what to do if it is empty, as any default would be a guess
     "key_rotation_keys": "List the keys, or remove the line and run the plan playbook: it proposes those it finds.",
-    "key_rotation_project_dir": "Set it to the directory that contains manage.py, or in which the application runs.",
 }
+PROJECT_DIR = "key_rotation_project_dir"
+NO_PROJECT = (
+    "Set it to the directory that contains manage.py, or in which the application runs. For an application that is "
+    "installed as a package, set key_rotation_python and key_rotation_settings_module instead."
+)
+NO_ENV_FILE = "Set it to the file with the keys, or set the destination of each key in key_rotation_keys."
 # The former names of variables, and their present ones.
 RENAMED = {"key_rotation_maintenance_half": "key_rotation_maintenance_interrupted"}
 NEAR = 0.85  # how much of PREFIX is there: all but a sign or two
@@ -87,13 +93,34 @@ def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> I
         if close := difflib.get_close_matches(name, known, n=1, cutoff=0.9):
             advice = f"Did you mean {close[0]}? A variable of your own needs a name that is not so close to it."
             yield SettingProblem(name, "is not a variable of this collection", advice)
+    yield from _without_project(spec, host)
     for name, option in spec.items():
-        if name not in typed and option.get("required"):
-            yield SettingProblem(name, "is not set", REQUIRED[name])
-        elif name in typed and option["type"] != "raw" and host.variables[name] != option.get("default"):
+        if name in typed and option["type"] != "raw" and host.variables[name] != option.get("default"):
             place = _with_place(typed[name], host.variables[name])
             for member, fault, advice in _problems_of(name, option, host):
                 yield SettingProblem(f"{member}{place.removeprefix(name)}", fault, advice)
+
+
+def _without_project(spec: Spec, host: HostSettings) -> Iterator[SettingProblem]:
+    """What is missing if there is no project directory, in which the Python and the keys of most applications are."""
+
+    def is_set(name: str) -> bool:
+        return host.variables.get(name) not in (None, "", spec[name].get("default"))
+
+    if is_set(PROJECT_DIR):
+        return
+    if not is_set("key_rotation_python"):
+        yield SettingProblem(PROJECT_DIR, "is not set", NO_PROJECT)
+    elif not is_set("key_rotation_env_file") and _has_lines(host):
+        yield SettingProblem("key_rotation_env_file", "is not set", NO_ENV_FILE)
+
+
+def _has_lines(host: HostSettings) -> bool:
+    """Return whether a key is in the .env file. Keys that cannot be evaluated are a problem of their own."""
+    with contextlib.suppress(AnsibleError):
+        keys = host.evaluate(host.variables["key_rotation_keys"])
+        return any(not key.get("destination") for key in keys if isinstance(key, dict))
+    return False
 
 
 def _is_near(name: str) -> bool:

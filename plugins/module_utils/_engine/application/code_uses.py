@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..crypto.keyring import Keyring
-from . import key_uses, keyed_hashes
+from . import key_uses, keyed_hashes, model_fields
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class CodeUses:
     project_dir: str
     keyring: Keyring
     read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
+    tables: Collection[str] = ()  # of the targets, as models may name them
     _scans: dict[Collection[str], key_uses.Scan] = field(default_factory=dict)
 
     def by_key(self) -> dict[str, list[key_uses.Use]]:
@@ -37,7 +38,9 @@ class CodeUses:
 
     def hashing(self) -> dict[str, list[key_uses.Use]]:
         """Return the places in which the application hashes data with each key, by the name of the key."""
-        uses = keyed_hashes.find(self.project_dir, key_uses.installed_folders(), self.of_keys())
+        uses = keyed_hashes.find(
+            self.project_dir, key_uses.installed_folders(), self.of_keys(), model_fields.packages_of(self.tables)
+        )
         salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
         return {
             key: sorted({use for name in names for each in (name, *salted.get(name, ())) for use in uses.get(each, ())})

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import logging
 import os
@@ -23,6 +24,7 @@ from ..._errors.database import DatabaseNotPostgresql
 from ..._errors.destinations import CredentialNotRead
 from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
+from ..._system.child_processes import working_folder
 from ..crypto.derivation import members
 from ..crypto.key_set import split_list
 from ..postgres.connection import DJANGO_SESSION
@@ -32,6 +34,7 @@ from .process_environment import ProcessEnvironment, credential_path
 if TYPE_CHECKING:
     from .statements_at_start import StatementsAtStart
 
+_OTHER_CODE = re.compile(r"^<|/django/|/lib/python[\d.]+/(?!site-packages/)")  # in a traceback
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
 # Of databases of other kinds.
@@ -54,7 +57,7 @@ def start(
     statements: StatementsAtStart | None = None,
 ) -> ApplicationStart:
     """Call ``django.setup()`` for the project in ``project_dir``, which becomes the working directory; discard its
-    output.
+    output. Without a ``project_dir``, the application is installed in the Python that runs this.
 
     ``watching`` is entered while the application starts. ``environment`` reads the environment that the service sets.
     It stays in the memory of this process, because /proc shows only the environment at its birth. ``statements``
@@ -158,10 +161,12 @@ def _become_the_service(project_dir: str, settings_module: str | None, variables
     """This process has the folder, the variables and the import path that the service gives to the application."""
     module = settings_module or variables.get("DJANGO_SETTINGS_MODULE") or settings_of(project_dir)
     sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
-    os.chdir(project_dir)
+    os.chdir(working_folder(project_dir))
     for folder in (*reversed(variables.get("PYTHONPATH", "").split(os.pathsep)), project_dir):
         if folder and folder not in sys.path:
             sys.path.insert(0, folder)
+    if not project_dir:
+        _refuse_foreign_package(module.partition(".")[0])
     os.environ.update(variables)
     os.environ["DJANGO_SETTINGS_MODULE"] = module
 
@@ -254,27 +259,60 @@ def _set_by(names: Iterable[str], keys: Mapping[str, str]) -> list[str]:
 
 
 def check_folder(project_dir: str) -> None:
-    """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user."""
+    """Raise E_PROJECT if there is no such folder, E_PROJECT_OWNER if its code belongs to another user. An application
+    without a folder is checked when its package is found."""
+    if not project_dir:
+        return
     if not os.path.isdir(project_dir):
         raise InvalidProject(path=project_dir, fault="is not a directory")
     manage = os.path.join(project_dir, "manage.py")
     path = manage if os.path.isfile(manage) else project_dir
+    _refuse_owner(path, {os.geteuid()} if path == manage else _owners_of_packages())
+
+
+def _refuse_foreign_package(name: str) -> None:
+    """Raise E_PROJECT_OWNER if this package or module belongs to another user. It is found and not imported."""
+    spec = None
+    with contextlib.suppress(ImportError, ValueError):  # the start says what is missing
+        spec = importlib.util.find_spec(name)
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    for path in places:
+        if path and os.path.exists(path):
+            _refuse_owner(path, _owners_of_packages())
+
+
+def _owners_of_packages() -> set[int]:
+    return {os.geteuid(), 0}  # packages are often installed by root
+
+
+def _refuse_owner(path: str, allowed: Collection[int]) -> None:
     owner = os.stat(path).st_uid
-    allowed = {os.geteuid()} if path == manage else {os.geteuid(), 0}  # packages are often installed by root
     if owner not in allowed:
         raise ProjectOwner(path=path, owner=users.name_of(owner), user=users.own_name())
 
 
 def settings_of(project_dir: str) -> str:
-    """The settings module that manage.py names. Raise E_PROJECT without one, and E_SETTINGS_MODULE."""
+    """The settings module that manage.py names, or without a project the environment of this process.
+
+    Raise E_PROJECT without manage.py, and E_SETTINGS_MODULE.
+    """
+    if not project_dir:
+        return _settings_of_environment()
     path = os.path.join(project_dir, "manage.py")
     if not os.path.isfile(path):
         raise InvalidProject(path=project_dir, fault="has no manage.py, and no settings module is named")
     with open(path, encoding="utf-8") as handle:
         match = _SETTINGS.search(handle.read())
     if match is None:
-        raise SettingsModule(path=path)
+        raise SettingsModule(place=path)
     return match["module"]
+
+
+def _settings_of_environment() -> str:
+    try:
+        return os.environ["DJANGO_SETTINGS_MODULE"]
+    except KeyError:
+        raise SettingsModule(place="the environment of the application") from None
 
 
 def setting(name: str) -> Any:
@@ -502,5 +540,10 @@ def versions() -> dict[str, str]:
 def _place(exc: BaseException, project_dir: str) -> str:
     """The last line of the application that the error came through: its text could hold a value."""
     frames = traceback.extract_tb(exc.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith(project_dir)] or list(frames)
+    own = [frame for frame in frames if _is_own(frame.filename, project_dir)] or list(frames)
     return f"{own[-1].filename}:{own[-1].lineno}"
+
+
+def _is_own(path: str, project_dir: str) -> bool:
+    """Return whether a file is the project's, or without a project, neither Django's nor a part of Python."""
+    return path.startswith(project_dir) if project_dir else not _OTHER_CODE.search(path)

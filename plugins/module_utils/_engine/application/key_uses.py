@@ -79,7 +79,7 @@ class Scan:
 
 
 def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -> Scan:
-    """Find the code that reads one of these ``names``, in the project and in ``folders``.
+    """Find the code that reads one of these ``names``, in the project, if there is one, and in ``folders``.
 
     ``folders`` has the paths of installed packages by their import name.
     """
@@ -116,14 +116,16 @@ class OwnSource(NamedTuple):
     tree: ast.Module
 
 
-def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[str]) -> Iterator[OwnSource]:
+def own_sources(
+    project_dir: str, folders: Mapping[str, str], files: Collection[str], packages: Collection[str] = ()
+) -> Iterator[OwnSource]:
     """Yield the ``files``, as they are shown, that are code of the application, without tests and migrations.
 
     Code of the application is in the project, or in ``folders`` that are not installed packages, except the package of
-    the settings.
+    the settings and the application's own ``packages``.
     """
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
-    own = {name: path for name, path in folders.items() if name == settings or not _PACKAGES.search(path)}
+    own_names = {os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0], *packages}
+    own = {name: path for name, path in folders.items() if name in own_names or not _PACKAGES.search(path)}
     for path, shown in _sources(project_dir, own):
         if shown in files and not _OTHER_CODE.search(shown) and (tree := parse(path)):
             yield OwnSource(os.path.realpath(path), shown, tree)
@@ -132,7 +134,7 @@ def own_sources(project_dir: str, folders: Mapping[str, str], files: Collection[
 def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every source file once, the project's own first, with the path by which it is shown."""
     yielded = set()
-    for path in walk(project_dir, ".py"):
+    for path in walk(project_dir, ".py") if project_dir else ():
         yielded.add(os.path.realpath(path))
         yield path, os.path.relpath(path, project_dir)
     for place in folders.values():
@@ -245,7 +247,7 @@ class Trace:
     def __init__(self, names: Collection[str], project_dir: str) -> None:
         self.uses: dict[str, set[Use]] = {}
         self._names = frozenset(names)
-        self._project_dir = os.path.realpath(project_dir)
+        self._project_dir = os.path.realpath(project_dir or os.sep)
 
     def __enter__(self) -> Trace:
         from django.conf import LazySettings

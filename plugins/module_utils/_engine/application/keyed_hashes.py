@@ -25,12 +25,17 @@ _NO_DATA = re.compile(r"(?:^|_)(?:cls|salt|nonce|iv|info|key|secret|purpose|cont
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def find(project_dir: str, folders: Mapping[str, str], uses: Mapping[str, Collection[Use]]) -> dict[str, list[Use]]:
+def find(
+    project_dir: str,
+    folders: Mapping[str, str],
+    uses: Mapping[str, Collection[Use]],
+    packages: Collection[str] = (),
+) -> dict[str, list[Use]]:
     """Return by key the calls that hash with one of the keys whose ``uses`` these are. The project is searched, and the
-    ``folders`` that are its own."""
+    ``folders`` that are its own, among them those of the installed ``packages``."""
     calls: dict[str, set[Use]] = {}
     files = {use.file for each in uses.values() for use in each}
-    for source in key_uses.own_sources(project_dir, folders, files):
+    for source in key_uses.own_sources(project_dir, folders, files, packages):
         for key in uses:
             for line, function in _Module(source.tree, key).hashes():
                 calls.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))

@@ -36,6 +36,15 @@ def tables() -> set[str]:
     return {table_of(model) for model in apps.get_models(include_auto_created=True)}
 
 
+def packages_of(tables: Collection[str]) -> set[str]:
+    """The top packages of the applications whose models have one of these ``tables``."""
+    from django.apps import apps
+
+    models = apps.get_models(include_auto_created=True) if tables else ()
+    owners = (model._meta.app_config for model in models if not model._meta.proxy and table_of(model) in tables)
+    return {owner.name.partition(".")[0] for owner in owners}
+
+
 def relations(there: ModelTables) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     """The columns that a relation of the models joins, each as table and column: with or without a constraint."""
     for model in _models(there):

@@ -155,7 +155,8 @@ def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 class ProjectFiles:
-    """The small text files of a project, without its .env file, whose variables are checked by name."""
+    """The small text files of a project, without its .env file, whose variables are checked by name. An application
+    without a project has none."""
 
     def __init__(self, project_dir: str, env_file: str | None) -> None:
         self._project_dir = project_dir
@@ -165,7 +166,7 @@ class ProjectFiles:
     def texts(self) -> Iterator[tuple[str, bytes]]:
         """Yield each text with its path in the project, up to a limit."""
         opened, end = 0, time.monotonic() + MOST_SECONDS
-        for path in key_uses.walk(self._project_dir, but=_served_folders()):
+        for path in key_uses.walk(self._project_dir, but=_served_folders()) if self._project_dir else ():
             if opened >= MOST_FILES or time.monotonic() > end:
                 self._is_cut_off = True
                 return

@@ -19,6 +19,14 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._control_node.
         ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/b/"}, "/i/.key_rotation/srv-b"),
         ({"key_rotation_project_dir": "/srv/a"}, "{home}/.local/state/key_rotation/srv-a"),
         ({}, "{home}/.local/state/key_rotation/default"),
+        (
+            {"key_rotation_project_dir": "", "key_rotation_python": "/srv/a-b/bin/python"},
+            "{home}/.local/state/key_rotation/srv-a--b-bin-python",
+        ),
+        (
+            {"inventory_dir": "/i", "key_rotation_python": "/p/python", "key_rotation_settings_module": "a.settings"},
+            "/i/.key_rotation/a.settings@-p-python",
+        ),
     ],
 )
 def test_what_outlives_a_run_is_in_one_folder_for_each_application(variables, folder, home, loader):

@@ -30,10 +30,28 @@ def test_the_defaults_and_a_project_are_enough() -> None:
 
 
 def test_without_a_project_there_is_one_error() -> None:
-    todo = "Set it to the directory that contains manage.py, or in which the application runs."
-    expected = ("key_rotation_project_dir", "is not set", todo)
+    expected = ("key_rotation_project_dir", "is not set", variable_checks.NO_PROJECT)
     assert problems() == [expected]
-    assert problems(key_rotation_project_dir="") == [(expected[0], "is empty", expected[2])]
+    assert problems(key_rotation_project_dir="") == [expected]
+    assert problems(key_rotation_settings_module="shop.settings", key_rotation_env_file="/etc/shop") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"keys": [{"name": "K", "destination": "/etc/shop/key"}]}, ()),
+        ({"keys": [{"name": "K", "destination": "/etc/shop/key"}, {"name": "L"}]}, ["env_file"]),
+        ({"env_file": "/etc/default/shop"}, ()),
+        ({}, ["env_file"]),
+        ({"keys": []}, ["keys"]),
+    ],
+)
+def test_without_a_project_its_python_and_the_places_of_its_keys_must_be_set(
+    variables: dict[str, Any], missing: list[str]
+) -> None:
+    typed = {f"key_rotation_{name}": value for name, value in variables.items()}
+    names = [name for name, *_ in problems(key_rotation_python="/srv/shop/bin/python", **typed)]
+    assert names == [f"key_rotation_{name}" for name in missing]
 
 
 @pytest.mark.parametrize(

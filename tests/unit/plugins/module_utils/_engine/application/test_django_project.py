@@ -117,6 +117,61 @@ def test_a_manage_py_that_names_none_is_refused(folder):
     assert refused.value.code == "E_SETTINGS_MODULE"
 
 
+@pytest.fixture
+def neutral(monkeypatch):
+    """Nothing that a test does to this process lasts."""
+    monkeypatch.chdir(os.getcwd())
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
+
+
+def test_without_a_project_the_environment_names_the_settings_module(neutral, monkeypatch):
+    with pytest.raises(RotationError) as refused:
+        django_project.settings_of("")
+    assert (refused.value.code, refused.value.todo) == ("E_SETTINGS_MODULE", "Set key_rotation_settings_module.")
+    assert refused.value.what == "the environment of the application does not set DJANGO_SETTINGS_MODULE"
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
+    assert django_project.settings_of("") == "shop.settings"
+
+
+@pytest.mark.parametrize("variables", [{"DJANGO_SETTINGS_MODULE": "shop.settings"}, {}])
+def test_without_a_project_nothing_is_imported_from_the_working_folder(neutral, variables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    django_project._become_the_service("", None if variables else "shop.settings", variables)
+    assert os.environ["DJANGO_SETTINGS_MODULE"] == "shop.settings"
+    assert os.getcwd() == "/"
+    assert str(tmp_path) not in sys.path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("given_away", ["shop_of_another", "shop_of_another/__init__.py"])
+def test_without_a_project_a_package_of_somebody_else_is_refused(neutral, tmp_path, given_away):
+    (tmp_path / "shop_of_another").mkdir()
+    (tmp_path / "shop_of_another/__init__.py").write_text("raise SystemExit\n")
+    os.chown(tmp_path / given_away, 65534, 65534)
+    with pytest.raises(RotationError) as refused:
+        django_project._become_the_service("", "shop_of_another.settings", {"PYTHONPATH": str(tmp_path)})
+    assert refused.value.code == "E_PROJECT_OWNER"
+    assert refused.value.where["path"] == str(tmp_path / given_away)
+
+
+@pytest.mark.parametrize(
+    ("path", "project", "is_own"),
+    [
+        ("/srv/shop/app/models.py", "/srv/shop", True),
+        ("/opt/lib/python3.11/site-packages/shop/models.py", "/srv/shop", False),
+        ("/opt/lib/python3.11/site-packages/shop/models.py", "", True),
+        ("/opt/lib/python3.11/site-packages/django/apps/registry.py", "", False),
+        ("/usr/lib/python3.11/importlib/__init__.py", "", False),
+        ("<frozen importlib._bootstrap>", "", False),
+    ],
+)
+def test_the_code_that_an_error_came_through_is_the_applications(path, project, is_own):
+    assert django_project._is_own(path, project) is is_own
+
+
 def test_versions_are_those_of_this_python():
     found = django_project.versions()
     assert found["python"].count(".") == 2
