@@ -21,7 +21,7 @@ import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 
-from .conftest import BIN, CHECKOUT, Outcome, Seed, application
+from .conftest import BIN, CHECKOUT, Outcome, Seed, application, thorough
 
 PACKAGE = {
     "__init__.py": "",
@@ -223,7 +223,7 @@ def in_settings(shop: Shop) -> KeyPlace:
     return KeyPlace(file, 'FIELD_KEY = "{}"')
 
 
-@pytest.mark.parametrize("place_key", [in_variables, in_settings])
+@pytest.mark.parametrize("place_key", [in_variables, thorough(in_settings)])
 def test_it_is_planned_rotated_verified_and_rolled_back_by_the_names_of_the_playbooks(shop: Shop, place_key) -> None:
     place = place_key(shop)
     key = place.value()
@@ -270,12 +270,12 @@ def test_a_blind_index_that_code_of_the_package_makes_stops_the_rotation(shop: S
     ("without", "error", "named"),
     [
         ("key_rotation_python", "E_VARIABLE", "set key_rotation_python and key_rotation_settings_module"),
-        (
+        thorough(
             "key_rotation_env_file",
             "E_VARIABLE",
             "key_rotation_env_file is not set. Nothing was changed. Set it to the file",
         ),
-        ("DJANGO_SETTINGS_MODULE", "E_SETTINGS_MODULE", "Set key_rotation_settings_module."),
+        thorough("DJANGO_SETTINGS_MODULE", "E_SETTINGS_MODULE", "Set key_rotation_settings_module."),
     ],
 )
 def test_what_is_missing_without_a_project_is_named(shop: Shop, without: str, error: str, named: str) -> None:

@@ -214,9 +214,10 @@ class TokenPacked(RotationError):
         "without a prefix in less than half of the values"
     )
     remedy = (
-        "Let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), "
-        "or its own command (O(method)=command). If nobody needs these values: O(settlements): "
-        '{{{column}: {{unreadable: "reason"}}}}.'
+        "If all follow one fixed text, name it as the prefix of their scheme in O(schemes). Otherwise let functions of "
+        "the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), or its own "
+        "command (O(method)=command). If nobody needs these values: "
+        'O(settlements): {{{column}: {{unreadable: "reason"}}}}.'
     )
 
 
