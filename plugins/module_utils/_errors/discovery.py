@@ -306,8 +306,8 @@ class KeyedHash(RotationError):
     uses: str
     prefix = "{column}: "
     problem = (
-        "hashes that no known recipe computes, and the application hashes with {keys}, which is rotated: {uses}. If it "
-        "makes these hashes there, searches by them would find nothing after the rotation"
+        "hashes that no known recipe with a key computes, and the application hashes with {keys}, which is rotated: "
+        "{uses}. If it makes these hashes there, searches by them would find nothing after the rotation"
     )
     remedy = (
         'If they are not made with that key: O(settlements): {{{column}: {{not_ours: "reason"}}}}. If they are made '
