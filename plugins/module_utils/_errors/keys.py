@@ -97,7 +97,8 @@ class KeyTypeUnfit(RotationError):
     advice: str
     prefix = "{column}: "
     problem = (
-        "a new value of the type {type} is not a valid key for the scheme {scheme} of {target}, or has another length"
+        "a new value of the type {type} is not a valid key for the scheme, or not as long as the present one: "
+        "{scheme} of {target}"
     )
     remedy = "{advice}"
 
