@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 import pytest
 
@@ -87,6 +88,10 @@ REGISTERING = {
 MORE = ("its error ends the start", "it locks the row first", "a copy", "or it does not start")
 
 
+def variants(names: Iterable[str]) -> list[object]:
+    return [thorough(name) if name in MORE else name for name in names]
+
+
 def at_start(site: Site, code: str) -> None:
     """Have the application do this as it starts."""
     path = site.project / "customer/apps.py"
@@ -94,7 +99,7 @@ def at_start(site: Site, code: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").rstrip() + READY + body, encoding="utf-8")
 
 
-@pytest.mark.parametrize("how", [thorough(how) if how in MORE else how for how in HEALING])
+@pytest.mark.parametrize("how", variants(HEALING))
 def test_an_application_that_replaces_what_it_cannot_read_stops_before_it_has(site: Site, how: str) -> None:
     before = site.tokens()
     at_start(site, HEALING[how])
@@ -120,7 +125,7 @@ def test_an_application_that_checks_its_keys_at_the_start_stops_with_that_reason
         assert (site.tokens(), site.read_all()) == (before, values)
 
 
-@pytest.mark.parametrize("how", [thorough(how) if how in MORE else how for how in KEEPING])
+@pytest.mark.parametrize("how", variants(KEEPING))
 def test_settings_that_keep_the_present_key_stop_before_the_application_is_down(site: Site, how: str) -> None:
     local = site.project / ".env.local"
     local.write_text(f"SECRET_KEY='{site.env_values()['SECRET_KEY']}'\n", encoding="utf-8")
@@ -137,7 +142,7 @@ def test_settings_that_keep_the_present_key_stop_before_the_application_is_down(
         assert (site.tokens(), site.read_all()) == (before, values)
 
 
-@pytest.mark.parametrize("how", [thorough(how) if how in MORE else how for how in REGISTERING])
+@pytest.mark.parametrize("how", variants(REGISTERING))
 def test_what_each_start_writes_whatever_the_keys_are_is_no_finding(site: Site, how: str) -> None:
     at_start(site, REGISTERING[how])
     planned = site.play("plan")

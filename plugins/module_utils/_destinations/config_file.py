@@ -51,10 +51,8 @@ class ConfigFile(Destination):
         return [variable for variable in variables if variable]
 
     def moves(self) -> dict[str, str]:
-        """Return by key, for keys in source code, the change that moves it to the environment, without its value.
-        Raise the errors of ``read``."""
-        if self._form != PYTHON:
-            return {}
+        """Return by key of a Python module the change that moves it to the environment, without its value. Raise the
+        errors of ``read``."""
         text, moves = env_file_editor.read_text(self.path), {}
         for name, path in self._paths.items():
             with self._refusing(path):

@@ -197,8 +197,13 @@ def _bits(key: KeyEntry) -> int:
     if kind in BITS:
         return BITS[kind]
     size = key.get("bytes") or BYTES[kind]
-    drawn_again = -(-4 * size // 3) * math.log2(64 / 62) if kind == "base64" else 0  # the characters that are left out
-    return int(8 * size - drawn_again)
+    left_out = _base64_length(size) * math.log2(64 / 62) if kind == "base64" else 0  # for two of 64 characters
+    return int(8 * size - left_out)
+
+
+def _base64_length(size: int) -> int:
+    """Return the characters of so many bytes in base64, without padding."""
+    return -(-4 * size // 3)
 
 
 def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
@@ -244,7 +249,7 @@ def _demands(key: KeyEntry) -> list[tuple[str, str]]:
         return [(f"([0-9a-f]{{2}}){number}", f"is not the hex of {length}")]
     if kind == "base64":
         size = size or BYTES[kind]
-        characters = -(-4 * size // 3)
+        characters = _base64_length(size)
         return [(f"[A-Za-z0-9+/_-]{{{characters}}}{'=' * (-characters % 4)}", f"is not {size} bytes in base64")]
     return DEMANDS.get(kind, [])
 

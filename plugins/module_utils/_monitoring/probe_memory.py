@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from .._errors.base import RotationError
 from .._errors.monitoring import MonitorDir
 from .._system import atomic_file, users
-from .._system.state_folder import STATE_FOLDER
+from .._system.state_folder import STATE_FOLDER, folder_name
 from .response_times import Baseline
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ class ProbeMemory:
     """The folder of one application on this host."""
 
     def __init__(self, folder: str | None, application: str) -> None:
-        name = application.strip("/").replace("-", "--").replace("/", "-")
         self.unwritten: RotationError | None = None  # why this check is not remembered
-        self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
+        self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, folder_name(application))))
 
     @contextlib.contextmanager
     def changed(self, *, kept: bool) -> Iterator[SeenBefore]:

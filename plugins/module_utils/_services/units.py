@@ -211,8 +211,9 @@ class Unit(Service):
 
     def _refuse_missing(self) -> None:
         """Raise E_SERVICE_MISSING if systemd does not know the unit."""
-        if self.load_state not in ("loaded", "masked"):
-            raise ServiceMissing(name=self.unit, fault=LOAD_FAULTS.get(self.load_state, OTHER_FAULT))
+        state = self.load_state
+        if state not in ("loaded", "masked"):
+            raise ServiceMissing(name=self.unit, fault=LOAD_FAULTS.get(state, OTHER_FAULT))
 
     @property
     def load_state(self) -> str:

@@ -14,3 +14,8 @@ STATE_FOLDER = "~/.local/state/key_rotation"
 def application_name(project_dir: str, settings_module: str | None, python: str) -> str:
     """Return the name that no other application has: its project's folder, or its settings module and its Python."""
     return project_dir or "@".join(filter(None, (settings_module, python)))
+
+
+def folder_name(application: str) -> str:
+    """Return the name of an application as one part of a path. No two names become the same."""
+    return application.strip("/").replace("-", "--").replace("/", "-")

@@ -9,7 +9,7 @@ import os
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ...module_utils._system.state_folder import STATE_FOLDER, application_name
+from ...module_utils._system.state_folder import STATE_FOLDER, application_name, folder_name
 from .._task_types import Variables
 
 
@@ -27,7 +27,7 @@ def state_folder(variables: Variables, loader: DataLoader) -> str:
         return str(templar.template(variables.get(f"key_rotation_{name}")) or "")
 
     name = value("project_dir") or application_name("", value("settings_module"), value("python")) or "default"
-    return os.path.join(base, name.strip("/").replace("-", "--").replace("/", "-"))
+    return os.path.join(base, folder_name(name))
 
 
 def _inventory(variables: Variables) -> str:

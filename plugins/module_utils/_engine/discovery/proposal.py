@@ -11,6 +11,7 @@ from typing import cast
 
 from ..._errors.option_names import variable_of
 from ..crypto.key_entry import KeyEntries, KeyEntry, without_unset
+from ..crypto.token_formats import AesGcmNonceFirst
 
 # The type of a key that generates another value like a given one. Any other type is the default one.
 _TYPES = (
@@ -18,9 +19,6 @@ _TYPES = (
     ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),
     ("openpgp", re.compile(rb"-----BEGIN PGP .*", re.DOTALL)),
 )
-
-
-AES_SIZES = (16, 24, 32)  # bytes of a key (FIPS 197)
 
 
 def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
@@ -40,7 +38,7 @@ def fitting(name: str, values: Sequence[bytes]) -> Iterator[KeyEntry]:
     """Yield entries for a key with these values that is used as it is: the likely one, and those of each AES key."""
     likely = entry(name, values)
     yield likely
-    for kind, size in product(("base64", "hex"), AES_SIZES):  # the hex of 16 bytes is also base64 of 24
+    for kind, size in product(("base64", "hex"), AesGcmNonceFirst.SIZES):  # the hex of 16 bytes is also base64 of 24
         yield {**likely, "type": kind, "bytes": size}
 
 
