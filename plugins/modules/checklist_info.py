@@ -53,8 +53,8 @@ facts:
     - Each reason why no write fence is possible (C(unfenced)).
     - From a reading of some rows by the application itself, the round trips that are C(broken), attributes
       of which all values are C(refused) although the keys open them, attributes that are made of ciphertext
-      (C(of_ciphertext)) or of the date or the time (C(dated)), and names in O(application_ignore) that are C(unknown),
-      each with similar names.
+      (C(of_ciphertext)) or of the date or the time (C(dated)), columns that no attribute of a model decrypts
+      (C(not_decrypted)), and names in O(application_ignore) that are C(unknown), each with similar names.
   type: dict
   returned: success
 """

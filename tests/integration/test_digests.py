@@ -38,6 +38,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     settlements,
     survey_findings,
     target_survey,
+    tokenless_rows,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
     FindingsError,
@@ -164,7 +165,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     before = searched(database)
     found = survey(database, keyring)
     assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
-    assert [notice["column"] for notice in left_out(database, found)] == unknown
+    assert [notice["column"] for notice in left_out(database, found, keyring)] == unknown
     refuse(survey_findings.findings_of([found], keyring, "the test"))
     rewrite(database, found.targets, keyring, "pending")
     assert searched(database) == before
@@ -213,8 +214,31 @@ def test_an_index_of_an_empty_value_that_has_no_token_is_named(
     fill(database, keyring, sql_type, lambda value: written.format(mac("old-secret", value).hex()))
     database.execute("INSERT INTO secrets VALUES (10, NULL, %s, NULL)", (written.format(mac(blank, "").hex()),))
     found = survey(database, keyring)
-    told = [each for each in left_out(database, found) if each["kind"] == "blank"]
+    told = [each for each in left_out(database, found, keyring) if each["kind"] == "blank"]
     assert [each["column"] for each in told] == ["secrets.searched"] * (blank == "old-secret")
+
+
+@pytest.mark.parametrize(("sql_type", "written"), [("text", "{}"), ("bytea", "\\x{}")])
+@pytest.mark.parametrize(
+    ("held", "count"),
+    [
+        pytest.param([mac("old-secret", "erased"), mac("elsewhere", "")], 2, id="digests of unknown values"),
+        pytest.param([mac("old-secret", ""), b"", None, b"n/a"], 0, id="of nothing, and no digests"),
+    ],
+)
+def test_digests_of_values_that_are_not_stored_stop(
+    database: Database, keyring: Keyring, sql_type: str, written: str, held: list[bytes | None], count: int
+) -> None:
+    """As of an application that deletes a value, and keeps its digest to recognize it."""
+    fill(database, keyring, sql_type, lambda value: written.format(mac("old-secret", value).hex()))
+    for number, digest in enumerate(held, start=10):
+        stored = None if digest is None else written.format(digest.hex())
+        database.execute("INSERT INTO secrets VALUES (%s, NULL, %s, NULL)", (number, stored))
+    found = [*tokenless_rows.find_others(database, survey(database, keyring), keyring)]
+    assert [(each.column, each.kind.code, each.fields["count"]) for each in found] == [
+        ("secrets.searched", "E_DIGEST_WITHOUT_TOKEN", count)
+    ] * bool(count)
+    assert all("without a value in a," in each.what for each in found)
 
 
 def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) -> None:

@@ -91,8 +91,8 @@ def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]
     return [each.as_notice() for each in stops_of(found, ring)]
 
 
-def left_out(database: Database, found: target_survey.Survey) -> list[dict[str, str]]:
-    plan.put_left_out(database, found)
+def left_out(database: Database, found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]:
+    plan.put_left_out(database, found, ring)
     return [each.as_notice() for each in found.findings.with_text(stops=False)]
 
 
@@ -929,7 +929,7 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
     database.execute("CREATE MATERIALIZED VIEW never AS SELECT a FROM secrets WITH NO DATA")
     try:
         found = survey(database, keyring)
-        told = {notice["column"]: notice for notice in left_out(database, found)}
+        told = {notice["column"]: notice for notice in left_out(database, found, keyring)}
     finally:
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
@@ -1259,7 +1259,7 @@ def test_tokens_that_two_columns_share_are_named_by_both(database: Database, key
     database.execute("ALTER TABLE secrets ADD COLUMN copied text, ADD COLUMN own text")
     database.execute("UPDATE secrets SET copied = a, own = %s", (token(keyring, "another"),))
     found = survey(database, keyring)
-    (told,) = [each for each in left_out(database, found) if each["kind"] == "same_tokens"]
+    (told,) = [each for each in left_out(database, found, keyring) if each["kind"] == "same_tokens"]
     assert (told["column"], told["facts"]) == ("secrets.a", {"other": "secrets.copied"})
     assert found.findings.typed(SameTokens) == [("secrets.a", SameTokens("secrets.copied", 3))]
 

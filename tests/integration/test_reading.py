@@ -691,6 +691,20 @@ def test_tokens_that_attributes_hand_on_within_other_values_are_read_as_before(c
     }
 
 
+def test_a_column_that_no_attribute_decrypts_is_known_beforehand(
+    connectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import apps
+
+    connector = next(model for model in apps.get_models() if model.__name__ == "Connector")
+    monkeypatch.setattr(apps, "get_models", lambda **about: [connector])
+    connectors.database.execute("UPDATE secrets SET _phone = '' WHERE id < %s", (model_reading.SAMPLE + 1,))
+    forecast = model_reading.beforehand(found_in(connectors), ring("current"), ())
+    assert forecast["not_decrypted"] == ["secrets._mail"], "a later row shows that _phone is decrypted"
+    noted = [each.column for each in model_reading.planned(found_in(connectors), ring("current"), ())]
+    assert "secrets._mail" in noted
+
+
 @pytest.mark.parametrize(
     ("change", "attribute"),
     [

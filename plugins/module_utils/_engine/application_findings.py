@@ -111,7 +111,14 @@ def refuse_settlements_without_place(application: Application) -> None:
 
 def find_unaccounted(application: Application) -> list[Finding]:
     """Find columns and keys that nothing accounts for and no person has settled, and others with the values of keys."""
-    from .discovery import file_names, fingerprint_columns, out_of_reach, stored_definitions, stored_files
+    from .discovery import (
+        file_names,
+        fingerprint_columns,
+        out_of_reach,
+        stored_definitions,
+        stored_files,
+        tokenless_rows,
+    )
     from .proof import list_order, repeated_tokens
 
     application.establish_function_keys()
@@ -124,6 +131,7 @@ def find_unaccounted(application: Application) -> list[Finding]:
             *unsettled(fingerprint_columns.find(database, survey, keyring), settled),
             *unsettled(stored_files.find(database, survey, keyring), settled),
             *unsettled(file_names.find(survey), settled),
+            *unsettled([] if application.command else tokenless_rows.find_others(database, survey, keyring), settled),
             *unsettled(stored_definitions.find(database, survey, keyring), settled),
             *out_of_reach.find(database, survey, settled),
         ]

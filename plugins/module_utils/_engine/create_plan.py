@@ -161,7 +161,7 @@ def _notices(application: Application, findings: Sequence[Finding]) -> list[Noti
 def _of_databases(application: Application) -> Iterator[Finding]:
     for database, survey in application.databases:
         yield from plan.catalog_findings(database, survey.targets, application.keyring)
-        plan.put_left_out(database, survey)
+        plan.put_left_out(database, survey, application.keyring)
         for entries in cached_tokens.find(database, survey, application.keyring):
             entries.put(survey.findings)
         yield from survey.findings.with_text(stops=False)

@@ -22,6 +22,7 @@ from .crypto.key_entry import KeyEntries
 from .crypto.keyring import Keyring
 from .crypto.library_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
+from .discovery import tokenless_rows
 from .discovery.accounting import PlannedKey
 from .discovery.finding_facts import EmptyField, FixedColumn, NextValue, OutlivingCache, PlainIndex, TypedFacts
 from .discovery.finding_kinds import KINDS
@@ -220,7 +221,7 @@ def catalog_findings(database: Database, targets: Sequence[Target], keyring: Key
         scheme = keyring.schemes[target.scheme]
         if not scheme.format.authenticated:
             yield Finding(KINDS["unknown_functions" if scheme.functions else "unauthenticated"], target.name)
-        if target.model == target.table.label:
+        if not target.has_model:
             yield Finding(KINDS["no_model"], target.name)
 
 
@@ -236,9 +237,9 @@ def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
     return 0
 
 
-def put_left_out(database: Database, survey: Survey) -> None:
+def put_left_out(database: Database, survey: Survey, keyring: Keyring) -> None:
     """Put down what a rotation leaves unchanged and a person must handle."""
-    for column in survey.blank():
+    for column in tokenless_rows.find_of_nothing(database, survey, keyring):
         survey.findings.put_kind("blank", column)
     for column, target in survey.plain_indexes():
         survey.findings.put(column, PlainIndex(target))

@@ -214,8 +214,8 @@ class TokenPacked(RotationError):
         "without a prefix in less than half of the values"
     )
     remedy = (
-        "If all follow one fixed text, name it as the prefix of their scheme in O(schemes). Otherwise let functions of "
-        "the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), or its own "
+        "If all follow one fixed text, name it as the prefix of their scheme in O(schemes); if they are in members of "
+        "a JSON document, name these as its json_members. Otherwise let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), or its own "
         "command (O(method)=command). If nobody needs these values: "
         'O(settlements): {{{column}: {{unreadable: "reason"}}}}.'
     )
@@ -296,6 +296,25 @@ class TokenDigestStored(RotationError):
         'the digests (O(method)=command), and settle it: O(settlements): {{{column}: {{by_command: "reason"}}}}. If a '
         "trigger or the application recomputes them after the rotation, or nothing compares them, write unreadable "
         "instead of by_command."
+    )
+
+
+class DigestWithoutToken(RotationError):
+    code = "E_DIGEST_WITHOUT_TOKEN"
+    column: str
+    count: int
+    of_columns: str
+    prefix = "{column}: "
+    problem = (
+        "{count:digest is|digests are} in {count:a row/rows} without a value in {of_columns}, from which the "
+        "rotation computes the others of this column under the new key"
+    )
+    remedy = (
+        "{count:It stays|They stay} under the old key, so searches by {column} no longer find {count:this row/these "
+        "rows}. Let the application delete {count:it/them}, or settle the column: O(settlements): {{{column}: "
+        '{{unreadable: "reason"}}}} if nobody searches by {count:it/them}, or if the application recreates '
+        "{count:it/them} after the rotation. If {count:it is/they are} under none of the rotated keys, write not_ours "
+        "instead of unreadable."
     )
 
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ...module_utils._errors.application import RoundTripFailed, ValuesRefused
 from ...module_utils._errors.base import RotationError, find_codes
@@ -13,7 +15,12 @@ from ...module_utils._errors.values import OF_VALUES
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 3  # doubtful columns in one line
-ONLY_COUNTED = {"of_ciphertext": "derived from ciphertext", "dated": "derived from the date or time"}
+ONLY_COUNTED = "so only the number of values is compared"
+NOTED: Mapping[Literal["of_ciphertext", "dated", "not_decrypted"], str] = {
+    "of_ciphertext": f"derived from ciphertext, {ONLY_COUNTED}",
+    "dated": f"derived from the date or time, {ONLY_COUNTED}",
+    "not_decrypted": "decrypted by no attribute of a model, so what the application reads is not compared",
+}
 
 
 def census(observations: Observations) -> ChecklistItem:
@@ -121,14 +128,9 @@ def reads(observations: Observations) -> ChecklistItem:
     if broken:
         items = [ChecklistItem.of_error("application", error.parts) for error in broken.values()]
         return worst("application", items, "")
-    only_counted = {
-        "of_ciphertext": sorted({name for host_reads in reads_by_host for name in host_reads["of_ciphertext"]}),
-        "dated": sorted({name for host_reads in reads_by_host for name in host_reads["dated"]}),
+    named: Mapping[str, Sequence[str]] = {
+        kind: sorted({name for host_reads in reads_by_host for name in host_reads[kind]}) for kind in NOTED
     }
-    noted = [
-        f"; {ONLY_COUNTED[kind]}, so only the number of values is compared: {', '.join(names)}"
-        for kind, names in only_counted.items()
-        if names
-    ]
+    noted = [f"; {what}: {', '.join(named[kind])}" for kind, what in NOTED.items() if named[kind]]
     well = f"it can read what it encrypts, on every host{''.join(noted)}"
-    return ChecklistItem("application", OK, well, facts=only_counted)
+    return ChecklistItem("application", OK, well, facts=named)

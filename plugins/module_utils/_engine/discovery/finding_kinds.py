@@ -23,6 +23,7 @@ from ..._errors.discovery import (
     ColumnType,
     DependsOnKey,
     DerivedFromKeys,
+    DigestWithoutToken,
     EncodedField,
     FilesOpen,
     FilesUnderKey,
@@ -104,6 +105,7 @@ KindName = Literal[
     "files_unexplained",
     "key_fingerprint",
     "token_digest",
+    "digest_without_token",
     "keyed_hash",
     "repeated_token",
     "list_order",
@@ -167,6 +169,7 @@ KindName = Literal[
     "cached_tokens",
     "of_ciphertext",
     "dated",
+    "not_decrypted",
     "files",
     "files_unread",
     "files_elsewhere",
@@ -265,6 +268,7 @@ _ROWS = (
     stop("files_unexplained", FilesUnexplained, DECISIONS),
     stop("key_fingerprint", KeyFingerprintStored, (UNUSED_KEY_ID, BY_COMMAND)),
     stop("token_digest", TokenDigestStored, (UNREADABLE, BY_COMMAND)),
+    stop("digest_without_token", DigestWithoutToken, DECISIONS),
     stop("keyed_hash", KeyedHash, DECISIONS),
     stop("repeated_token", RepeatedToken, (BY_COMMAND,)),
     stop("list_order", ListOrder),
@@ -463,6 +467,13 @@ _ROWS = (
         " at which it fails",
         "If it does depend on them, there is nothing to do. If its code only measures time, compare some of its values "
         "before and after the rotation.",
+    ),
+    warn(
+        "not_decrypted",
+        "no attribute of a model decrypts it, so the rotation cannot compare what the application reads before and "
+        "after the switch",
+        "If other code decrypts it, name a command in O(verification_commands) that decrypts some of its values. The "
+        "rotation is rolled back if that command fails after the switch.",
     ),
     warn(
         "files",

@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
 from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..postgres import sql
 from ..postgres.catalog import Column, Table
-from ..postgres.connection import Database, array
+from ..postgres.connection import Database
 from .digest_look import may_be_digests, may_hold_digests
 from .recipe_search import RecipeMatches, RecipeSearch, prove
 from .search_recipes import SearchColumnRecipe
@@ -65,32 +63,6 @@ def scan_table(
     for column, held in stored.items():
         _conclude(scan, column, held, prove(search.matches[column]), keyring.names)
     return scan
-
-
-def has_blanks(database: Database, table: Table, targets: Sequence[Target], column: str, keyring: Keyring) -> bool:
-    """Return whether a column has the digest of an empty value, in a row without any of its tokens.
-
-    The digest is under a key of the key set. This reads the whole table.
-    """
-    ways = {
-        target.column: [each for each in target.derived if each.column == column and each.is_rotated(keyring)]
-        for target in targets
-    }
-    held: set[str] = set()
-    for recipe, stage in product([recipe for recipes in ways.values() for recipe in recipes], keyring.stages):
-        with contextlib.suppress(ValueError):
-            held.update(recipe.of_nothing(keyring, stage))
-    if not held:
-        return False
-    empty = [
-        sql.SQL("coalesce(octet_length({}), 0) = 0").format(target.value)
-        for target in targets
-        if ways.get(target.column)
-    ]
-    query = sql.SQL("SELECT 1 FROM {rows} AS t WHERE {held}::text = ANY(%s::text[]) AND {empty} LIMIT 1").format(
-        rows=table.rows, held=sql.Identifier("t", column), empty=sql.SQL(" AND ").join(empty)
-    )
-    return bool(database.rows(query, (array(sorted(held)),), table=table.label))
 
 
 def _conclude(

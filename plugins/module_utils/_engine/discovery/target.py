@@ -34,6 +34,10 @@ class Target:
     def name(self) -> str:
         return self.table.label_of(self.column)
 
+    @property
+    def has_model(self) -> bool:
+        return self.model != self.table.label
+
     @cached_property
     def kind(self) -> ColumnCodec:
         """Return the codec of this column, which reads and writes its values."""

@@ -38,7 +38,6 @@ from ..value_forms.packed_values import unpacked
 from ..value_forms.recognized_formats import Signature, of_another_format
 from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
 from ..value_forms.token_texts import RAW_FRAME
-from . import search_columns
 from .column_evidence import SurveyEvidence
 from .column_rules import ColumnRules
 from .column_sample import (
@@ -420,15 +419,6 @@ class Survey:
                 self.findings.drop(kind, {name})
             self.evidence[name].data_keys, self.evidence[name].samples = relation, ()
             self.findings.put(name, DataKeyValues(relation.keys))
-
-    def blank(self) -> Iterator[str]:
-        """Yield the columns with the digest of an empty value in rows without a token. This reads all rows."""
-        for table, column in dict.fromkeys(
-            (target.table, each.column) for target in self.targets for each in target.derived
-        ):
-            targets = [target for target in self.targets if target.table == table]
-            if search_columns.has_blanks(self._database, table, targets, column, self._keyring):
-                yield table.label_of(column)
 
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
         """Yield search columns under rotated keys that are computed from a target with plain text, with it."""

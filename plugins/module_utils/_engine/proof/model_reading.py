@@ -198,7 +198,8 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     """Return what would roll back any rotation, what could not be compared after it, and what is only counted.
 
     A rotation is rolled back by round trips that already fail in some rows, and by unknown names in ``ignore``, each
-    listed with similar names. An attribute that reads no value at all cannot be compared.
+    listed with similar names. An attribute that reads no value at all cannot be compared, nor can a column that no
+    attribute decrypts.
     """
     read = [reader for readers in by_model(targets, None, b"") for reader in readers]
     known = list(dict.fromkeys(name for reader in read for name in (reader.full_name, reader.name_in_models)))
@@ -206,6 +207,11 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
     refused = reading.refused  # by some rows, and then by more
     if refused:
         refused = of_application(targets, keyring, ReadingScope(b"", CHUNK, refused.__contains__)).refused
+    unread = {*reading.unread}
+    if unread:  # by the attributes of some rows, and then by those of more
+        of_unread = {each.full_name for each in read if any(target.name in unread for target in each.targets)}
+        wanted = of_unread.difference(name for name in of_unread if is_ignored(name, ignore))
+        unread &= {*of_application(targets, keyring, ReadingScope(b"", CHUNK, wanted.__contains__)).unread}
     return {
         "refused": [{"name": name, "count": count} for name, count in refused.items()],
         "broken": [
@@ -215,6 +221,7 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
         ],
         "of_ciphertext": [each["name"] for each in reading.readings if each.get("of_ciphertext")],
         "dated": [each["name"] for each in reading.readings if each.get("dated")],
+        "not_decrypted": [target.name for target in targets if target.name in unread and target.has_model],
         "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
     }
 
@@ -225,12 +232,12 @@ def planned(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]
     broken = [
         Finding.of(trip["name"], RoundTripFailed(name=trip["name"], fault=trip["fault"])) for trip in forecast["broken"]
     ]
-    counted: tuple[Literal["of_ciphertext", "dated"], ...] = ("of_ciphertext", "dated")
+    noted: tuple[Literal["of_ciphertext", "dated", "not_decrypted"], ...] = ("of_ciphertext", "dated", "not_decrypted")
     refused = [
         Finding.of(values["name"], ValuesRefused(name=values["name"], count=values["count"]))
         for values in forecast["refused"]
     ]
-    return broken + refused + [Finding(KINDS[kind], name) for kind in counted for name in forecast[kind]]
+    return broken + refused + [Finding(KINDS[kind], name) for kind in noted for name in forecast[kind]]
 
 
 def changed(before: RecordedReading, after: RecordedReading, concurrent_rows: ConcurrentRows = NOBODY) -> list[str]:

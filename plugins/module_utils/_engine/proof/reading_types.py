@@ -116,11 +116,12 @@ class ReadingForecast(TypedDict):
 
     ``broken`` round trips and ``unknown`` names would roll back any rotation. Each unknown name has similar names.
     Attributes whose values are all ``refused`` cannot be compared. Those made ``of_ciphertext`` and those that are
-    ``dated`` are only counted.
+    ``dated`` are only counted. No attribute of a model decrypts a column that is ``not_decrypted``.
     """
 
     refused: Sequence[RefusedValues]
     broken: Sequence[BrokenRoundTrip]
     of_ciphertext: Sequence[str]
     dated: Sequence[str]
+    not_decrypted: Sequence[str]
     unknown: Mapping[str, Sequence[str]]

@@ -58,7 +58,7 @@ FACTS: dict[str, Any] = {
     "unprepared": None,
     "file_readers": [],
     "prepared_bytes": 0,
-    "reads": {"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": []},
+    "reads": {"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": [], "not_decrypted": []},
     "unfenced": [],
     "caches": [],
     "cached_tokens": {},

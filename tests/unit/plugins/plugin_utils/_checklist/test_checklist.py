@@ -70,7 +70,17 @@ def test_pgbackrest_backs_up_the_cluster_of_the_database_as_far_as_its_role_may_
 
 
 def reads(**found: Any) -> Callable[[dict[str, Any]], None]:
-    return fact(reads={"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": [], **found})
+    return fact(
+        reads={
+            "broken": [],
+            "refused": [],
+            "unknown": {},
+            "of_ciphertext": [],
+            "dated": [],
+            "not_decrypted": [],
+            **found,
+        }
+    )
 
 
 def window(start: str, end: str) -> dict[str, str]:

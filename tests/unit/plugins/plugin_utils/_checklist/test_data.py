@@ -12,7 +12,11 @@ from .observations import DIFFER, fact, item, result
 
 
 def test_what_is_made_of_ciphertext_or_of_the_date_is_named_and_stops_nothing():
-    counted = {"of_ciphertext": ["people.Person.etag"], "dated": ["people.Person.age"]}
+    counted = {
+        "of_ciphertext": ["people.Person.etag"],
+        "dated": ["people.Person.age"],
+        "not_decrypted": ["people_person.note"],
+    }
     found = item("application", fact(reads={"broken": [], "refused": [], "unknown": {}, **counted}))
     assert found.status == "ok"
     assert found.facts == counted
