@@ -215,8 +215,9 @@ class TokenPacked(RotationError):
     )
     remedy = (
         "If all follow one fixed text, name it as the prefix of their scheme in O(schemes); if they are in members of "
-        "a JSON document, name these as its json_members. Otherwise let functions of the application decrypt and encrypt them (application: {{decrypt, encrypt}} in O(schemes)), or its own "
-        "command (O(method)=command). If nobody needs these values: "
+        "a JSON document, name these as its json_members. Otherwise let functions of the application decrypt and "
+        "encrypt them (application: {{decrypt, encrypt}} in O(schemes)), or its own command (O(method)=command). If "
+        "nobody needs these values: "
         'O(settlements): {{{column}: {{unreadable: "reason"}}}}.'
     )
 
