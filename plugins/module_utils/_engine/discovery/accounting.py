@@ -268,11 +268,15 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
     return sql.SQL(is_candidate).format(**names)
 
 
-def find_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> list[Finding]:
+def find_hashes(
+    surveys: Sequence[Survey],
+    hashing: Callable[[], Mapping[str, Sequence[Use]]],
+    without_key: Callable[[Collection[str]], Collection[str]] = lambda _: (),
+) -> list[Finding]:
     """Find the columns of hashes that nothing computes, if the application hashes with keys that are rotated.
 
     It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
-    while.
+    while. ``without_key`` returns those of the columns that are computed without a key: they need no word.
     """
     columns = sorted(
         {column for survey in surveys for column in survey.evidence.hashes.union(survey.findings.columns("digest"))}
@@ -283,7 +287,12 @@ def find_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Se
     for survey in surveys:
         survey.findings.drop("digest", columns)
     keys, places = ", ".join(uses_by_key), _format_uses([use for uses in uses_by_key.values() for use in uses])
-    return [Finding.of(column, KeyedHash(column=column, keys=keys, uses=places)) for column in columns]
+    explained = without_key(columns)
+    return [
+        Finding.of(column, KeyedHash(column=column, keys=keys, uses=places))
+        for column in columns
+        if column not in explained
+    ]
 
 
 def keys(
