@@ -163,7 +163,7 @@ def _find_unexplained(application: Application, database: Database, survey: targ
 
     digests = token_digests.find(database, survey, application.keyring)
     explained = {finding.column for finding in digests if _are_all_digests(finding.facts)}
-    columns = accounting.columns(database, survey, application.settlements)
+    columns = accounting.columns(database, survey, application.settlements, application.code.signing)
     left = [finding for finding in columns if finding.kind.name != "unexplained" or finding.column not in explained]
     return [*left, *unsettled(digests, application.settlements)]
 

@@ -364,7 +364,7 @@ class KeyFlow:
             yield from self._constructors(names)
         elif isinstance(function, ast.Attribute) and function.attr == "__init__":
             node = module.classes.get(code.class_name.rpartition(".")[2])
-            yield from self._constructors(_bases(node) if node else ())
+            yield from self._constructors(bases(node) if node else ())
         elif isinstance(function, ast.Attribute):
             self._handed.add(function.attr)
             for other in self.modules.values():
@@ -392,7 +392,7 @@ class KeyFlow:
                     if fields:
                         yield module, _FieldCode(name, name, ast.Module([], []), None, fields)
                     known = passed_by | {name}
-                    yield from self._constructors([each for each in _bases(node) if each not in known], known)
+                    yield from self._constructors([each for each in bases(node) if each not in known], known)
 
     # ---- Tokens ------------------------------------------------------------------------------------------------------
 
@@ -434,7 +434,8 @@ def _word_for_result(code: Code) -> str:
     return code.class_name.rpartition(".")[2] if is_common else _word_for(code)
 
 
-def _bases(node: ast.ClassDef) -> list[str]:
+def bases(node: ast.ClassDef) -> list[str]:
+    """The names of the classes that a class extends."""
     return [word_of(base).lstrip(".") for base in node.bases if word_of(base)]
 
 

@@ -28,7 +28,7 @@ _Way = tuple[Column, tuple[str, ...], str, str]
 
 def find(databases: Iterable[tuple[Database, Survey]], columns: Collection[str]) -> set[str]:
     """Return those of the ``columns``, as table.column, in which every sampled value is such a digest."""
-    explained = set()
+    explained: set[str] = set()
     for database, survey in databases:
         targets = {target.name for target in survey.targets}
         for table, members in survey.every_column().items():
