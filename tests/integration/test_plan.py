@@ -204,6 +204,20 @@ def test_hashes_that_nothing_computes_stop_if_the_application_hashes_with_a_rota
     assert settled.code == 0, settled.text
 
 
+def test_hashes_of_another_column_without_a_key_need_no_word_and_other_columns_share_one(site: Site) -> None:
+    (site.project / "core/search.py").write_text(SEARCH, encoding="utf-8")
+    site.sql(
+        "CREATE TABLE subscriber (id int PRIMARY KEY, email text, email_md5 text, email_hash text, name_hash bytea)"
+    )
+    made = "' User' || n || '@Example.org', md5(lower(trim(' User' || n || '@Example.org')))"
+    keyed = "encode(sha256(n::text::bytea), 'hex'), sha256((n || 'x')::bytea)"
+    site.sql(f"INSERT INTO subscriber SELECT n, {made}, {keyed} FROM generate_series(1, 20) AS n")
+    refused = site.play("plan")
+    assert refused.code == 2, refused.text
+    assert "subscriber.email_hash, subscriber.name_hash: hashes that no known recipe" in refused.text
+    assert "email_md5" not in refused.text
+
+
 @pytest.mark.thorough
 def test_every_row_of_a_finding_is_in_a_file_that_the_message_names(site: Site) -> None:
     site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'CANARY ' || id WHERE id <= 50")

@@ -145,12 +145,16 @@ def find_unaccounted(application: Application) -> list[Finding]:
 def _find_unaccounted_keys(application: Application) -> list[Finding]:
     """Find keys without an encrypted value, and other places that have the value of a key, also in the
     configuration."""
-    from .discovery import accounting, configured_tokens, shared_values
+    from .discovery import accounting, configured_tokens, shared_values, unkeyed_digests
 
     keyring, env, settled = application.keyring, application.env(), application.settlements
     used = {target.scheme for target in application.targets}
     configured = configured_tokens.find(keyring, used, env, application.project_dir, application.env_file)
-    hashes = accounting.find_hashes(application.surveys, application.code.hashing)
+    hashes = accounting.find_hashes(
+        application.surveys,
+        application.code.hashing,
+        lambda columns: unkeyed_digests.find(application.databases, columns),
+    )
     hash_columns = [finding.column for finding in hashes]
     return [
         *unsettled(configured, settled),
@@ -167,7 +171,7 @@ def _find_unexplained(application: Application, database: Database, survey: targ
 
     digests = token_digests.find(database, survey, application.keyring)
     explained = {finding.column for finding in digests if _are_all_digests(finding.facts)}
-    columns = accounting.columns(database, survey, application.settlements)
+    columns = accounting.columns(database, survey, application.settlements, application.code.signing)
     left = [finding for finding in columns if finding.kind.name != "unexplained" or finding.column not in explained]
     return [*left, *unsettled(digests, application.settlements)]
 

@@ -330,9 +330,9 @@ class KeyedHash(RotationError):
         "{uses}. If it makes these hashes there, searches by them would find nothing after the rotation"
     )
     remedy = (
-        'If they are not made with that key: O(settlements): {{{column}: {{not_ours: "reason"}}}}. If they are made '
-        "of encrypted values, give their recipe in O(targets) (digest_of and recipe), and the rotation computes them "
-        "again. If the application's own command writes them (O(method)=command), write by_command instead of "
+        'If they are not made with that key: O(settlements): {{"table.column": {{not_ours: "reason"}}}}. If they are '
+        "made of encrypted values, give their recipe in O(targets) (digest_of and recipe), and the rotation computes "
+        "them again. If the application's own command writes them (O(method)=command), write by_command instead of "
         "not_ours; if you will let the application write them again after the rotation, unreadable. If what they are "
         "made of is not stored, let that code read a variable of its own with the key's present value, leave that "
         "variable out of O(keys), and write not_ours."

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..crypto.keyring import Keyring
-from . import key_uses, keyed_hashes, model_fields
+from . import key_uses, keyed_hashes, model_fields, signing_calls
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ class CodeUses:
             key: sorted({use for name in names for each in (name, *salted.get(name, ())) for use in uses.get(each, ())})
             for key, names in sorted(self._spellings().items())
         }
+
+    def signing(self) -> dict[str, list[key_uses.Use]]:
+        """Return the places in which the application signs with each key, by the name of the key."""
+        return self._signing
+
+    @cached_property
+    def _signing(self) -> dict[str, list[key_uses.Use]]:
+        uses = signing_calls.find(
+            self.project_dir, key_uses.installed_folders(), self.of_keys(), model_fields.packages_of(self.tables)
+        )
+        spellings = sorted(self._spellings().items())
+        signing = {key: sorted({use for name in names for use in uses.get(name, ())}) for key, names in spellings}
+        return {key: places for key, places in signing.items() if places}
 
     def of_names(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
         """Return the code that reads these names."""

@@ -124,11 +124,20 @@ def own_sources(
     Code of the application is in the project, or in ``folders`` that are not installed packages, except the package of
     the settings and the application's own ``packages``.
     """
+    for path, shown in own_files(project_dir, folders, packages):
+        if shown in files and (tree := parse(path)):
+            yield OwnSource(path, shown, tree)
+
+
+def own_files(
+    project_dir: str, folders: Mapping[str, str], packages: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield every source file that is code of the application: its real path, and how it is shown."""
     own_names = {os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0], *packages}
     own = {name: path for name, path in folders.items() if name in own_names or not _PACKAGES.search(path)}
     for path, shown in _sources(project_dir, own):
-        if shown in files and not _OTHER_CODE.search(shown) and (tree := parse(path)):
-            yield OwnSource(os.path.realpath(path), shown, tree)
+        if not _OTHER_CODE.search(shown):
+            yield os.path.realpath(path), shown
 
 
 def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -166,15 +175,23 @@ def of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str
 
 def parse(path: str, names: Collection[str] = ("",)) -> ast.Module | None:
     """A source file that has one of these ``names``; None of any other, and of one that cannot be read."""
+    text = read_source(path)
     try:
-        if os.path.getsize(path) > LARGEST:
-            return None
-        with open(path, encoding="utf-8") as handle:
-            text = handle.read()
         # Most files have none: parsing is a hundred times as dear.
         return ast.parse(text) if any(name in text for name in names) else None
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError):
         return None
+
+
+def read_source(path: str) -> str:
+    """The text of a source file; empty if it is too large or cannot be read."""
+    try:
+        if os.path.getsize(path) > LARGEST:
+            return ""
+        with open(path, encoding="utf-8") as handle:
+            return handle.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:

@@ -12,17 +12,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
-from . import key_uses
+from . import key_flow
+from .key_flow import Code, KeyFlow, Module, SourceFiles, word_of, words_of
 from .key_uses import SALTED_HMAC, Use, called_name
 
 WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
 _MODULES = {"hmac", "hashlib"}
 _NAMES = {SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s"}
 _OF_OTHER_USE = {"compare_digest", "constant_time_compare", "verify", "encryptor", "decryptor"}
+_ENDS = {"digest", "hexdigest", "finalize"}
 _NO_DATA = re.compile(r"(?:^|_)(?:cls|salt|nonce|iv|info|key|secret|purpose|context|version)s?$")  # parameters
-_Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find(
@@ -33,153 +33,100 @@ def find(
 ) -> dict[str, list[Use]]:
     """Return by key the calls that hash with one of the keys whose ``uses`` these are. The project is searched, and the
     ``folders`` that are its own, among them those of the installed ``packages``."""
-    calls: dict[str, set[Use]] = {}
-    files = {use.file for each in uses.values() for use in each}
-    for source in key_uses.own_sources(project_dir, folders, files, packages):
-        for key in uses:
-            for line, function in _Module(source.tree, key).hashes():
-                calls.setdefault(key, set()).add(Use(source.shown_path, line, function, "hashes with it"))
-    return {key: sorted(uses_of_key) for key, uses_of_key in sorted(calls.items())}
+    if not uses:
+        return {}
+    files = SourceFiles(project_dir, folders, packages)
+    found = {key: {*_hashes(KeyFlow(files, key).modules.values(), key)} for key in sorted(uses)}
+    return {key: sorted(calls) for key, calls in found.items() if calls}
 
 
-@dataclass
-class _Module:
-    """A module, with the names in it that stand for ``key``: those of attributes begin with a dot."""
-
-    tree: ast.Module
-    key: str
-    _keys: set[str] = field(default_factory=set)  # everywhere in the module
-    _passed: dict[str, set[str]] = field(default_factory=dict)  # by function, the parameters that receive the key
-
-    def __post_init__(self) -> None:
-        constructors = [node for name, node in _functions_in(self.tree) if name.endswith("__init__")]
-        # Attributes of every new object: they are no data, as those of a model are.
-        self._state = {
-            name for node in constructors for part in ast.walk(node) for name in _targets(part) if name[0] == "."
-        }
-        self._functions = {node.name: node for node in self.tree.body if isinstance(node, _Function)}
-        size = -1
-        while size != (size := len(self._keys) + sum(map(len, self._passed.values()))):
-            self._learn()
-
-    def hashes(self) -> Iterator[tuple[int, str]]:
-        """The line and the function of each call that hashes other data with the key."""
-        for name, node in _functions_in(self.tree):
-            calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
-            hashing = [call for call in calls if _is_hash(call)]
-            if not hashing or any(called_name(call) in _OF_OTHER_USE for call in calls):
-                continue
-            taken = [
-                argument
-                for call in calls
-                if call in hashing or called_name(call) == "update"
-                for argument in _taken(call)
-            ]
-            keys = self._keys_in(node)
-            data = self._spread(node, {*_data_of(node)} - keys, is_key=False)
-            with_key = any(self._has(argument, keys, is_key=True) for argument in taken) or self._is_implicit(hashing)
-            if with_key and any(self._has(argument, data, is_key=False) for argument in taken):
-                yield hashing[0].lineno, name
-
-    def _learn(self) -> None:
-        """Follow the key one step: into variables and attributes, out of functions, and to those that are called."""
-        statements = [node for node in self.tree.body if not isinstance(node, (*_Function, ast.ClassDef))]
-        self._keys |= self._spread(ast.Module(statements, []), self._keys, is_key=True)
-        for name, node in _functions_in(self.tree):
-            keys = self._keys_in(node)
-            self._keys |= {known_name for known_name in keys if known_name.startswith(".")}
-            returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
-            if name in self._functions and not _parameters(node):
-                self._keys |= {name for value in returned if self._has(value, keys, is_key=True)}
-            for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
-                self._pass_on(call, keys)
-
-    def _pass_on(self, call: ast.Call, keys: Collection[str]) -> None:
-        function = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
-        if function is not None:
-            given = [
-                *zip(_parameters(function), call.args),
-                *((keyword.arg or "", keyword.value) for keyword in call.keywords),
-            ]
-            received = {name for name, value in given if self._has(value, keys, is_key=True)}
-            self._passed.setdefault(function.name, set()).update(received)
-
-    def _keys_in(self, node: ast.AST) -> set[str]:
-        passed = self._passed.get(getattr(node, "name", ""), set())
-        return self._spread(node, self._keys | passed, is_key=True)
-
-    def _spread(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> set[str]:
-        """These names, and those to which an expression with one of them is assigned."""
-        reached = {*names}
-        assigned = [
-            (_targets(statement), statement.value)
-            for statement in ast.walk(node)
-            if isinstance(statement, _ASSIGNING)
-            if statement.value
-        ]
-        for _ in assigned:
-            new = {name for targets, value in assigned if self._has(value, reached, is_key=is_key) for name in targets}
-            if new <= reached:
-                break
-            reached |= new
-        return reached
-
-    def _has(self, node: ast.AST, names: Collection[str], *, is_key: bool) -> bool:
-        """Return whether an expression has one of these names; or reads the key itself, if they are its names."""
-        waiting = [node]
-        while waiting:
-            part = waiting.pop()
-            own = part.id if isinstance(part, ast.Name) else f".{part.attr}" if isinstance(part, ast.Attribute) else ""
-            if own in names or (is_key and self.key in (read.name for read in key_uses.names_read(part))):
-                return True
-            if is_key or own not in self._state | self._keys:
-                waiting += ast.iter_child_nodes(part)
-        return False
-
-    def _is_implicit(self, hashing: Iterable[ast.Call]) -> bool:
-        calls = (call for call in hashing if self.key == SALTED_HMAC == called_name(call))
-        return any(
-            len(call.args) < WITH_SECRET and "secret" not in (keyword.arg for keyword in call.keywords)
-            for call in calls
-        )
+def _hashes(modules: Iterable[Module], key: str) -> Iterator[Use]:
+    """Yield each call that hashes other data with the key."""
+    for module in modules:
+        state = _state(module)
+        for code in module.codes:
+            for line in _lines(module, code, state, key):
+                yield Use(module.shown_path, line, code.name, "hashes with it")
 
 
-_ASSIGNING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
+def _state(module: Module) -> set[str]:
+    """The attributes of every new object: they are no data, as those of a model are."""
+    constructors = [code for code in module.functions if code.short_name == "__init__"]
+    return {name for code in constructors for names, _ in code.stored for name in names if name[0] == "."}
 
 
-def _targets(node: ast.AST) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    parts = [part for target in targets if target for part in ast.walk(target)]
-    return [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)] + [
-        f".{part.attr}" for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iterator[int]:
+    """Yield the line of the call in a function that hashes other data with the key, if there is one."""
+    keys = module.keys_in(code)
+    hashing = [call for call in code.calls if _is_hash(call) or _is_prepared(call) or _is_continued(call, code, keys)]
+    if code.taken is None:  # it runs once, so that what it hashes is a key; only a call that it prepares counts
+        hashing = [call for call in hashing if _is_prepared(call)]
+    if not hashing or any(called_name(call) in _OF_OTHER_USE for call in code.calls):
+        return
+    taken = [
+        argument for call in code.calls if call in hashing or called_name(call) == "update" for argument in _taken(call)
     ]
+    data = key_flow.spread(code, {*_data_of(code, module.passed)} - keys)
+    with_key = any(not words_of(argument).isdisjoint(keys) for argument in taken) or _is_implicit(hashing, key)
+    continued = any(_is_continued(call, code, keys) for call in hashing)
+    prepared = any(_is_prepared(call) for call in hashing)
+    no_data = {*state, *module.keys}
+    if (with_key or continued) and (prepared or any(_has_data(argument, data, no_data) for argument in taken)):
+        yield hashing[0].lineno
 
 
-def _functions_in(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
-    """Every function of a module and of its classes, by its name with that of the class."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _Function):
-            yield f"{inside}{child.name}", child
-        elif isinstance(child, ast.ClassDef):
-            yield from _functions_in(child, f"{inside}{child.name}.")
+def _has_data(node: ast.AST, data: Collection[str], no_data: Collection[str]) -> bool:
+    """Return whether an expression has one of the names that stand for data, other than to read what is none."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        word = word_of(part)
+        if word in data:
+            return True
+        if word not in no_data:
+            waiting += ast.iter_child_nodes(part)
+    return False
 
 
-def _parameters(node: ast.AST) -> list[str]:
-    taken: ast.arguments = node.args  # type: ignore[attr-defined]
-    return [parameter.arg for parameter in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+def _is_implicit(hashing: Iterable[ast.Call], key: str) -> bool:
+    calls = (call for call in hashing if key == SALTED_HMAC == called_name(call))
+    return any(
+        len(call.args) < WITH_SECRET and "secret" not in (keyword.arg for keyword in call.keywords) for call in calls
+    )
 
 
-def _data_of(node: ast.AST) -> Iterator[str]:
-    """The names in a function that stand for data: parameters, and what its loops go over."""
-    yield from (name for name in _parameters(node) if not _NO_DATA.search(name))
-    for loop in ast.walk(node):
-        if isinstance(loop, (ast.For, ast.comprehension)):
-            yield from (part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name))
+def _data_of(code: Code, passed: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """The names in a function that stand for data: parameters, and what its loops go over.
+
+    What a constructor gets with its key makes the key of the object.
+    """
+    for part in ast.walk(code.node):
+        if isinstance(part, (*key_flow.Function, ast.Lambda)):
+            is_constructor = part is code.node and code.short_name == "__init__" and passed.get(code.name)
+            names = () if is_constructor else key_flow.parameters_of(part.args)
+            yield from (name for name in names if not _NO_DATA.search(name))
+        elif isinstance(part, (ast.For, ast.comprehension)):
+            yield from (each.id for each in ast.walk(part.target) if isinstance(each, ast.Name))
 
 
 def _is_hash(call: ast.Call) -> bool:
     owner = getattr(call.func, "value", None)
     return called_name(call) in _NAMES or (isinstance(owner, ast.Name) and owner.id in _MODULES - {called_name(call)})
+
+
+def _is_prepared(call: ast.Call) -> bool:
+    """Return whether a call gets a function that hashes, as partial() does, which is called with data later."""
+    return called_name(call) in key_flow.PARTIAL and bool(call.args) and _is_hash(ast.Call(call.args[0], [], []))
+
+
+def _is_continued(call: ast.Call, code: Code, keys: Collection[str]) -> bool:
+    """Return whether a call adds data to a hash that was begun elsewhere with the key."""
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "update"
+        and not words_of(call.func.value).isdisjoint(keys)
+        and any(called_name(each) in _ENDS for each in code.calls)
+    )
 
 
 def _taken(call: ast.Call) -> list[ast.expr]:

@@ -62,14 +62,22 @@ NAMED = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|[0-9a-f]{32}[.][a-z]|/[0-9a-f]{2}/
 KNOWN_WORD = "^([a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)"
 
 
-def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
-    """Return findings about the columns that the survey left open: encoded by their field, or unexplained."""
+def columns(
+    database: Database,
+    survey: Survey,
+    settled: Settlements,
+    signing: Callable[[], Mapping[str, Sequence[Use]]] = dict,
+) -> list[Finding]:
+    """Return findings about the columns that the survey left open: encoded by their field, or unexplained.
+
+    ``signing`` returns where the application signs, by the key, and takes a while.
+    """
     targets = {target.name: target for target in survey.targets if not target.kind.whole}
     ignored = {*survey.findings.columns("ignored")}
     decided = {name for name, settlement in settled.items() if settlement.decision in DECISIONS}
     known = _accounted(survey).difference(targets, ignored)
     fields = _fields(database, survey, known.union(targets, decided))
-    judge = _Judge(survey, targets, ignored, decided, {*survey.findings.columns("digest")}, fields)
+    judge = _Judge(survey, targets, ignored, decided, {*survey.findings.columns("digest")}, fields, signing)
     row_keys = catalog.keys_of_rows(database)
     for table, members in survey.every_column().items():
         open_columns = _open_columns(table, members, known, row_keys)
@@ -86,7 +94,7 @@ class _Judge:
     """Judges columns that a survey left open, by samples of their values.
 
     ``targets`` are those with tokens among other text. ``ignored`` and ``decided`` are those that a person left out or
-    settled. ``digests`` and ``fields`` are those with a known explanation.
+    settled. ``digests`` and ``fields`` are those with a known explanation. ``signing`` returns the code that signs.
     """
 
     survey: Survey
@@ -95,6 +103,7 @@ class _Judge:
     decided: Collection[str]
     digests: Collection[str]
     fields: Mapping[str, model_evidence.ModelEvidence]
+    signing: Callable[[], Mapping[str, Sequence[Use]]]
     findings: Findings = field(default_factory=Findings)
 
     def column(self, table: Table, column: Column, values: Sequence[Any]) -> None:
@@ -127,7 +136,11 @@ class _Judge:
             judged = judged if own.verdict == unexplained.PLAIN else own
         is_explained = judged.verdict != unexplained.UNEXPLAINED
         # Sessions have a salt of their class.
-        signed = None if sessions else signed_values.find_unproved(self.survey, values, is_explained=is_explained)
+        signed = (
+            None
+            if sessions
+            else signed_values.find_unproved(self.survey, values, is_explained=is_explained, signing=self._signing_code)
+        )
         if signed and signed.stops:
             _put_signed(self.findings, name, signed, len(values))
         elif signed and is_explained:
@@ -135,6 +148,11 @@ class _Judge:
             self.survey.findings.put(name, look)
         elif name not in self.fields and not (name in self.digests and judged.count < FEW_DIGESTS):
             self._put_verdict(name, judged, values)
+
+    def _signing_code(self) -> signed_values.SigningCode:
+        uses_by_key = self.signing()
+        uses = [use for uses in uses_by_key.values() for use in uses]
+        return (", ".join(uses_by_key), _format_uses(uses)) if uses else None
 
     def _put_frames(self, name: str, frames: raw_frames.RawFrames) -> None:
         """Put down tokens that are kept as their bytes. Of what is settled, outside_columns.py tries every value."""
@@ -268,11 +286,15 @@ def _is_candidate(read: sql.Composable) -> sql.Composable:
     return sql.SQL(is_candidate).format(**names)
 
 
-def find_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Sequence[Use]]]) -> list[Finding]:
+def find_hashes(
+    surveys: Sequence[Survey],
+    hashing: Callable[[], Mapping[str, Sequence[Use]]],
+    without_key: Callable[[Collection[str]], Collection[str]] = lambda _: (),
+) -> list[Finding]:
     """Find the columns of hashes that nothing computes, if the application hashes with keys that are rotated.
 
     It is unknown which columns it makes so. ``hashing`` returns where the application hashes, by the key, and takes a
-    while.
+    while. ``without_key`` returns those of the columns that are computed without a key: they need no word.
     """
     columns = sorted(
         {column for survey in surveys for column in survey.evidence.hashes.union(survey.findings.columns("digest"))}
@@ -283,7 +305,12 @@ def find_hashes(surveys: Sequence[Survey], hashing: Callable[[], Mapping[str, Se
     for survey in surveys:
         survey.findings.drop("digest", columns)
     keys, places = ", ".join(uses_by_key), _format_uses([use for uses in uses_by_key.values() for use in uses])
-    return [Finding.of(column, KeyedHash(column=column, keys=keys, uses=places)) for column in columns]
+    explained = without_key(columns)
+    return [
+        Finding.of(column, KeyedHash(column=column, keys=keys, uses=places))
+        for column in columns
+        if column not in explained
+    ]
 
 
 def keys(

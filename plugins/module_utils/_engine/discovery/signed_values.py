@@ -14,8 +14,8 @@ import hmac
 import re
 import string
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Optional
 
 from ..value_forms import addresses
 from ..value_forms.base64_texts import decode_base64
@@ -48,6 +48,10 @@ _SALTS = (
     (b"", "account"),
     (b"", "registration"),
 )
+
+
+# The keys with which code of the application signs, and its places, as texts. None if there is no such code.
+SigningCode = Optional[tuple[str, str]]
 
 
 class Signed(NamedTuple):
@@ -122,19 +126,24 @@ def find(survey: Survey, values: Sequence[Any]) -> Signed | None:
     return None
 
 
-def find_unproved(survey: Survey, values: Sequence[Any], *, is_explained: bool) -> Signed | None:
+def find_unproved(
+    survey: Survey, values: Sequence[Any], *, is_explained: bool, signing: Callable[[], SigningCode] = lambda: None
+) -> Signed | None:
     """Return the values that look signed with an unknown salt. None if there are none.
 
-    If most values of the column look so, they count as signed by a SECRET_KEY that is rotated. ``is_explained`` is
-    whether the column does not look encrypted otherwise: a signature without a time looks like ciphertext after a
-    prefix.
+    If most values of the column look so, they count as signed by a SECRET_KEY that is rotated, or by the key with which
+    code of the application signs, which ``signing`` returns. ``is_explained`` is whether the column does not look
+    encrypted otherwise: a signature without a time looks like ciphertext after a prefix.
     """
     signatures = list(_signatures(_texts(values)))
     timed = sum(each.has_time and each.is_random for each in signatures)
-    if survey.rotates(SECRET_KEY) and 2 * len(signatures) >= len(values):
+    if 2 * len(signatures) >= len(values):
         number = timed or (sum(each.looks_bare for each in signatures) if is_explained else 0)
         if number and 2 * number >= len(values):
-            return Signed(number, "signed by Django, as they look,", SECRET_KEY)
+            if survey.rotates(SECRET_KEY):
+                return Signed(number, "signed by Django, as they look,", SECRET_KEY)
+            if code := signing():
+                return Signed(number, f"signed by Django, as they look and the source shows ({code[1]}),", code[0])
     return Signed(timed, "signed as Django does, with a key or salt that is not known", "") if timed else None
 
 

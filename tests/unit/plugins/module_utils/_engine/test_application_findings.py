@@ -70,3 +70,18 @@ def test_hashes_that_nothing_computes_stop_if_code_hashes_with_a_rotated_key(mon
         assert "hashes with INDEX_KEY, which is rotated: core/search.py:7 index (hashes with it)" in each.what
     told = application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {}))
     assert [each.column for each in told] == doubtful
+
+
+def test_hashes_that_are_made_without_a_key_need_no_word(monkeypatch):
+    monkeypatch.setattr(Application, "other_databases", [])
+    part = Part(evidence={name: {"is_hash": True} for name in ("users.mail_hash", "users.mail_md5")})
+    part.findings.put_kind("digest", "users.mail_md5")
+    found = accounting.find_hashes([part], lambda: HASHING, lambda columns: {*columns} - {"users.mail_hash"})
+    assert [each.column for each in found] == ["users.mail_hash"]
+    assert application_findings.find_doubtful(Application([(part, part)], None, [], "", None, {})) == []
+
+
+def test_hashes_in_several_columns_have_one_advice():
+    part = Part(evidence={name: {"is_hash": True} for name in ("users.mail_hash", "users.name_hash")})
+    found = accounting.find_hashes([part], lambda: HASHING)
+    assert len({(each.what, each.todo) for each in found}) == 1

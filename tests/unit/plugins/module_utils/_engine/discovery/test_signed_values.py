@@ -120,3 +120,15 @@ def test_what_is_signed_is_judged_without_its_signature(text: str) -> None:
     assert is_explained([signer.sign(f"{text}{number}") for number in range(SIZE)])
     chance = random.Random(text)
     assert not is_explained([signer.sign(f"{urlsafe(chance)}{urlsafe(chance)}") for _ in range(SIZE)])
+
+
+@pytest.mark.parametrize(("count", "stops"), [(3, False), (30, True), (SIZE, True)])
+def test_a_salt_of_its_own_under_another_key_stops_if_code_signs_with_a_rotated_key(count: int, stops: bool) -> None:
+    signed = [value for _, value in zip(range(count), of_own_salt(1))]
+    values = [*column(ORDINARY["questions"], 1)[count:], *signed]
+    kept = survey(rotates=False)
+    for signing_code, key in ((lambda: ("LINK_KEY", "shop/links.py:3 link"), "LINK_KEY"), (lambda: None, "")):
+        found = signed_values.find_unproved(kept, values, is_explained=is_explained(values), signing=signing_code)
+        assert found is not None
+        assert found.key == (key if stops else "")
+        assert ("shop/links.py:3 link" in found.by) is bool(found.key)
