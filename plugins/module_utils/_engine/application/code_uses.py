@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..crypto.keyring import Keyring
-from . import key_uses, keyed_hashes, model_fields, signing_calls
+from . import key_cuts, key_uses, keyed_hashes, model_fields, signing_calls
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ class CodeUses:
             key: sorted({use for name in names for each in (name, *salted.get(name, ())) for use in uses.get(each, ())})
             for key, names in sorted(self._spellings().items())
         }
+
+    def cuts(self) -> dict[str, list[key_cuts.Cut]]:
+        """Return the places in which the application cuts each key, by the name of the key."""
+        spellings = sorted(self._spellings().items())
+        names = {name for _, each in spellings for name in each}
+        packages = model_fields.packages_of(self.tables)
+        cuts = key_cuts.find(self.project_dir, key_uses.installed_folders(), names, packages)
+        return {key: sorted({cut for name in names for cut in cuts.get(name, ())}) for key, names in spellings}
 
     def signing(self) -> dict[str, list[key_uses.Use]]:
         """Return the places in which the application signs with each key, by the name of the key."""

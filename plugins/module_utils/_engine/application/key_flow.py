@@ -159,8 +159,7 @@ class Module:
 
     @cached_property
     def codes(self) -> list[Code]:
-        statements = [node for node in self.tree.body if not isinstance(node, (*Function, ast.ClassDef))]
-        return [Code("", "", ast.Module(statements, [])), *_codes_in(self.tree)]
+        return codes_of(self.tree)
 
     @cached_property
     def functions(self) -> list[Code]:
@@ -199,6 +198,12 @@ class Module:
 def _name_of(path: str) -> str:
     name = os.path.basename(path)
     return os.path.basename(os.path.dirname(path)) if name == "__init__.py" else name.removesuffix(".py")
+
+
+def codes_of(tree: ast.Module) -> list[Code]:
+    """The code of a module: its own statements, those of each class, and each function."""
+    statements = [node for node in tree.body if not isinstance(node, (*Function, ast.ClassDef))]
+    return [Code("", "", ast.Module(statements, [])), *_codes_in(tree)]
 
 
 def _codes_in(node: ast.AST, inside: str = "") -> Iterator[Code]:
