@@ -66,7 +66,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
     taken = [
         argument for call in code.calls if call in hashing or called_name(call) == "update" for argument in _taken(call)
     ]
-    data = key_flow.spread(code, {*_data_of(code, module.passed)} - keys)
+    data = key_flow.spread(code.stored_data, {*_data_of(code, module.passed)} - keys)
     with_key = any(not words_of(argument).isdisjoint(keys) for argument in taken) or _is_implicit(hashing, key)
     continued = any(_is_continued(call, code, keys) for call in hashing)
     prepared = any(_is_prepared(call) for call in hashing)
