@@ -24,7 +24,7 @@ Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _STORING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension)
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _DEFINED = re.compile(r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.MULTILINE)
-# Calls that make or open a token: what they return is no key.
+# Calls that make or open a token. They do not return a key.
 _CIPHER = re.compile(r"(?:en|de)crypt(?:or)?(?:$|_)|^(?:un)?(?:seal|sign)(?:_object)?$")
 _DECRYPTING = re.compile(r"decrypt(?:or)?(?:$|_)|^unseal$|^unsign(?:_object)?$")
 # What is used instead of a function: it calls the one that is its first argument.
@@ -291,7 +291,7 @@ class KeyFlow:
 
     def _learn_all(self) -> None:
         size = -1
-        while size != (size := self._known()):
+        while size != (size := self._count_names()):
             constants = {name for module in self.modules.values() for name in module.keys if _bare(name).isupper()}
             for module in self.modules.values():
                 # A constant may be a setting, or be read from its module.
@@ -301,7 +301,7 @@ class KeyFlow:
                 for code in module.codes:
                     self._learn(module, code)
 
-    def _known(self) -> int:
+    def _count_names(self) -> int:
         passed = sum(len(names) for module in self.modules.values() for names in module.passed.values())
         return passed + len(self._handed) + sum(len(module.keys) for module in self.modules.values())
 

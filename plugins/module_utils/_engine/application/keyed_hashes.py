@@ -76,7 +76,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
 
 
 def _has_data(node: ast.AST, data: Collection[str], no_data: Collection[str]) -> bool:
-    """Return whether an expression has one of the names that stand for data, other than to read what is none."""
+    """Return whether an expression has one of the names that stand for data, other than before one of ``no_data``."""
     waiting = [node]
     while waiting:
         part = waiting.pop()
