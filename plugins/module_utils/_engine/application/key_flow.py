@@ -24,8 +24,9 @@ Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _STORING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension)
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _DEFINED = re.compile(r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.MULTILINE)
-# Calls that make or open a token: what they return is no key.
+# Calls that make or open a token. They do not return a key.
 _CIPHER = re.compile(r"(?:en|de)crypt(?:or)?(?:$|_)|^(?:un)?(?:seal|sign)(?:_object)?$")
+_DECRYPTING = re.compile(r"decrypt(?:or)?(?:$|_)|^unseal$|^unsign(?:_object)?$")
 # What is used instead of a function: it calls the one that is its first argument.
 PARTIAL = ("partial", "partialmethod")
 _OF_PYTHON = {name for each in (str, bytes, dict, list, set) for name in dir(each)}  # methods
@@ -58,11 +59,20 @@ class Code:
         return [each.arg for each in (taken.vararg, taken.kwarg) if each] if taken else []
 
     @cached_property
-    def stored(self) -> list[tuple[list[str], frozenset[str]]]:
-        """The names that get a value, each with the words of that value. Those of attributes begin with a dot."""
+    def _values(self) -> list[tuple[list[str], ast.AST]]:
         statements = [part for part in ast.walk(self.node) if isinstance(part, _STORING)]
         values = ((part, part.iter if isinstance(part, _LOOPS) else part.value) for part in statements)
-        return [(names_stored(part), words_of(value)) for part, value in values if value is not None]
+        return [(names_stored(part), value) for part, value in values if value is not None]
+
+    @cached_property
+    def stored(self) -> list[tuple[list[str], frozenset[str]]]:
+        """The names that get a value, each with the words of that value. Those of attributes begin with a dot."""
+        return [(names, words_of(value)) for names, value in self._values]
+
+    @cached_property
+    def stored_data(self) -> list[tuple[list[str], frozenset[str]]]:
+        """The same with all words, also of what is decrypted."""
+        return [(names, frozenset(filter(None, map(word_of, ast.walk(value))))) for names, value in self._values]
 
     @cached_property
     def calls(self) -> list[ast.Call]:
@@ -122,24 +132,30 @@ def word_of(node: ast.AST) -> str:
 
 
 def words_of(node: ast.AST) -> frozenset[str]:
-    """All names in an expression. Those of attributes begin with a dot, those of settings in a text with a quote."""
+    """The names in an expression that may make it a key. Those of attributes begin with a dot, those of settings in a
+    text with a quote. What is decrypted with a key is another value, which a rotation does not change."""
     words = set()
-    for part in ast.walk(node):
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Call) and _DECRYPTING.search(called_name(part)):
+            continue
         if word := word_of(part):
             words.add(word)
         else:
             words.update(f"'{read.name}" for read in key_uses.names_read(part))
+        waiting += ast.iter_child_nodes(part)
     return frozenset(words)
 
 
-def spread(code: Code, names: Collection[str]) -> set[str]:
-    """These names, and those that get a value with one of them in the code."""
+def spread(stored: Collection[tuple[Collection[str], frozenset[str]]], names: Collection[str]) -> set[str]:
+    """These names, and those that get a value with one of them."""
     reached = {*names}
     size = -1
     while size != (size := len(reached)):
-        for stored, words in code.stored:
+        for targets, words in stored:
             if not reached.isdisjoint(words):
-                reached.update(stored)
+                reached.update(targets)
     return reached
 
 
@@ -192,7 +208,7 @@ class Module:
 
     def keys_in(self, code: Code) -> set[str]:
         """The names that stand for the key in some of its code."""
-        return spread(code, self.visible(code) | self.passed.get(code.name, set()))
+        return spread(code.stored, self.visible(code) | self.passed.get(code.name, set()))
 
 
 def _name_of(path: str) -> str:
@@ -280,7 +296,7 @@ class KeyFlow:
 
     def _learn_all(self) -> None:
         size = -1
-        while size != (size := self._known()):
+        while size != (size := self._count_names()):
             constants = {name for module in self.modules.values() for name in module.keys if _bare(name).isupper()}
             for module in self.modules.values():
                 # A constant may be a setting, or be read from its module.
@@ -290,7 +306,7 @@ class KeyFlow:
                 for code in module.codes:
                     self._learn(module, code)
 
-    def _known(self) -> int:
+    def _count_names(self) -> int:
         passed = sum(len(names) for module in self.modules.values() for names in module.passed.values())
         return passed + len(self._handed) + sum(len(module.keys) for module in self.modules.values())
 
@@ -326,7 +342,7 @@ class KeyFlow:
         is_plain = not (code.parameters or code.class_name)
         if not is_plain and (_word_for(code) in self._ciphers or code.short_name.startswith("__")):
             return False
-        keys = spread(code, module.visible(code))
+        keys = spread(code.stored, module.visible(code))
         return any(not keys.isdisjoint(words) for words in code.returned)
 
     # ---- Calls -------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
     taken = [
         argument for call in code.calls if call in hashing or called_name(call) == "update" for argument in _taken(call)
     ]
-    data = key_flow.spread(code, {*_data_of(code, module.passed)} - keys)
+    data = key_flow.spread(code.stored_data, {*_data_of(code, module.passed)} - keys)
     with_key = any(not words_of(argument).isdisjoint(keys) for argument in taken) or _is_implicit(hashing, key)
     continued = any(_is_continued(call, code, keys) for call in hashing)
     prepared = any(_is_prepared(call) for call in hashing)
@@ -76,7 +76,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
 
 
 def _has_data(node: ast.AST, data: Collection[str], no_data: Collection[str]) -> bool:
-    """Return whether an expression has one of the names that stand for data, other than to read what is none."""
+    """Return whether an expression has one of the names that stand for data, other than before one of ``no_data``."""
     waiting = [node]
     while waiting:
         part = waiting.pop()

@@ -56,6 +56,11 @@ def find(folder: Path, code: str, name: str = "shop/search.py", **others: str) -
             "def index(mail):\n  return salted_hmac('mail', mail, secret=settings.INDEX_KEY)", "2 index", id="of Django"
         ),
         pytest.param(
+            "def fill(row):\n  mail = Fernet(settings.INDEX_KEY).decrypt(row.mail)\n"
+            "  return hmac.new(settings.INDEX_KEY, mail)",
+            "3 fill", id="of a value that is decrypted",
+        ),
+        pytest.param(
             "def fill():\n  for user in all_users():\n    user.index = hmac.new(settings.INDEX_KEY, user.mail, 'sha1')",
             "3 fill", id="of rows",
         ),
@@ -227,6 +232,11 @@ def test_a_hash_of_django_is_with_its_secret_key_unless_another_one_is_passed(tm
             "class Customer:\n  @property\n  def mail(self):\n    return box.open(self.mail_encrypted)\n"
             "  def etag(self, page):\n    return md5(self.mail + page)",
             id="of a value that is decrypted",
+        ),
+        pytest.param(
+            "fernet = Fernet(settings.INDEX_KEY)\ndef send(hook, body):\n  secret = fernet.decrypt(hook.secret)\n"
+            "  return hmac.new(secret, body, 'sha256').hexdigest()",
+            id="with a secret that is decrypted",
         ),
         pytest.param("KEYS = [sha512(settings.INDEX_KEY + each) for each in (b'mail', b'name')]", id="of labels"),
         pytest.param(
