@@ -138,7 +138,7 @@ def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end
     assert (two.project / ".env").read_bytes() == site.env_file.read_bytes()
     if end == "none":
         assert "two: 9 values re-encrypted" in text
-        assert "no value was under other keys" in text
+        assert "no value is left under other keys" in text
 
 
 @pytest.mark.thorough
@@ -199,7 +199,7 @@ def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     assert rotated.code == 0, rotated.text
     assert re.search(rf"^  two: {count} values re-encrypted", rotated.text, re.M), rotated.text
     assert not re.search(r"^  one: ", rotated.text, re.M)
-    assert "no value was under other keys" in rotated.text
+    assert "no value is left under other keys" in rotated.text
 
 
 @pytest.mark.thorough

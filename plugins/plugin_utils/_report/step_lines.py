@@ -52,7 +52,7 @@ def reencrypted(result: StepResult) -> Iterator[str]:
     targets = [target for target in counts if target["reencrypted"]]
     yield from _by_column([(target, f": {counted(target['reencrypted'], 'value')} re-encrypted") for target in targets])
     if result.get("work") and not targets:
-        yield "  no value was under other keys"
+        yield "  no value is left under other keys"
     elif targets:
         work: RewriteWork = result["work"]
         passes, again = counted(work["passes"], "pass", "passes"), counted(work["conflicts"], "row")

@@ -22,7 +22,7 @@ def _counted(result: ShownResult) -> str:
 def _reencrypted(result: ShownResult) -> str:
     count = sum(target["reencrypted"] for target in result["targets"])
     if not count:
-        return "no value was under other keys"
+        return "no value is left under other keys"
     return f"{counted(count, 'value')} re-encrypted in {result['work']['seconds']} s"
 
 

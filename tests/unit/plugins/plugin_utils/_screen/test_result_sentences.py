@@ -17,7 +17,7 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
     [
         ("django_census_info", "", {"targets": [TARGET]}, "4 values in 1 column: 4 current"),
         ("django_reencrypt", "", {"targets": [TARGET], "work": {"seconds": 1.8}}, "4 values re-encrypted in 1.8 s"),
-        ("django_reencrypt", "", {"targets": [{**TARGET, "reencrypted": 0}]}, "no value was under other keys"),
+        ("django_reencrypt", "", {"targets": [{**TARGET, "reencrypted": 0}]}, "no value is left under other keys"),
         ("django_plan", "", {"plan": {"targets": [TARGET], "hash": "ab" * 32}}, "1 column to rotate, plan ab"),
         ("key_version", "pending", {"key_id": "0123"}, "version 0123 is in the store"),
         ("env_file", "", {"key_id": "0123", "path": "/x/.env"}, "version 0123 is in /x/.env"),
