@@ -317,11 +317,12 @@ def django(seed: Seed) -> Iterator[Any]:
 
 @pytest.fixture
 def database(django: Any) -> Iterator[Any]:
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import JOURNAL
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
     opened = Database("default", "test")
     yield opened
-    opened.execute("DROP TABLE IF EXISTS secrets, key_rotation_journal")
+    opened.execute(f"DROP TABLE IF EXISTS secrets, {JOURNAL}")
     opened.close()
 
 
@@ -339,6 +340,7 @@ def debian_host() -> Iterator[str]:
 @pytest.fixture
 def debian_database(django: Any, debian_host: str) -> Iterator[Any]:
     """The same on that server, as the default database."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import JOURNAL
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
     from django.db import connections
 
@@ -347,7 +349,7 @@ def debian_database(django: Any, debian_host: str) -> Iterator[Any]:
     connections["default"].settings_dict = {**embedded.settings_dict, "NAME": "postgres", "HOST": debian_host}
     opened = Database("default", "test")
     yield opened
-    opened.execute("DROP TABLE IF EXISTS secrets, key_rotation_journal")
+    opened.execute(f"DROP TABLE IF EXISTS secrets, {JOURNAL}")
     opened.close()
     connections["default"] = embedded
 
