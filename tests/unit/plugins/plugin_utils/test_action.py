@@ -186,6 +186,27 @@ def test_a_script_is_not_missing_if_what_it_starts_has_no_python(run_action, env
     assert f"Run {script} -c pass on the host" in error()["todo"]
 
 
+@pytest.mark.parametrize(
+    ("rc", "said"),
+    [
+        (255, "Error: can only create exec sessions on running containers: container state improper"),
+        (125, 'Error: no container with name or ID "shop" found: no such container'),
+        (1, "Error response from daemon: No such container: shop"),
+        (1, "Error response from daemon: container 5c1d0e7f is not running"),
+        (1, 'service "web" is not running'),
+    ],
+)
+def test_a_container_that_is_entered_and_does_not_run_is_reported(run_action, env_file, monkeypatch, rc, said):
+    answer = {"failed": True, "rc": rc, "msg": "MODULE FAILURE", "module_stdout": "", "module_stderr": f"{said}\n"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    known = {"ansible_python_interpreter": "/srv/shop/python"}
+    error = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert (error["code"], error["what"]) == (
+        "E_CONTAINER_STOPPED",
+        "the container that /srv/shop/python enters is not running",
+    )
+
+
 @pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])
 def test_of_an_interpreter_that_ansible_discovered_it_is_said_where_to_set_another(
     run_action, env_file, monkeypatch, asked
