@@ -26,7 +26,6 @@ from ..module_utils._errors.run import (
     PipeliningRequired,
 )
 from ..module_utils._module import code_bundle
-from ..module_utils._system.container_layer import ANSIBLE, STARTED_BY
 from ._control_node import code_on_hosts
 from ._host_tasks_messages import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
@@ -41,7 +40,8 @@ NOT_RUNNING = re.compile(
     r"exec sessions on running containers|[Nn]o such container|(?:container|service) \S+ is not running"
 )
 # Every process of Python has its own hash of a text (manual, PYTHONHASHSEED), and an attribute may read it.
-ENVIRONMENT = {"PYTHONHASHSEED": "0", STARTED_BY: ANSIBLE}
+# The other one is STARTED_BY of module_utils/_system/container_layer.py.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "KEY_ROTATION_STARTED_BY": "ansible"}
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
 OF_SCRIPT = (
     "Run {python} -c pass on the host: it shows the cause. If the script starts a container of an image without "
@@ -79,8 +79,9 @@ class HostCaller(ActionBase):
         Their options, which hold keys, are passed through a pipe. Ansible sees one module, which it builds once for a
         playbook.
         """
-        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
+        with contextlib.suppress(KeyError, AnsibleError):
             self._connection.set_option("pipelining", True)
+        self._connection._play_context.pipelining = True  # for a connection that can, and has no such option
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
         self._task.environment = [*(self._task.environment or []), ENVIRONMENT]
