@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.tetech.key_rotation.plugins.action.key_version import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
@@ -200,6 +201,7 @@ def test_a_connection_that_can_pipeline_and_has_no_option_for_it_is_taken(run_ac
 
     answer = {"failed": True, "rc": 127, "msg": "MODULE FAILURE"}
     monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    monkeypatch.setattr(PlayContext.fattributes["pipelining"], "default", False)
     monkeypatch.setattr(ConnectionBase, "set_option", no_option, raising=False)
     monkeypatch.setattr(ConnectionBase, "get_option", no_option, raising=False)
     result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
