@@ -39,7 +39,13 @@ with open("/run/secrets/salt", "rb") as handle:
 """
 MOVED_KEYS = {
     "  env_file: secrets/food_ordering.env\n": "  secrets: [salt]\n",
-    "    DB_HOST: db\n": "    DB_HOST: db\n    SECRET_KEY: the-first-secret-key-of-this-shop\n",
+    "    ports:": """    environment:
+      SECRET_KEY: the-first-secret-key-of-this-shop
+      DB_HOST: db
+      DB_NAME: postgres
+      DB_PASSWORD: invented
+      DEBUG: "off"
+    ports:""",
     "      - ${PWD}/secrets:${PWD}/secrets\n      - ${PWD}/backups:${PWD}/backups\n": "      - ${PWD}:${PWD}\n",
 }
 # The values of a YAML file are found by the application's Python, which here is one of Debian with packages of its own.

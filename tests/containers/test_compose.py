@@ -121,7 +121,7 @@ def test_keys_in_environment_and_in_secrets_are_rotated_there(secrets_compose: C
     keys.write_text(
         f"""key_rotation_keys:
   - name: SECRET_KEY
-    destination: {{file: {described}, path: x-application.environment.SECRET_KEY, exported: true}}
+    destination: {{file: {described}, path: services.web.environment.SECRET_KEY, exported: true}}
   - {{name: ENCRYPTION_SALT, destination: {salt}}}
 """,
         encoding="utf-8",
