@@ -87,7 +87,7 @@ stories-one:
 
 # The example for Compose, in containers of its own, with images made of that of the hosts.
 test-containers: $(CONTROL)/.dev $(TREE)
-	cd $(TREE) && python -m pytest tests/containers
+	cd $(TREE) && python -m pytest -m "not thorough" tests/containers
 
 # Its output comes at its end. Where it fails, its environment stays too.
 stories-two: override KEY_ROTATION_STAGING = $(SECOND)
@@ -169,6 +169,7 @@ thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready field $(T
 	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
 	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
 	  python -m pytest -n 3 --dist worksteal -m thorough tests/formats
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -m thorough tests/containers
 
 # Whole applications from PyPI.
 field: $(CONTROL)/.dev .venv/field/.ready $(TREE)

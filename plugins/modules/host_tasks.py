@@ -99,7 +99,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._module import code_bundle
 from ..module_utils._module.runner import ModuleResult, run
 from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
-from ..module_utils._system import ansible_payload
+from ..module_utils._system import ansible_payload, container_layer
 
 # AnsiballZ packs what is imported anywhere: of Ansible, the code that comes with a task needs this too.
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def run_tasks(module: AnsibleModule) -> ModuleResult:
 
 def main() -> None:
     os.environ.pop("PYTHONHASHSEED", None)  # it is for this process alone
+    os.environ.setdefault(container_layer.STARTED_BY, container_layer.PROGRAM)
     run(AnsibleModule(HOST_TASKS_MODULE, supports_check_mode=True), run_tasks, needs=())
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import shlex
 import time
@@ -17,7 +18,13 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
-from ..module_utils._errors.run import ContainerNotStarted, HostPythonMissing, ModuleDied, PipeliningRequired
+from ..module_utils._errors.run import (
+    ContainerNotRunning,
+    ContainerNotStarted,
+    HostPythonMissing,
+    ModuleDied,
+    PipeliningRequired,
+)
 from ..module_utils._module import code_bundle
 from ._control_node import code_on_hosts
 from ._host_tasks_messages import CallTimes, HostCall, HostResults
@@ -28,13 +35,19 @@ COLLECTION = "tetech.key_rotation"
 # Exit codes of a shell, and of podman and docker (podman-run(1)), for a program that they cannot start.
 CONTAINER = 125
 NOT_STARTED = (CONTAINER, 126, 127)
+# What podman exec, docker exec and docker compose exec say if the container does not run, or is not there.
+NOT_RUNNING = re.compile(
+    r"exec sessions on running containers|[Nn]o such container|(?:container|service) \S+ is not running"
+)
 # Every process of Python has its own hash of a text (manual, PYTHONHASHSEED), and an attribute may read it.
-SAME_HASHES = {"PYTHONHASHSEED": "0"}
+# The other one is STARTED_BY of module_utils/_system/container_layer.py.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "KEY_ROTATION_STARTED_BY": "ansible"}
 OWN_PYTHON = "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir."
 OF_SCRIPT = (
     "Run {python} -c pass on the host: it shows the cause. If the script starts a container of an image without "
     "Python, derive an image with Python and the packages of the application."
 )
+OUTPUTS = ("module_stderr", "module_stdout")
 KILLED = "it was killed, or the application ended the process"
 UNKNOWN = "It is unknown what this step changed."
 IN_RECORD = "See the record for what was done."
@@ -66,11 +79,12 @@ class HostCaller(ActionBase):
         Their options, which hold keys, are passed through a pipe. Ansible sees one module, which it builds once for a
         playbook.
         """
-        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
+        with contextlib.suppress(KeyError, AnsibleError):
             self._connection.set_option("pipelining", True)
+        self._connection._play_context.pipelining = True  # for a connection that can, and has no such option
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
-        self._task.environment = [*(self._task.environment or []), SAME_HASHES]
+        self._task.environment = [*(self._task.environment or []), ENVIRONMENT]
         calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
         result, called = self._run_host_tasks({"calls": json.dumps(calls_made), "all": all_of_them})
         if "outcomes" in result:
@@ -78,8 +92,8 @@ class HostCaller(ActionBase):
             self.times = ran.times
             return ran
         if result.get("failed") and "error" not in result and "rc" in result:
-            if result["rc"] in NOT_STARTED:
-                raise self._not_started(result["rc"])
+            if result["rc"] in NOT_STARTED or NOT_RUNNING.search(_output(result)):
+                raise self._not_started(result)
             raise self._died(result, calls)
         return HostResults({call.name: result for call in calls}, {})
 
@@ -108,7 +122,7 @@ class HostCaller(ActionBase):
         from ..module_utils._tasks.registry import ONLY_READING  # rarely needed
         from ._control_node.traceback_text import find_exception
 
-        outputs = (str(result.get(name) or "") for name in ("module_stderr", "module_stdout"))
+        outputs = (str(result.get(name) or "") for name in OUTPUTS)
         cause = next(filter(None, map(find_exception, outputs)), KILLED)
         changing = [call for call in calls if not call.check_mode and call.module not in ONLY_READING]
         changed = UNKNOWN if changing else NOTHING_CHANGED
@@ -117,7 +131,7 @@ class HostCaller(ActionBase):
         step = str(self._task.name or self.module).rpartition(" | ")[2]
         return ModuleDied(step=step, rc=result["rc"], cause=cause, changed=changed)
 
-    def _not_started(self, exit_code: int) -> RotationError:
+    def _not_started(self, result: TaskResult) -> RotationError:
         """The error of a Python that does not start: that of the task, or the one that Ansible discovered."""
         python = str(self._templar.template(self.variables.get("ansible_python_interpreter")) or "auto")
         advice = OWN_PYTHON
@@ -126,7 +140,9 @@ class HostCaller(ActionBase):
             discovered = self._discovered_interpreter or facts.get("discovered_interpreter_python")
             python = f"{discovered}, which Ansible discovered" if discovered else "the path that Ansible discovered"
             advice = DISCOVERED
-        if exit_code == CONTAINER:
+        if NOT_RUNNING.search(_output(result)):
+            return ContainerNotRunning(python=python)
+        if result["rc"] == CONTAINER:
             return ContainerNotStarted(python=python)
         if self._is_script(python):
             place = f"in what the script {python} starts"
@@ -165,3 +181,8 @@ class HostCaller(ActionBase):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
+
+
+def _output(result: TaskResult) -> str:
+    """What a program said that ended without a result."""
+    return "\n".join(str(result.get(name) or "") for name in OUTPUTS)

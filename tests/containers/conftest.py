@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,26 @@ print(json.dumps([
     [[r.pk, r.address, r.phone, r.email] for r in Restaurant.objects.order_by("pk")],
     [[r.pk, r.address, r.phone, r.email] for r in PendingRestaurant.objects.order_by("pk")],
 ]))
+"""
+READS_SECRET = """
+with open("/run/secrets/salt", "rb") as handle:
+    ENCRYPTION_SALT = handle.read().strip()
+"""
+MOVED_KEYS = {
+    "  env_file: secrets/food_ordering.env\n": "  secrets: [salt]\n",
+    "    ports:": """    environment:
+      SECRET_KEY: the-first-secret-key-of-this-shop
+      DB_HOST: db
+      DB_NAME: postgres
+      DB_PASSWORD: invented
+      DEBUG: "off"
+    ports:""",
+    "      - ${PWD}/secrets:${PWD}/secrets\n      - ${PWD}/backups:${PWD}/backups\n": "      - ${PWD}:${PWD}\n",
+}
+# The values of a YAML file are found by the application's Python, which here is one of Debian with packages of its own.
+WITH_YAML = """
+RUN apt-get install --yes --no-install-recommends python3-yaml
+RUN echo /usr/lib/python3/dist-packages > /srv/food_ordering/.venv/lib/python3.13/site-packages/debian.pth
 """
 READY = """
 import time
@@ -99,6 +120,29 @@ class Compose:
         started = ["podman", "run", "--rm", network, f"--env-file={self.keys}", *database, "localhost/food-ordering"]
         return json.loads(self.run(*started, *code))
 
+    def read_in(self, service: str) -> object:
+        """Every value as a new process in a service's container reads it."""
+        name = f"{self.environment['COMPOSE_PROJECT_NAME']}_{service}_1"
+        code = ["env", "DJANGO_SETTINGS_MODULE=food_ordering.settings", "python", "-c", READ_ALL]
+        return json.loads(self.run("podman", "exec", name, *code))
+
+    def start_rotation(self) -> str:
+        """A container of the image for the rotation that stays up. Returns the program that runs Python in it."""
+        project = self.environment["COMPOSE_PROJECT_NAME"]
+        mounted = [f"--volume={self.folder / name}:{self.folder / name}" for name in ("secrets", "backups")]
+        mounted.append(f"--volume={self.folder / 'state'}:/root/.local/state/key_rotation")
+        database = [f"--env=DB_{name}" for name in ("HOST=db", "NAME=postgres", "PASSWORD=invented")]
+        started = ["podman", "run", "--detach", "--replace", f"--name={project}_exec", "--init", "--user=0"]
+        network = f"--network={project}_default"
+        self.run(*started, network, *mounted, *database, "localhost/food-ordering-rotation", "sleep", "infinity")
+        return self.script("exec-python", f"podman exec --interactive {project}_exec python")
+
+    def address(self, service: str) -> str:
+        """The address of a service's container, which the host reaches."""
+        name = f"{self.environment['COMPOSE_PROJECT_NAME']}_{service}_1"
+        shown = json.loads(self.run("podman", "inspect", name))[0]["NetworkSettings"]["Networks"]
+        return str(next(iter(shown.values()))["IPAddress"])
+
     def names(self) -> list[str]:
         """The containers that are up."""
         project = self.environment["COMPOSE_PROJECT_NAME"]
@@ -145,6 +189,41 @@ def images(host_image: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping
 @pytest.fixture
 def compose(images: Mapping[str, str], tmp_path: Path) -> Iterator[Compose]:
     """The example, built, up and with rows."""
+    with _site(images, tmp_path) as site:
+        _up(site)
+        yield site
+
+
+@pytest.fixture
+def secrets_compose(images: Mapping[str, str], tmp_path: Path) -> Iterator[Compose]:
+    """The same with one key in environment: and the other one in secrets:, whose file belongs to the application."""
+    with _site(images, tmp_path) as site:
+        with (tmp_path / "food_ordering/food_ordering/settings.py").open("a", encoding="utf-8") as settings:
+            settings.write(READS_SECRET)
+        described = site.folder / "compose.yml"
+        text = described.read_text(encoding="utf-8")
+        for before, after in MOVED_KEYS.items():
+            assert before in text
+            text = text.replace(before, after)
+        described.write_text(f"{text}\nsecrets:\n  salt:\n    file: ./secrets/salt\n", encoding="utf-8")
+        described.chmod(0o600)
+        inventory = site.folder / "inventory.yml"
+        lines = inventory.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if "key_rotation_env_file" not in line and "key_rotation_dialect" not in line]
+        inventory.write_text("\n".join([*kept, ""]), encoding="utf-8")
+        image = site.folder / "rotation.Containerfile"
+        image.write_text(f"{image.read_text(encoding='utf-8')}{WITH_YAML}", encoding="utf-8")
+        site.keys.unlink()
+        salt = site.folder / "secrets/salt"
+        salt.write_text("salt-1\n", encoding="utf-8")
+        salt.chmod(0o600)
+        os.chown(salt, 1000, 1000)
+        _up(site)
+        yield site
+
+
+@contextlib.contextmanager
+def _site(images: Mapping[str, str], tmp_path: Path) -> Iterator[Compose]:
     for example in ("compose", "food_ordering"):
         shutil.copytree(CHECKOUT / "examples" / example, tmp_path / example, ignore=shutil.ignore_patterns(".env"))
     identity = tmp_path / "backup_identity"
@@ -166,13 +245,16 @@ def compose(images: Mapping[str, str], tmp_path: Path) -> Iterator[Compose]:
     site.keys.write_text("SECRET_KEY=the-first-secret-key-of-this-shop\nENCRYPTION_SALT=salt-1\n", encoding="utf-8")
     site.keys.chmod(0o600)
     try:
-        _up(site, ["podman-compose", "--profile=rotation", f"--podman-build-args={' '.join(BUILD)}"])
         yield site
     finally:
+        site.run(
+            "podman", "rm", "--force", "--ignore", "--time=1", "key_rotation_test_exec", "key_rotation_test_stopped"
+        )
         site.run("podman-compose", "--profile=rotation", "down", "--volumes", "--timeout=1")
 
 
-def _up(site: Compose, builds: Sequence[str]) -> None:
+def _up(site: Compose) -> None:
+    builds = ["podman-compose", "--profile=rotation", f"--podman-build-args={' '.join(BUILD)}"]
     for image in ("web", "rotation"):
         site.run(*builds, "build", image)
     site.run("podman-compose", "up", "--detach")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,28 @@ def test_if_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Si
     assert served.up() == ["web", "worker"]
     served.wait()
     assert served.reads() == before
+
+
+def test_services_of_another_host_are_stopped_and_started_there(site: Site, served: Served) -> None:
+    """As those of an application host that is a container."""
+    python, calls = site.folder / "containers-python", site.folder / "calls"
+    python.write_text(f'#!/bin/sh\necho called >> {calls}\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    hosts = json.loads(site.inventory.read_text(encoding="utf-8"))
+    hosts["application"]["vars"]["key_rotation_services_host"] = "containers"
+    machine = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
+    hosts["machines"] = {"hosts": {"containers": machine}}
+    site.inventory.write_text(json.dumps(hosts), encoding="utf-8")
+    remembered = site.folder / ".local/state/key_rotation"
+
+    stopped = site.play("maintenance")
+    assert (stopped.code, served.up()) == (0, []), stopped.text
+    stopped_calls = calls.read_text().count("called")
+    assert [*remembered.glob("maintenance*@app.json")], "several application hosts may name one host"
+    started = site.play("maintenance", "-e", "key_rotation_maintenance=off")
+
+    assert (started.code, served.up()) == (0, ["web", "worker"]), started.text
+    assert calls.read_text().count("called") > stopped_calls > 0
 
 
 THROTTLE, COMMANDS, PATTERNS = (

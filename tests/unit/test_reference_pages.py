@@ -46,7 +46,8 @@ def test_the_page_of_files_names_what_a_host_remembers():
     values = read_yaml(CHECKOUT / "roles/variable_defaults/vars/main.yml")
     for name in ("__key_rotation_stopped_services", "__key_rotation_row_digests"):
         file = values[name].rsplit("/", 1)[1].replace("{{ __key_rotation_project }}", "-PROJECT")
-        assert f"`{file}`" in FILES
+        for of_host in ("", "@HOST"):
+            assert f"`{file.replace('{{ __key_rotation_services_of }}', of_host)}`" in FILES
     assert values["__key_rotation_state_folder"] == STATE_FOLDER
     defaults = read_yaml(CHECKOUT / "roles/variable_defaults/defaults/main.yml")
     assert defaults["key_rotation_backup_dir"] == f"{STATE_FOLDER}/backups"

@@ -146,7 +146,7 @@ class Backup:
         if not os.access(above, os.W_OK | os.X_OK):
             raise self.unusable("no write permission")
         if container_layer.is_lost(above):
-            raise self.unusable("it is inside a container that is removed after this task: mount it at the same path")
+            raise self.unusable("it is inside a container, and would be lost with it: mount it at the same path")
         mode = os.stat(above).st_mode
         if above == self.folder and mode & stat.S_IWOTH:
             raise self.unusable(f"it is world-writable (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")

@@ -25,10 +25,10 @@ from typing import IO, BinaryIO
 
 from .._engine.postgres import server_info
 from .._engine.postgres.connection import FREE, Database, Libpq
-from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgRestoreFailed
+from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgDumpSilent, PgRestoreFailed
 from .._errors.base import RotationError
 from .._errors.database import TablesLocked
-from .._system import library_warnings, pipelines, task_group
+from .._system import library_warnings, pipelines, task_group, users
 from .._system.pipelines import Program
 from .._system.program_environment import clean_environment, run_program
 from .._system.task_group import Cancellation
@@ -82,7 +82,8 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
     """Return the oldest client programs that are not older than the server, from ``bindir`` or the usual folders.
 
     From 17 on pg_restore sets transaction_timeout. A server before 17 refuses it, and the restore ends. Raise
-    E_PG_DUMP_MISSING, and E_PG_DUMP_OLD if the only ones lack the fix of CVE-2025-8714.
+    E_PG_DUMP_MISSING, E_PG_DUMP_VERSION if the one in ``bindir`` does not print its version, and E_PG_DUMP_OLD if the
+    only ones lack the fix of CVE-2025-8714.
     """
     newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
     installed = [
@@ -91,6 +92,8 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
     fitting = sorted(
         (tools for tools in installed if server_major <= tools.major <= newest), key=_oldest_major_newest_minor
     )
+    if bindir and not installed:
+        _refuse_silent(os.path.join(bindir, "pg_dump"))
     if not fitting:
         last = "or newer" if newest == math.inf else f"to {newest}"
         wanted = f"{server_major} {last}" if newest != server_major else str(server_major)
@@ -132,6 +135,15 @@ def _version(folder: str) -> tuple[int, ...] | None:
         return None
     match = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", run_program([program, "--version"]).stdout)
     return tuple(map(int, match[1].split("."))) if match else None
+
+
+def _refuse_silent(program: str) -> None:
+    """Raise E_PG_DUMP_VERSION for a program that can be run, such as one that enters a container that is stopped."""
+    if os.access(program, os.X_OK):
+        asked = run_program([program, "--version"])
+        last = (asked.stderr.strip().splitlines() or ["no message"])[-1]
+        reason = f"it {pipelines.format_exit(asked.returncode)}, {last}"
+        raise PgDumpSilent(program=program, reason=reason, user=users.own_name())
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ SUFFIXES = {
     **{suffix: config_format.name for config_format in CONFIG_FORMATS.values() for suffix in config_format.suffixes},
 }
 LITERAL = "Write it there as plain text or as a list of plain texts, or correct its path in O(keys)."
+TRIAL = "trial-of-a-new-value"
 
 
 class ConfigFile(Destination):
@@ -62,6 +63,7 @@ class ConfigFile(Destination):
 
     def refuse_unwritable(self) -> None:
         env_file_editor.refuse_unwritable(self.path)
+        self.change(dict.fromkeys(self._paths, TRIAL))  # a value that a YAML alias shares, for example, is refused
 
     def change(self, values: Mapping[str, str]) -> DestinationChange | None:
         text = new_text = env_file_editor.read_text(self.path)

@@ -15,6 +15,17 @@ class PgDumpMissing(RotationError):
     remedy = "Install the package postgresql-client-{server} (of apt.postgresql.org), or set O(pg_bindir)."
 
 
+class PgDumpSilent(RotationError):
+    code = "E_PG_DUMP_VERSION"
+    program: str
+    reason: str
+    user: str
+    problem = "{program} --version does not print the version of PostgreSQL: {reason}"
+    remedy = (
+        "Run it as {user}, without variables other than PATH: it shows the cause. A container that it enters must run."
+    )
+
+
 class PgDumpOld(RotationError):
     code = "E_PG_DUMP_OLD"
     version: str

@@ -64,13 +64,10 @@ class EnvBindmount(RotationError):
 class EnvInImage(RotationError):
     code = "E_ENV_IN_IMAGE"
     path: str
-    problem = (
-        "{path} is inside a container that is removed after this task, and is not on a mount: new keys in it would be "
-        "lost"
-    )
+    problem = "{path} is inside a container and is not on a mount: new keys in it would be lost with the container"
     remedy = (
-        "Mount its folder into the container that O(python) starts, at the same path. If the file is part of the "
-        "image, every copy of the image contains keys: build the image without the file, and mount it instead."
+        "Mount its folder into the container that O(python) starts or enters, at the same path. If the file is part of "
+        "the image, every copy of the image contains keys: build the image without the file, and mount it instead."
     )
 
 

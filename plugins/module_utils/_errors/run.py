@@ -79,11 +79,24 @@ class ContainerNotStarted(RotationError):
     remedy = "Run {python} -c pass on the host: it shows the cause. Fix it, then run the same command again."
 
 
+class ContainerNotRunning(RotationError):
+    code = "E_CONTAINER_STOPPED"
+    python: str
+    problem = "the container that {python} enters is not running"
+    remedy = (
+        "Start it, then run the same command again. If a service in O(services) stops it, set O(python) to a program "
+        "that enters or starts another container of the same image."
+    )
+
+
 class StateInContainer(RotationError):
     code = "E_STATE_IN_CONTAINER"
     path: str
-    problem = "{path}, which passes data from one task of a rotation to the next, is lost when a task's container ends"
-    remedy = "Mount a folder of the host at this path into the container that O(python) starts."
+    problem = (
+        "{path}, which passes data from one task of a rotation to the next, is inside a container and would be lost "
+        "with it"
+    )
+    remedy = "Mount a folder of the host at this path into the container that O(python) starts or enters."
 
 
 class RotationInterrupted(RotationError):

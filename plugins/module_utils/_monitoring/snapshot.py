@@ -198,7 +198,7 @@ def _answers(params: ProbeOptions) -> list[Measure]:
 
 def _reachable(urls: Sequence[str]) -> Sequence[str]:
     """Without those of the host itself, if this runs in a container of its own: there they are the container's."""
-    if not container_layer.ends_with_us():
+    if not container_layer.is_inside():
         return urls
     return [url for url in urls if urlsplit(url).hostname not in LOOPBACK]
 

@@ -1,6 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find files that are lost when a container ends with this process: those that are not mounted into it."""
+"""Find files that are lost with the container in which a program on the host runs this process.
+
+The program starts a container (``podman run``), which ends with this process, or enters one (``podman exec``), which
+the next deployment replaces. What is not mounted into it is lost.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ import re
 from .mounts import Mount, mount_of
 
 PROC = "/proc"
+# Who started Python: Ansible, or the program in its place, which does not pass the variable into a container.
+STARTED_BY, ANSIBLE, PROGRAM = "KEY_ROTATION_STARTED_BY", "ansible", "program"
 # What runs on, so that a task below it leaves its files: the first process of a host, and what a login comes through.
 LASTING = frozenset({"systemd", "init", "runit", "s6-svscan", "sshd", "sshd-session"})
 # Of podman and docker, a volume without a name: `run --rm` removes it with its container.
@@ -19,7 +25,7 @@ ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 
 def is_lost(path: str) -> bool:
     """Return whether ``path``, or the folder where it would be created, will be lost with the container."""
-    if not ends_with_us():
+    if not is_inside():
         return False
     while not os.path.lexists(path):
         path = os.path.dirname(path)
@@ -28,18 +34,20 @@ def is_lost(path: str) -> bool:
 
 
 @functools.cache
-def ends_with_us() -> bool:
-    """Return whether the container ends with this process, or with its ancestor that is the container's first process.
+def is_inside() -> bool:
+    """Return whether a program on the host runs this process in a container that has no system of its own.
 
-    A process of ``podman exec`` has no such ancestor. If /proc hides the processes of others, the answer is no.
+    Either this process, or an ancestor, is the first process of the container. Or the program brought it into a
+    container that runs. If Ansible's connection did so, the container is the host. If /proc hides the processes of
+    others, the answer is no.
     """
     try:
         pid, names = os.getpid(), set()
         while pid > 1:
-            parent, name = _parent_and_name(pid)
+            pid, name = _parent_and_name(pid)
             names.add(name)
-            pid = parent
-        return pid == 1 and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(mount_of("/"))
+        entered = pid == 0 and os.environ.get(STARTED_BY) == PROGRAM
+        return (pid == 1 or entered) and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(mount_of("/"))
     except (OSError, ValueError):
         return False
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from ansible import constants
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.tetech.key_rotation.plugins.action.key_version import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import container_layer
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import _module_runner
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 
 
@@ -184,6 +187,46 @@ def test_a_script_is_not_missing_if_what_it_starts_has_no_python(run_action, env
         f"there is no Python in what the script {script} starts",
     )
     assert f"Run {script} -c pass on the host" in error()["todo"]
+
+
+def test_a_host_learns_that_ansible_itself_started_python():
+    assert _module_runner.ENVIRONMENT[container_layer.STARTED_BY] == container_layer.ANSIBLE
+
+
+def test_a_connection_that_can_pipeline_and_has_no_option_for_it_is_taken(run_action, env_file, monkeypatch):
+    """As containers.podman.podman is."""
+
+    def no_option(self, option, *others):
+        raise (AnsibleError if others else KeyError)(option)
+
+    answer = {"failed": True, "rc": 127, "msg": "MODULE FAILURE"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    monkeypatch.setattr(PlayContext.fattributes["pipelining"], "default", False)
+    monkeypatch.setattr(ConnectionBase, "set_option", no_option, raising=False)
+    monkeypatch.setattr(ConnectionBase, "get_option", no_option, raising=False)
+    result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
+    assert result["error"]["code"] == "E_HOST_PYTHON"
+
+
+@pytest.mark.parametrize(
+    ("rc", "said"),
+    [
+        (255, "Error: can only create exec sessions on running containers: container state improper"),
+        (125, 'Error: no container with name or ID "shop" found: no such container'),
+        (1, "Error response from daemon: No such container: shop"),
+        (1, "Error response from daemon: container 5c1d0e7f is not running"),
+        (1, 'service "web" is not running'),
+    ],
+)
+def test_a_container_that_is_entered_and_does_not_run_is_reported(run_action, env_file, monkeypatch, rc, said):
+    answer = {"failed": True, "rc": rc, "msg": "MODULE FAILURE", "module_stdout": "", "module_stderr": f"{said}\n"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    known = {"ansible_python_interpreter": "/srv/shop/python"}
+    error = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert (error["code"], error["what"]) == (
+        "E_CONTAINER_STOPPED",
+        "the container that /srv/shop/python enters is not running",
+    )
 
 
 @pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])

@@ -53,6 +53,21 @@ def test_the_folder_asked_for_is_the_only_one_looked_in(installed, tmp_path):
         pg_client.find_tools(str(tmp_path), 14)
 
 
+def test_a_program_in_the_folder_asked_for_that_prints_no_version_is_reported(tmp_path):
+    """Such as a script that enters a container which is stopped."""
+    script = tmp_path / "pg_dump"
+    script.write_text(
+        "#!/bin/sh\necho level=warning >&2\necho 'Error: no such container' >&2\nexit 125\n", encoding="utf-8"
+    )
+    script.chmod(0o755)
+    with pytest.raises(RotationError) as refused:
+        pg_client.find_tools(str(tmp_path), 17)
+    assert (refused.value.code, refused.value.where["reason"]) == (
+        "E_PG_DUMP_VERSION",
+        "it ended with exit code 125, Error: no such container",
+    )
+
+
 @pytest.mark.parametrize("version", ["17.5", "16.9", "15.13", "14.18", "13.21", "12.22"])
 def test_a_pg_dump_that_a_server_could_run_commands_through_is_refused(tools, version):
     old = tools(version=version)

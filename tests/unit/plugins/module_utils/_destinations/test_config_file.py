@@ -11,7 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import key_destinations
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.set_env_file import set_env_file
 
 OLD = "CANARY-old-value"
@@ -71,3 +73,23 @@ def test_a_compiled_file_that_stays_is_named(tmp_path: Path, monkeypatch: pytest
     (warning,) = switch(path)
     assert f"{stays} is a compiled file with the previous value" in warning
     assert "CANARY" not in warning
+
+
+SHARED = """x-application: &application
+  environment: {FIELD_KEY: CANARY-old-value}
+services:
+  web: {<<: *application}
+"""
+
+
+def test_what_a_switch_could_not_write_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "compose.yml"
+    path.write_text(SHARED, encoding="utf-8")
+    path.chmod(0o600)
+    place = {"file": str(path), "path": "x-application.environment.FIELD_KEY", "exported": True}
+    keys: Any = [{"name": "FIELD_KEY", "destination": place}]
+    with pytest.raises(RotationError, match="E_CONFIG_VALUE"):
+        key_destinations.refuse_unwritable("", keys)
+    path.write_text(SHARED.replace("  web: {<<: *application}\n", "  web: {}\n"), encoding="utf-8")
+    key_destinations.refuse_unwritable("", keys)
+    assert "CANARY-old-value" in path.read_text(encoding="utf-8")

@@ -29,11 +29,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         tmp_path.joinpath("self/mountinfo").write_text("\n".join([*mounted, ""]), encoding="utf-8")
         return tmp_path
 
-    container_layer.ends_with_us.cache_clear()
+    container_layer.is_inside.cache_clear()
     monkeypatch.setattr(container_layer, "PROC", str(tmp_path))
     monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "self/mountinfo"))
     yield seen
-    container_layer.ends_with_us.cache_clear()
+    container_layer.is_inside.cache_clear()
 
 
 CASES = {
@@ -41,7 +41,7 @@ CASES = {
     "below a shell": (CONTAINER, OVERLAY, True),
     "below an init of the runtime": ({ME: (1, "python3"), 1: (0, "catatonit")}, OVERLAY, True),
     "a layer without overlay": (CONTAINER, "1 2 8:1 /storage/vfs/dir/0a1b / rw - ext4 /dev/sda1 rw", True),
-    "podman exec into an application": ({ME: (0, "python3"), 1: (0, "gunicorn")}, OVERLAY, False),
+    "podman exec by hand": ({ME: (0, "python3"), 1: (0, "gunicorn")}, OVERLAY, False),
     "a container with systemd": ({ME: (1, "python3"), 1: (0, "systemd")}, OVERLAY, False),
     "a login to a container": ({ME: (4, "python3"), 4: (1, "sshd"), 1: (0, "tini")}, OVERLAY, False),
     "a host": ({ME: (4, "python3"), 4: (1, "cron"), 1: (0, "systemd")}, DISK, False),
@@ -49,18 +49,47 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("processes", "root", "ends"), CASES.values(), ids=CASES)
-def test_a_container_that_runs_nothing_else_ends_with_us(
-    host: Host, processes: Mapping[int, tuple[int, str]], root: str, ends: bool
+@pytest.mark.parametrize(("processes", "root", "inside"), CASES.values(), ids=CASES)
+def test_a_container_without_a_system_of_its_own_is_recognized(
+    host: Host, processes: Mapping[int, tuple[int, str]], root: str, inside: bool
 ) -> None:
     host(processes, root)
-    assert container_layer.ends_with_us() == ends
+    assert container_layer.is_inside() == inside
+
+
+ENTERED = {ME: (0, "python3"), 1: (0, "gunicorn")}
+ENTRIES = {
+    "a program in place of Python": (ENTERED, OVERLAY, container_layer.PROGRAM, True),
+    "Ansible's own connection": (ENTERED, OVERLAY, container_layer.ANSIBLE, False),
+    "a container with systemd": ({**ENTERED, 1: (0, "systemd")}, OVERLAY, container_layer.PROGRAM, False),
+    "a host whose first process is not in sight": (ENTERED, DISK, container_layer.PROGRAM, False),
+    "a program on a host": (
+        {ME: (4, "python3"), 4: (1, "cron"), 1: (0, "init")},
+        OVERLAY,
+        container_layer.PROGRAM,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("processes", "root", "by", "inside"), ENTRIES.values(), ids=ENTRIES)
+def test_a_container_that_runs_is_entered_by_a_program_and_not_by_a_connection(
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    processes: Mapping[int, tuple[int, str]],
+    root: str,
+    by: str,
+    inside: bool,
+) -> None:
+    monkeypatch.setenv(container_layer.STARTED_BY, by)
+    host(processes, root)
+    assert container_layer.is_inside() == inside
 
 
 @pytest.mark.parametrize("hidden", [1, ME], ids=["the first", "this one"])
 def test_a_host_that_hides_the_processes_of_others_is_no_container(host: Host, hidden: int) -> None:
     host(CONTAINER, OVERLAY).joinpath(str(hidden), "stat").unlink()
-    assert not container_layer.ends_with_us()
+    assert not container_layer.is_inside()
     assert not container_layer.is_lost("/etc/no such file")
 
 
