@@ -706,6 +706,29 @@ def test_a_column_that_no_attribute_decrypts_is_known_beforehand(
 
 
 @pytest.mark.parametrize(
+    ("shown", "is_named"),
+    [
+        (lambda key, token: bool(token), True),
+        (lambda key, token: "****" if token else "", True),
+        (lambda key, token: len(token), True),
+        (lambda key, token: fernet(key.secret).decrypt(token.encode()).decode()[-2:].rjust(6, "*"), False),
+        (lambda key, token: len(fernet(key.secret).decrypt(token.encode())), True),
+    ],
+    ids=["whether there is one", "a mask", "its length", "the last characters", "the length of the plaintext"],
+)
+def test_an_attribute_that_depends_on_no_plaintext_decrypts_nothing(
+    connectors: Any, monkeypatch: pytest.MonkeyPatch, shown: Callable[[Any, str], Any], is_named: bool
+) -> None:
+    from django.apps import apps
+
+    connector = next(model for model in apps.get_models() if model.__name__ == "Connector")
+    monkeypatch.setattr(connector, "shown", property(lambda self: shown(connectors.key, self._mail)), raising=False)
+    monkeypatch.setattr(apps, "get_models", lambda **about: [connector])
+    forecast = model_reading.beforehand(found_in(connectors), ring("current"), ())
+    assert ("secrets._mail" in forecast["not_decrypted"]) == is_named
+
+
+@pytest.mark.parametrize(
     ("change", "attribute"),
     [
         ("settings = jsonb_set(settings, '{host}', '\"other\"')", "settings"),

@@ -42,7 +42,7 @@ from ..discovery.target import Target
 from ..postgres.catalog import Table
 from ..postgres.connection import SEE_LOG
 from . import external_acts
-from .ciphertext_attributes import is_of_ciphertext
+from .ciphertext_attributes import is_of_ciphertext, is_of_plaintext
 from .damage_words import build_damaged_error
 from .model_readers import ModelReader, by_model, is_ignored, made_from
 from .read_only_transactions import SavepointsOfReading, read_only
@@ -162,8 +162,9 @@ def of_application(
             if not reader.compares:
                 continue
             reader.of_ciphertext = is_of_ciphertext(reader, keyring)
-            if reader.decrypts:
-                decrypted.update(target.name for target in reader.targets)
+            named = {target.name for target in reader.targets}
+            if reader.decrypts and not named <= decrypted and is_of_plaintext(reader, keyring):
+                decrypted |= named
             readings.append(reader.as_result())
             if is_refused(reader, keyring):
                 refused[reader.full_name] = reader.failed

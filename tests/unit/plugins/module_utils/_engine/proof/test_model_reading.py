@@ -487,6 +487,7 @@ def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monk
     monkeypatch.setattr(model_reading, "by_model", lambda targets, keyring, key: [known])
     monkeypatch.setattr(model_reading, "_read", lambda found, *rest: read.extend(each.full_name for each in found))
     monkeypatch.setattr(model_reading, "is_of_ciphertext", lambda *about: False)
+    monkeypatch.setattr(model_reading, "is_of_plaintext", lambda *about: True)
     monkeypatch.setattr(
         model_reading,
         "try_round_trip",
