@@ -62,6 +62,7 @@ def create_plan(
         findings += under_new_keys.findings(application)
     findings += _of_values(application, tallies, counted=counted)
     findings += _commands(application)
+    findings += _hashing(application, findings)
     uses = application.code.by_key()
     findings += _cut_off(application)
     if counted and not any(finding.kind.stops for finding in findings):
@@ -114,6 +115,13 @@ def _commands(application: Application) -> list[Finding]:
     for name in [application.command.name] if application.command else own_command.candidates():
         findings.put_kind("by_command" if application.command else "own_command", name)
     return findings.with_text(stops=False)
+
+
+def _hashing(application: Application, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Report code that hashes with a key, if no finding has a column of such hashes."""
+    columns = [finding.column for finding in findings if finding.kind.name == "keyed_hash"]
+    settled = [column for survey in application.surveys for column in survey.evidence.hashes]
+    yield from accounting.find_unplaced_hashing(application.surveys, application.code.hashing(), [*columns, *settled])
 
 
 def _cut_off(application: Application) -> list[Finding]:

@@ -39,6 +39,10 @@ class CodeUses:
 
     def hashing(self) -> dict[str, list[key_uses.Use]]:
         """Return the places in which the application hashes data with each key, by the name of the key."""
+        return self._hashing
+
+    @cached_property
+    def _hashing(self) -> dict[str, list[key_uses.Use]]:
         uses = keyed_hashes.find(
             self.project_dir, key_uses.installed_folders(), self.of_keys(), model_fields.packages_of(self.tables)
         )

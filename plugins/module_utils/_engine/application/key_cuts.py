@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import key_flow, key_uses
-from .key_flow import SourceFiles, word_of
+from .key_flow import Code, SourceFiles, word_of
 from .key_uses import Use, called_name
 
 # Calls that return the text itself, perhaps in bytes or filled up, as methods of it and as functions with it.
@@ -45,59 +45,86 @@ def find(
 
 @dataclass
 class _Module:
-    """A module, with the names that stand for the text of a key itself: those of attributes begin with a dot."""
+    """A module, with the names that stand for the text of a key itself, each in its scope: a function, a class for the
+    attributes of ``self``, or the module."""
 
     tree: ast.Module
     key: str
-    _names: set[str] = field(default_factory=set)
+    _names: set[tuple[str, str]] = field(default_factory=set)  # the name of a scope, and that of a variable in it
 
     def __post_init__(self) -> None:
+        self._codes = key_flow.codes_of(self.tree)
         size = -1
         while size != (size := len(self._names)):
-            for node in ast.walk(self.tree):
-                self._learn(node)
+            for code in self._codes:
+                for node in ast.walk(code.node):
+                    self._learn(code, node)
 
     def cuts(self) -> Iterator[tuple[int, str, int]]:
         """Yield the line and the function of each cut, and the size that it leaves."""
-        for code in key_flow.codes_of(self.tree):
+        for code in self._codes:
             for node in ast.walk(code.node):
-                if isinstance(node, ast.Subscript) and (size := _size(node.slice)) and self._is_key(node.value):
+                if isinstance(node, ast.Subscript) and (size := _size(node.slice)) and self._is_key(code, node.value):
                     yield node.lineno, code.name, size
 
-    def _learn(self, node: ast.AST) -> None:
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value and self._is_key(node.value):
-            self._names.update(key_flow.names_stored(node))
-        elif isinstance(node, key_flow.Function):
-            returned = (part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value)
-            if any(self._is_key(value) for value in returned):
-                self._names.update((node.name, f".{node.name}"))
+    def _learn(self, code: Code, node: ast.AST) -> None:
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value:
+            if self._is_key(code, node.value):
+                self._names.update(_scope_of(code, name) for name in key_flow.names_stored(node))
+        elif isinstance(node, ast.Return) and node.value and self._is_key(code, node.value):
+            self._names.add((code.class_name, f".{code.short_name}") if code.class_name else ("", code.name))
         elif isinstance(node, ast.Call):
-            self._learn_parameters(node)
+            self._learn_parameters(code, node)
 
-    def _learn_parameters(self, call: ast.Call) -> None:
-        called = [
-            node for node in self.tree.body if isinstance(node, key_flow.Function) and node.name == word_of(call.func)
-        ]
-        for function in called:
-            given = [
-                *zip(key_flow.parameters_of(function.args), call.args),
-                *((keyword.arg or "", keyword.value) for keyword in call.keywords),
-            ]
-            self._names.update(name for name, value in given if self._is_key(value))
+    def _learn_parameters(self, code: Code, call: ast.Call) -> None:
+        for called in self._codes:
+            if called.name == _called_here(code, call) and called.taken:
+                given = [
+                    *zip(called.parameters, call.args),
+                    *((keyword.arg or "", keyword.value) for keyword in call.keywords),
+                ]
+                self._names.update((called.name, name) for name, value in given if self._is_key(code, value))
 
-    def _is_key(self, node: ast.AST) -> bool:
+    def _is_key(self, code: Code, node: ast.AST) -> bool:
         """Return whether an expression is the text of the key itself."""
-        if self.key in (read.name for read in key_uses.names_read(node)) or word_of(node) in self._names:
+        if self.key in (read.name for read in key_uses.names_read(node)) or self._is_named(code, node):
             return True
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
-                return self._is_key(node.func.value)
+                return self._is_key(code, node.func.value)
             if called_name(node) in _FUNCTIONS:
-                return bool(node.args) and self._is_key(node.args[0])
-            return word_of(node.func) in self._names
+                return bool(node.args) and self._is_key(code, node.args[0])
+            return self._is_named(code, node.func)
         if isinstance(node, ast.BoolOp):
-            return any(self._is_key(value) for value in node.values)
-        return isinstance(node, ast.IfExp) and (self._is_key(node.body) or self._is_key(node.orelse))
+            return any(self._is_key(code, value) for value in node.values)
+        return isinstance(node, ast.IfExp) and (self._is_key(code, node.body) or self._is_key(code, node.orelse))
+
+    def _is_named(self, code: Code, node: ast.AST) -> bool:
+        name = word_of(node)
+        if isinstance(node, ast.Attribute) and not _is_self(node.value):
+            return False
+        scopes = (
+            [_scope_of(code, name)] if name in code.local or name[:1] == "." else [_scope_of(code, name), ("", name)]
+        )
+        return bool(name) and not self._names.isdisjoint(scopes)
+
+
+def _scope_of(code: Code, name: str) -> tuple[str, str]:
+    """Return where a name that code stores has its value."""
+    if name[:1] == ".":
+        return code.class_name, name
+    return ("" if code.taken is None or name in code.shared else code.name), name
+
+
+def _called_here(code: Code, call: ast.Call) -> str:
+    """Return the name of a function of the module, or of a method of the same class, that is called."""
+    if isinstance(call.func, ast.Attribute):
+        return f"{code.class_name}.{call.func.attr}" if _is_self(call.func.value) else ""
+    return word_of(call.func)
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
 def _size(cut: ast.expr) -> int:

@@ -22,10 +22,13 @@ from typing import Any, NamedTuple, TypedDict
 MOST_FILES = 5000  # that are opened
 MOST_SECONDS = 20.0
 LARGEST = 1_000_000  # bytes of a source file
-# Folders of a project that hold no code of its own.
-_PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "static", "media"}
+# Folders of a project that hold no code of its own, and those that do if they are a package.
+_PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv"}
+_UNLESS_PACKAGE = {"env", "build", "dist", "static", "media"}
 # Files that are no code of the application's values, and folders of installed packages.
-_OTHER_CODE = re.compile(r"(?:^|/)(?:(?:unit|\w*_)?(?:tests?|migrations)/|tests?\.py$|conftest\.py$|test_[^/]*$)")
+_OTHER_CODE = re.compile(
+    r"(?:^|/)(?:(?:(?:unit|functional|integration|e2e)_?)?tests?/|(?:\w*_)?migrations/|tests?\.py$|conftest\.py$|test_[^/]*$)"
+)
 _PACKAGES = re.compile(r"/(?:site|dist)-packages/")
 # Of django.utils.crypto: it hashes with SECRET_KEY, unless it is called with another secret.
 SALTED_HMAC = "salted_hmac"
@@ -161,6 +164,7 @@ def walk(folder: str, ending: str = "", but: Collection[str] = ()) -> Iterator[s
             name
             for name in folders
             if not (name.startswith(".") or name in _PASSED_OVER)
+            and not (name in _UNLESS_PACKAGE and not os.path.exists(os.path.join(place, name, "__init__.py")))
             and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
             and not (but and os.path.realpath(os.path.join(place, name)) in but)
         )

@@ -19,10 +19,15 @@ from .key_uses import SALTED_HMAC, Use, called_name
 
 WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
 _MODULES = {"hmac", "hashlib"}
-_NAMES = {SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s"}
+_NAMES = {SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s", "uuid5"}
 _OF_OTHER_USE = {"compare_digest", "constant_time_compare", "verify", "encryptor", "decryptor"}
 _ENDS = {"digest", "hexdigest", "finalize"}
-_NO_DATA = re.compile(r"(?:^|_)(?:cls|salt|nonce|iv|info|key|secret|purpose|context|version)s?$")  # parameters
+# Names that stand for no data, other than those of keys that a hash is stored of.
+_NO_DATA = re.compile(
+    r"(?:^|_)(?:cls|salt|nonce|iv|info|(?<!api_)(?<!access_)(?<!license_)(?<!device_)key|secret|purpose|context|version)"
+    r"s?$"
+)
+_RANDOM = {"token_urlsafe", "token_hex", "token_bytes", "uuid4", "get_random_string"}  # what is made is handed out
 
 
 def find(
@@ -58,9 +63,13 @@ def _state(module: Module) -> set[str]:
 def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iterator[int]:
     """Yield the line of the call in a function that hashes other data with the key, if there is one."""
     keys = module.keys_in(code)
-    hashing = [call for call in code.calls if _is_hash(call) or _is_prepared(call) or _is_continued(call, code, keys)]
+    hashing = [
+        call
+        for call in code.calls
+        if _is_hash(call, module) or _is_prepared(call, module) or _is_continued(call, code, keys)
+    ]
     if code.taken is None:  # it runs once, so that what it hashes is a key; only a call that it prepares counts
-        hashing = [call for call in hashing if _is_prepared(call)]
+        hashing = [call for call in hashing if _is_prepared(call, module)]
     if not hashing or any(called_name(call) in _OF_OTHER_USE for call in code.calls):
         return
     taken = [
@@ -69,7 +78,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
     data = key_flow.spread(code.stored_data, {*_data_of(code, module.passed)} - keys)
     with_key = any(not words_of(argument).isdisjoint(keys) for argument in taken) or _is_implicit(hashing, key)
     continued = any(_is_continued(call, code, keys) for call in hashing)
-    prepared = any(_is_prepared(call) for call in hashing)
+    prepared = any(_is_prepared(call, module) for call in hashing)
     no_data = {*state, *module.keys}
     if (with_key or continued) and (prepared or any(_has_data(argument, data, no_data) for argument in taken)):
         yield hashing[0].lineno
@@ -96,10 +105,13 @@ def _is_implicit(hashing: Iterable[ast.Call], key: str) -> bool:
 
 
 def _data_of(code: Code, passed: Mapping[str, Collection[str]]) -> Iterator[str]:
-    """The names in a function that stand for data: parameters, and what its loops go over.
+    """The names in a function that stand for data: parameters, what its loops go over, and random values.
 
     What a constructor gets with its key makes the key of the object.
     """
+    random = (names for names, words in code.stored_data if not _RANDOM.isdisjoint(word.lstrip(".") for word in words))
+    yield from (name for names in random for name in names if not _NO_DATA.search(name))
+    yield from (name for name in code.others if not passed.get(code.name))
     for part in ast.walk(code.node):
         if isinstance(part, (*key_flow.Function, ast.Lambda)):
             is_constructor = part is code.node and code.short_name == "__init__" and passed.get(code.name)
@@ -109,14 +121,22 @@ def _data_of(code: Code, passed: Mapping[str, Collection[str]]) -> Iterator[str]
             yield from (each.id for each in ast.walk(part.target) if isinstance(each, ast.Name))
 
 
-def _is_hash(call: ast.Call) -> bool:
+def _is_hash(call: ast.Call, module: Module) -> bool:
+    if called_name(call) in _NAMES:
+        return True
+    imported = [(name, alias) for each, name, alias in module.imports if each in _MODULES and name not in _OF_OTHER_USE]
+    if isinstance(call.func, ast.Name):
+        return call.func.id in (alias for name, alias in imported if name)
+    owners = {*_MODULES, *(alias for name, alias in imported if not name)}
     owner = getattr(call.func, "value", None)
-    return called_name(call) in _NAMES or (isinstance(owner, ast.Name) and owner.id in _MODULES - {called_name(call)})
+    return isinstance(owner, ast.Name) and owner.id in owners - {called_name(call)}
 
 
-def _is_prepared(call: ast.Call) -> bool:
+def _is_prepared(call: ast.Call, module: Module) -> bool:
     """Return whether a call gets a function that hashes, as partial() does, which is called with data later."""
-    return called_name(call) in key_flow.PARTIAL and bool(call.args) and _is_hash(ast.Call(call.args[0], [], []))
+    return (
+        called_name(call) in key_flow.PARTIAL and bool(call.args) and _is_hash(ast.Call(call.args[0], [], []), module)
+    )
 
 
 def _is_continued(call: ast.Call, code: Code, keys: Collection[str]) -> bool:

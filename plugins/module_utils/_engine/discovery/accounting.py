@@ -42,7 +42,7 @@ from . import (
     sql_type_readers,
     unexplained,
 )
-from .finding_facts import SparseLook
+from .finding_facts import SparseLook, UnplacedHashing
 from .findings import Finding, Findings, unsettled
 from .settlements import DECISIONS, Settlements
 from .survey_findings import IN_REACH
@@ -311,6 +311,19 @@ def find_hashes(
         for column in columns
         if column not in explained
     ]
+
+
+def find_unplaced_hashing(
+    surveys: Sequence[Survey], hashing: Mapping[str, Sequence[Use]], columns: Collection[str]
+) -> Iterator[Finding]:
+    """Yield the keys with which the application hashes, if there are neither ``columns`` of ``find_hashes`` nor search
+    columns under that key. ``hashing`` has the places by the key."""
+    computed = {
+        name for survey in surveys for target in survey.targets for recipe in target.derived for name in recipe.settings
+    }
+    for key, uses in hashing.items():
+        if uses and key not in computed and not columns:
+            yield Finding.of(key, UnplacedHashing(_format_uses(uses)))
 
 
 def keys(

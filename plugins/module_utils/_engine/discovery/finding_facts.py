@@ -136,6 +136,14 @@ class ConfiguredCutOff(SearchLimits):
 
 
 @dataclass(frozen=True)
+class UnplacedHashing(TypedFacts):
+    """The places in code, in words."""
+
+    kind = "hashing"
+    uses: str
+
+
+@dataclass(frozen=True)
 class PlainIndex(TypedFacts):
     kind = "plain_index"
     approved = ("target",)

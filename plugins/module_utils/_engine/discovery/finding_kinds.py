@@ -155,6 +155,7 @@ KindName = Literal[
     "by_command",
     "ignored",
     "digest",
+    "hashing",
     "blank",
     "plain_index",
     "same_tokens",
@@ -383,6 +384,13 @@ _ROWS = (
         "a hash next to tokens or of their rows. Its input and key are unknown, so it stays unchanged",
         "Find out how it is computed. If that uses a rotated key, give its recipe in O(targets), or let the "
         "application recreate it after the rotation. Otherwise searches by it find nothing.",
+    ),
+    warn(
+        "hashing",
+        "the application hashes with it: {uses}. No column was found that holds these hashes",
+        "If it stores them, for example cut or as numbers, searches by them find nothing after the rotation: give "
+        "their recipe in O(targets), or let the application write them again after the rotation. If it only compares "
+        "them with what it receives, there is nothing to do.",
     ),
     warn(
         "blank",

@@ -45,6 +45,7 @@ def planned(monkeypatch, target):
         monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
+    monkeypatch.setattr(CodeUses, "hashing", lambda self: {})
 
     def made(tried, settings, env, listed, **found):
         keys = KeySet({name: env[name] for name in listed if name in env})
@@ -133,6 +134,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
         monkeypatch.setattr(plan, name, lambda *given: [])
     monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
+    monkeypatch.setattr(CodeUses, "hashing", lambda self: {})
     monkeypatch.setattr(accounting, "planned_keys", lambda *given: [])
     monkeypatch.setattr(Application, "census", lambda self, stage, searched: [])
     part, ring = Part(), Keyring({}, {"current": KeySet({})}, ApplicationSettings(lambda name: None))

@@ -47,3 +47,26 @@ def test_a_key_that_is_cut(tmp_path, code, place):
 )
 def test_what_is_no_part_of_the_key_itself(tmp_path, code):
     assert find(tmp_path, code) == []
+
+
+def test_a_folder_with_the_name_of_media_is_searched_if_it_is_a_package(tmp_path):
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media/secrets.py").write_text("KEY = settings.APP_KEY[:32]")
+    assert key_cuts.find(str(tmp_path), {}, ["APP_KEY"]) == {}
+    (tmp_path / "media/__init__.py").write_text("")
+    assert [*key_cuts.find(str(tmp_path), {}, ["APP_KEY"])] == ["APP_KEY"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def box():\n  key = settings.APP_KEY\ndef short(key):\n  return key[:32]",
+        "class Box:\n  def __init__(self):\n    self.key = settings.APP_KEY\n"
+        "class Name:\n  def short(self):\n    return self.key[:32]",
+        "class Box:\n  def __init__(self):\n    self.secret = settings.APP_KEY\n"
+        "def name(link):\n  return link.secret[:32]",
+    ],
+    ids=["a parameter", "an attribute of another class", "an attribute of another object"],
+)
+def test_another_value_of_the_same_name_is_not_the_key(tmp_path, code):
+    assert find(tmp_path, code) == []

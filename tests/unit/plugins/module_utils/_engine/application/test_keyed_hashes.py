@@ -44,6 +44,29 @@ def find(folder: Path, code: str, name: str = "shop/search.py", **others: str) -
             "PEPPER = settings.INDEX_KEY\ndef index(mail):\n  return sha256(PEPPER + mail)", "3 index", id="a constant"
         ),
         pytest.param(
+            "def index(*parts):\n  return hmac.new(settings.INDEX_KEY, b'|'.join(parts), 'sha256')", "2 index",
+            id="of any number of values",
+        ),
+        pytest.param(
+            "def hash_of(api_key):\n  return hmac.new(settings.INDEX_KEY, api_key, 'sha256')", "2 hash_of",
+            id="of a key that is handed out",
+        ),
+        pytest.param(
+            "def issue():\n  raw = secrets.token_urlsafe()\n  return hmac.new(settings.INDEX_KEY, raw, 'sha256')",
+            "3 issue", id="of a random value",
+        ),
+        pytest.param(
+            "from hmac import digest\ndef index(mail):\n  return digest(settings.INDEX_KEY, mail, 'sha256')",
+            "3 index", id="by a function that is imported",
+        ),
+        pytest.param(
+            "import hmac as mac\ndef index(mail):\n  return mac.new(settings.INDEX_KEY, mail, 'sha256')",
+            "3 index", id="by a module of another name",
+        ),
+        pytest.param(
+            "def index(mail):\n  return uuid5(NAMESPACE, settings.INDEX_KEY + mail)", "2 index", id="as a UUID"
+        ),
+        pytest.param(
             "class Customer:\n  def save(self):\n    self.mail_hash = hmac.new(settings.INDEX_KEY, self.mail, 'sha1')",
             "3 Customer.save", id="of a model",
         ),
@@ -271,6 +294,7 @@ def test_a_module_of_the_same_name_elsewhere_changes_nothing(tmp_path):
         *((f"shop/{name}", False) for name in ("tests/search.py", "db_migrations/0002_index.py", "test_search.py")),
         ("unittests/search.py", False),
         ("contests/search.py", True),
+        ("lab_tests/search.py", True),
     ],
 )
 def test_tests_and_migrations_are_no_code_of_the_application(tmp_path, name, counts):

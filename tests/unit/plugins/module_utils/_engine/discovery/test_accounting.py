@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_uses import Use
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -34,3 +35,20 @@ def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
 
 def test_without_a_hash_to_name_no_code_is_read():
     assert accounting.find_hashes([Part()], lambda: pytest.fail("read")) == []
+
+
+@pytest.mark.parametrize(
+    ("uses", "columns", "found"),
+    [
+        ([Use("core/search.py", 7, "index", "hashes with it")], [], ["hashing"]),
+        ([Use("core/search.py", 7, "index", "hashes with it")], ["people.mail_hash"], []),
+        ([], [], []),
+    ],
+)
+def test_code_that_hashes_with_a_key_is_named_if_no_column_of_its_hashes_was_found(uses, columns, found):
+    """Cut, or as numbers, such hashes look like nothing."""
+    named = [*accounting.find_unplaced_hashing([Part(targets=[])], {"INDEX_KEY": uses}, columns)]
+    assert [each.kind.name for each in named] == found
+    for each in named:
+        assert each.column == "INDEX_KEY"
+        assert "core/search.py:7 index" in each.what
