@@ -44,6 +44,7 @@ def test_the_only_service_is_found_if_systemd_has_a_key(
     values = {name: trust_as_template(text) for name, text in read_yaml(VALUES).items() if isinstance(text, str)}
     settings = {
         "key_rotation_services": services,
+        "key_rotation_services_host": "",
         "key_rotation_dialect": dialect,
         "key_rotation_keys": [{"name": "OTHER"}, {"name": "K", "destination": destination}],
     }

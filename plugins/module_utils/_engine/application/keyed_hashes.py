@@ -27,7 +27,7 @@ _NO_DATA = re.compile(
     r"(?:^|_)(?:cls|salt|nonce|iv|info|(?<!api_)(?<!access_)(?<!license_)(?<!device_)key|secret|purpose|context|version)"
     r"s?$"
 )
-_RANDOM = {"token_urlsafe", "token_hex", "token_bytes", "uuid4", "get_random_string"}  # what is made is handed out
+_RANDOM = {"token_urlsafe", "token_hex", "token_bytes", "uuid4", "get_random_string"}  # they are handed out
 
 
 def find(

@@ -44,7 +44,7 @@ def is_of_plaintext(reader: ModelReader, keyring: Keyring) -> bool:
     """Return whether some row shows that the attribute depends on a plaintext, and not only on the length of its token.
 
     Then it reads another value, or fails, with a token of another plaintext of the same length. The answer is yes for
-    a column itself, and if no such token can be made.
+    a column itself, and if no such token can be sealed.
     """
     if reader.bare or any(cannot_be_resealed(target, keyring) for target in reader.targets):
         return True
