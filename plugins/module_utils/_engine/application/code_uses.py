@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from ..crypto.keyring import Keyring
-from . import key_cuts, key_uses, keyed_hashes, model_fields, signing_calls
+from . import key_cuts, key_flow, key_uses, keyed_hashes, model_fields, signing_calls
+
+_Place = TypeVar("_Place", key_uses.Use, key_cuts.Cut)
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,9 @@ class CodeUses:
 
     @cached_property
     def _hashing(self) -> dict[str, list[key_uses.Use]]:
-        uses = keyed_hashes.find(
-            self.project_dir, key_uses.installed_folders(), self.of_keys(), model_fields.packages_of(self.tables)
-        )
-        salted = {"SECRET_KEY": {key_uses.SALTED_HMAC}}
-        return {
-            key: sorted({use for name in names for each in (name, *salted.get(name, ())) for use in uses.get(each, ())})
-            for key, names in sorted(self._spellings().items())
-        }
-
-    def cuts(self) -> dict[str, list[key_cuts.Cut]]:
-        """Return the places in which the application cuts each key, by the name of the key."""
-        spellings = sorted(self._spellings().items())
-        names = {name for _, each in spellings for name in each}
-        packages = model_fields.packages_of(self.tables)
-        cuts = key_cuts.find(self.project_dir, key_uses.installed_folders(), names, packages)
-        return {key: sorted({cut for name in names for cut in cuts.get(name, ())}) for key, names in spellings}
+        found = {name: {*keyed_hashes.find(flow)} for name, flow in self._flows.items()}
+        found.setdefault("SECRET_KEY", set()).update(found.get(key_uses.SALTED_HMAC, ()))
+        return self._grouped(found)
 
     def signing(self) -> dict[str, list[key_uses.Use]]:
         """Return the places in which the application signs with each key, by the name of the key."""
@@ -66,12 +56,29 @@ class CodeUses:
 
     @cached_property
     def _signing(self) -> dict[str, list[key_uses.Use]]:
-        uses = signing_calls.find(
-            self.project_dir, key_uses.installed_folders(), self.of_keys(), model_fields.packages_of(self.tables)
-        )
+        found = self._grouped({name: {*signing_calls.find(flow)} for name, flow in self._flows.items()})
+        return {key: places for key, places in found.items() if places}
+
+    def cuts(self) -> dict[str, list[key_cuts.Cut]]:
+        """Return the places in which the application cuts each key, by the name of the key."""
+        names = {name for each in self._spellings().values() for name in each}
+        return self._grouped({name: {*key_cuts.find(self._files, name)} for name in names})
+
+    @cached_property
+    def _files(self) -> key_flow.SourceFiles:
+        """The application's own source, which is read once."""
+        packages = model_fields.packages_of(self.tables)
+        return key_flow.SourceFiles(self.project_dir, key_uses.installed_folders(), packages)
+
+    @cached_property
+    def _flows(self) -> dict[str, key_flow.KeyFlow]:
+        """Where each name that code reads comes to."""
+        return {name: key_flow.KeyFlow(self._files, name) for name in sorted(self.of_keys())}
+
+    def _grouped(self, found: Mapping[str, Collection[_Place]]) -> dict[str, list[_Place]]:
+        """Return what was found under any spelling of each key, by the name of the key."""
         spellings = sorted(self._spellings().items())
-        signing = {key: sorted({use for name in names for use in uses.get(name, ())}) for key, names in spellings}
-        return {key: places for key, places in signing.items() if places}
+        return {key: sorted({place for name in names for place in found.get(name, ())}) for key, names in spellings}
 
     def of_names(self, names: Collection[str]) -> Mapping[str, list[key_uses.Use]]:
         """Return the code that reads these names."""

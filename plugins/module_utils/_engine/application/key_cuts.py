@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,44 +25,33 @@ class Cut(NamedTuple):
     size: int
 
 
-def find(
-    project_dir: str, folders: Mapping[str, str], keys: Collection[str], packages: Collection[str] = ()
-) -> dict[str, list[Cut]]:
-    """Return by key where the application's own code, as of keyed_hashes, cuts it."""
-    if not keys:
-        return {}
-    files = SourceFiles(project_dir, folders, packages)
-    found = {
-        key: {
-            Cut(Use(shown, line, function, f"cuts it to {size}"), size)
-            for path, shown in files.having([key])
-            for line, function, size in _Module(key_uses.parse(path) or ast.Module([], []), key).cuts()
-        }
-        for key in sorted(keys)
-    }
-    return {key: sorted(cuts) for key, cuts in found.items() if cuts}
+def find(files: SourceFiles, key: str) -> Iterator[Cut]:
+    """Yield where the application's own code cuts a key."""
+    for path, shown in files.having([key]):
+        if module := files.module(path, shown):
+            for line, function, size in _CutSearch(module.codes, key).cuts():
+                yield Cut(Use(shown, line, function, f"cuts it to {size}"), size)
 
 
 @dataclass
-class _Module:
-    """A module, with the names that stand for the text of a key itself, each in its scope: a function, a class for the
-    attributes of ``self``, or the module."""
+class _CutSearch:
+    """The code of a module, with the names that stand for the text of a key itself, each in its scope: a function, a
+    class for the attributes of ``self``, or the module."""
 
-    tree: ast.Module
+    codes: Sequence[Code]
     key: str
     _names: set[tuple[str, str]] = field(default_factory=set)  # the name of a scope, and that of a variable in it
 
     def __post_init__(self) -> None:
-        self._codes = key_flow.codes_of(self.tree)
         size = -1
         while size != (size := len(self._names)):
-            for code in self._codes:
+            for code in self.codes:
                 for node in ast.walk(code.node):
                     self._learn(code, node)
 
     def cuts(self) -> Iterator[tuple[int, str, int]]:
         """Yield the line and the function of each cut, and the size that it leaves."""
-        for code in self._codes:
+        for code in self.codes:
             for node in ast.walk(code.node):
                 if isinstance(node, ast.Subscript) and (size := _size(node.slice)) and self._is_key(code, node.value):
                     yield node.lineno, code.name, size
@@ -77,7 +66,7 @@ class _Module:
             self._learn_parameters(code, node)
 
     def _learn_parameters(self, code: Code, call: ast.Call) -> None:
-        for called in self._codes:
+        for called in self.codes:
             if called.name == _called_here(code, call) and called.taken:
                 given = [
                     *zip(called.parameters, call.args),

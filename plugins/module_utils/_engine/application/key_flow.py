@@ -274,7 +274,7 @@ class KeyFlow:
     def __init__(self, files: SourceFiles, key: str) -> None:
         self.modules: dict[str, Module] = {}
         self._files = files
-        self._key = key
+        self.key = key
         self._ciphers: set[str] = set()
         self._handed: set[str] = set()  # names of functions and classes that are called with the key
         waiting = {*files.having([key])}
@@ -301,7 +301,7 @@ class KeyFlow:
             for module in self.modules.values():
                 # A constant may be a setting, or be read from its module.
                 module.keys.update(f"{sign}{_bare(name)}" for name in constants for sign in ".'")
-                module.keys.update([self._key, f".{self._key}", f"'{self._key}"])
+                module.keys.update([self.key, f".{self.key}", f"'{self.key}"])
                 self._learn_imports(module)
                 for code in module.codes:
                     self._learn(module, code)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from . import key_flow
-from .key_flow import Code, KeyFlow, Module, SourceFiles, word_of, words_of
+from .key_flow import Code, KeyFlow, Module, word_of, words_of
 from .key_uses import SALTED_HMAC, Use, called_name
 
 WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
@@ -30,27 +30,12 @@ _NO_DATA = re.compile(
 _RANDOM = {"token_urlsafe", "token_hex", "token_bytes", "uuid4", "get_random_string"}  # they are handed out
 
 
-def find(
-    project_dir: str,
-    folders: Mapping[str, str],
-    uses: Mapping[str, Collection[Use]],
-    packages: Collection[str] = (),
-) -> dict[str, list[Use]]:
-    """Return by key the calls that hash with one of the keys whose ``uses`` these are. The project is searched, and the
-    ``folders`` that are its own, among them those of the installed ``packages``."""
-    if not uses:
-        return {}
-    files = SourceFiles(project_dir, folders, packages)
-    found = {key: {*_hashes(KeyFlow(files, key).modules.values(), key)} for key in sorted(uses)}
-    return {key: sorted(calls) for key, calls in found.items() if calls}
-
-
-def _hashes(modules: Iterable[Module], key: str) -> Iterator[Use]:
-    """Yield each call that hashes other data with the key."""
-    for module in modules:
+def find(flow: KeyFlow) -> Iterator[Use]:
+    """Yield each call that hashes other data with the key that is followed."""
+    for module in flow.modules.values():
         state = _state(module)
         for code in module.codes:
-            for line in _lines(module, code, state, key):
+            for line in _lines(module, code, state, flow.key):
                 yield Use(module.shown_path, line, code.name, "hashes with it")
 
 

@@ -8,10 +8,10 @@ Without a key of its own, such a call signs with SECRET_KEY.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from . import key_flow
-from .key_flow import KeyFlow, Module, SourceFiles, word_of, words_of
+from .key_flow import KeyFlow, Module, word_of, words_of
 from .key_uses import Use
 
 _MODULE = "signing"
@@ -19,21 +19,9 @@ _FUNCTIONS = {"dumps", "loads"}
 _CLASSES = {"Signer", "TimestampSigner"}
 
 
-def find(
-    project_dir: str,
-    folders: Mapping[str, str],
-    uses: Mapping[str, Collection[Use]],
-    packages: Collection[str] = (),
-) -> dict[str, list[Use]]:
-    """Return by key the calls that sign with one of the keys whose ``uses`` these are, in code as of keyed_hashes."""
-    if not uses:
-        return {}
-    files = SourceFiles(project_dir, folders, packages)
-    found = {key: {*_signing(KeyFlow(files, key).modules.values())} for key in sorted(uses)}
-    return {key: sorted(calls) for key, calls in found.items() if calls}
-
-
-def _signing(modules: Collection[Module]) -> Iterator[Use]:
+def find(flow: KeyFlow) -> Iterator[Use]:
+    """Yield each call that signs with the key that is followed."""
+    modules = flow.modules.values()
     signers = _signers(modules)
     for module in modules:
         aliases = {alias: name for each, name, alias in module.imports if each == _MODULE and name}

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import key_cuts
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_flow import SourceFiles
 
 
 def find(folder: Path, code: str) -> list[str]:
     (folder / "shop").mkdir()
     (folder / "shop/secrets.py").write_text(code)
-    return [str(cut.use) for cut in key_cuts.find(str(folder), {}, ["APP_KEY"]).get("APP_KEY", ())]
+    return [str(cut.use) for cut in key_cuts.find(SourceFiles(str(folder), {}, ()), "APP_KEY")]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,9 @@ def test_what_is_no_part_of_the_key_itself(tmp_path, code):
 def test_a_folder_with_the_name_of_media_is_searched_if_it_is_a_package(tmp_path):
     (tmp_path / "media").mkdir()
     (tmp_path / "media/secrets.py").write_text("KEY = settings.APP_KEY[:32]")
-    assert key_cuts.find(str(tmp_path), {}, ["APP_KEY"]) == {}
+    assert [*key_cuts.find(SourceFiles(str(tmp_path), {}, ()), "APP_KEY")] == []
     (tmp_path / "media/__init__.py").write_text("")
-    assert [*key_cuts.find(str(tmp_path), {}, ["APP_KEY"])] == ["APP_KEY"]
+    assert [cut.size for cut in key_cuts.find(SourceFiles(str(tmp_path), {}, ()), "APP_KEY")] == [32]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import key_uses, keyed_hashes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_flow import (
+    KeyFlow,
+    SourceFiles,
+)
 
 KEYS = ("INDEX_KEY", key_uses.SALTED_HMAC)
 
@@ -16,7 +20,8 @@ def find(folder: Path, code: str, name: str = "shop/search.py", **others: str) -
     for path, text in {name: code, **{f"shop/{other}.py": text for other, text in others.items()}}.items():
         (folder / path).write_text(text)
     uses = key_uses.scan(str(folder), KEYS, {}).uses
-    found = keyed_hashes.find(str(folder), {}, uses)
+    files = SourceFiles(str(folder), {}, ())
+    found = {key: sorted({*keyed_hashes.find(KeyFlow(files, key))}) for key in uses}
     return [f"{key} {use}" for key, each in found.items() for use in each]
 
 

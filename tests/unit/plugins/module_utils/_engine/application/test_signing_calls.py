@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import key_uses, signing_calls
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.key_flow import (
+    KeyFlow,
+    SourceFiles,
+)
 
 
 def find(folder: Path, code: str) -> list[str]:
     (folder / "shop").mkdir()
     (folder / "shop/links.py").write_text(code)
     uses = key_uses.scan(str(folder), ["LINK_KEY"], {}).uses
-    return [f"{key} {use}" for key, each in signing_calls.find(str(folder), {}, uses).items() for use in each]
+    files = SourceFiles(str(folder), {}, ())
+    return [f"{key} {use}" for key in uses for use in sorted({*signing_calls.find(KeyFlow(files, key))})]
 
 
 @pytest.mark.parametrize(
