@@ -14,12 +14,13 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .._engine.crypto import openpgp_pair
 from .._engine.crypto.key_entry import KeyEntries, KeyEntry
+from .._engine.crypto.key_length import BYTES, MOST_BYTES, TOKEN, base64_length, least_bytes, size_of, type_of
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
@@ -45,22 +46,17 @@ def _generate_base64(size: int) -> str:
             return value
 
 
+# Each takes the size by key_length.size_of.
 TYPES: dict[str, Callable[[int], str]] = {
-    "token_urlsafe": secrets.token_urlsafe,
+    "token_urlsafe": lambda size: secrets.token_urlsafe(size)[:size],  # more than size characters, of 6 bits each
     "fernet": lambda _: _generate_base64(FERNET_BYTES),
     "base64": _generate_base64,
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
 OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is not in a .env file
-# Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
-BYTES = {"token_urlsafe": 64, "hex": 32, "base64": 32}
-BITS = {"fernet": 254, "django_secret_key": 282}  # of the types without an option for it, by their alphabets
+BITS = {"fernet": 254, "django_secret_key": 282}  # of the types without a choice of length, by their alphabets
 RNG = "os.urandom"  # which secrets draws from too
-# Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
-# An AES key has 16, 24 or 32 bytes. Of 64 bytes, one value in fifteen has none of the characters that are left out.
-LEAST_BYTES = {"token_urlsafe": 38, "hex": 16, "base64": 16}
-MOST_BYTES = {"token_urlsafe": 512, "hex": 512, "base64": 64}
 # A pattern that a value from elsewhere must match, and what is wrong if it does not.
 # The three demands of other types are those of Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {
@@ -83,7 +79,7 @@ def check_keys(keys: KeyEntries) -> None:
     if not keys:
         raise InvalidKeySpec(index=0, fault="is missing")
     for index, key in enumerate(keys):
-        kind, size = _type(key), key.get("bytes")
+        kind, size = type_of(key), key.get("bytes")
         if not _NAME.fullmatch(key.get("name") or ""):
             raise InvalidKeySpec(index=index, fault="has no name of letters, digits and _")
         if kind not in (*TYPES, OPENPGP):
@@ -93,8 +89,8 @@ def check_keys(keys: KeyEntries) -> None:
             raise InvalidKeySpec(index=index, fault=fault)
         if size is not None and kind not in BYTES:
             raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
-        if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES[kind]:
-            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES[kind]} to {MOST_BYTES[kind]} bytes")
+        if size is not None and not (least := least_bytes(key)) <= size <= MOST_BYTES[kind]:
+            raise InvalidKeySpec(index=index, fault=f"must have {least} to {MOST_BYTES[kind]} bytes")
         if (key.get("keep") or 0) < 0:
             raise InvalidKeySpec(index=index, fault="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
@@ -123,7 +119,8 @@ def generate(
     """Return new values for ``keys`` by name: those ``supplied``, and generated ones for the others.
 
     A key with ``keep: N`` is a list with commas. The application encrypts with its first value and decrypts with all.
-    The new value is put before the N newest of the ``current`` list. Keys that share one ``current`` value get one new
+    The new value is put before the N newest of the ``current`` list. It is as long as the newest, see ``key_length``.
+    Keys that share one ``current`` value get one new
     value, since a stored value does not show which of them it is under. Raise E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE,
     and E_KEY_DIALECT if the reader of the .env file would change a value.
     """
@@ -132,19 +129,23 @@ def generate(
     values: dict[str, str] = {}
     newest: dict[tuple[Any, ...], str] = {}  # by the properties that keys with one value share
     for key in keys:
-        name = key["name"]
-        value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, dialect)
-        if current.get(name):
+        name, old = key["name"], _parts(current, key["name"])
+        value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, old, dialect)
+        if old:
             newest.setdefault(_likeness(key, current), value)
-        old = [part for part in current.get(name, "").split(",") if part]
         values[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not _is_carried(key, dialect, values[name]):
             raise KeyDialect(name=name, dialect=dialect)
     return values
 
 
+def _parts(values: Mapping[str, str], name: str) -> list[str]:
+    """Return the values of a list with commas, which may be one value."""
+    return [part for part in values.get(name, "").split(",") if part]
+
+
 def _likeness(key: KeyEntry, current: Mapping[str, str]) -> tuple[Any, ...]:
-    return current.get(key["name"]), _type(key), key.get("bytes"), key.get("keep") or 0
+    return current.get(key["name"]), type_of(key), key.get("bytes"), key.get("keep") or 0
 
 
 def rehearsed(
@@ -159,18 +160,18 @@ def rehearsed(
 def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
     """Raise E_KEY_NOT_MADE if a value that is not generated here is missing."""
     for key in keys:
-        if _type(key) == OPENPGP and key["name"] not in supplied:
+        if type_of(key) == OPENPGP and key["name"] not in supplied:
             raise KeyNotGenerated(name=key["name"])
 
 
-def _generate_value(key: KeyEntry, dialect: str) -> str:
+def _generate_value(key: KeyEntry, old: Sequence[str], dialect: str) -> str:
     """Return a new value of the key's type.
 
     One in fifty values from Django's alphabet begins with $, which django-environ takes for the name of a variable.
     """
-    kind = _type(key)
+    make, size = TYPES[type_of(key)], size_of(key, *old[:1])
     while True:
-        value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
+        value = make(size)
         if dialects.can_carry(dialect, value) and destination_options.can_carry(key.get("destination"), value):
             return value
 
@@ -182,28 +183,26 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
     return dialects.can_carry(dialect, value)
 
 
-def described(keys: KeyEntries, supplied: Mapping[str, str] = NONE) -> list[GeneratedKey]:
+def described(
+    keys: KeyEntries, current: Mapping[str, str] = NONE, supplied: Mapping[str, str] = NONE
+) -> list[GeneratedKey]:
     """Return how ``generate`` creates each value, for the record (PCI DSS 3.7.1)."""
     return [
         {"name": key["name"], "rng": "supplied"}
         if key["name"] in supplied
-        else {"name": key["name"], "rng": RNG, "type": _type(key), "bits": _bits(key)}
+        else {"name": key["name"], "rng": RNG, "type": type_of(key), "bits": _bits(key, _parts(current, key["name"]))}
         for key in keys
     ]
 
 
-def _bits(key: KeyEntry) -> int:
-    kind = _type(key)
+def _bits(key: KeyEntry, old: Sequence[str]) -> int:
+    kind, size = type_of(key), size_of(key, *old[:1])
     if kind in BITS:
         return BITS[kind]
-    size = key.get("bytes") or BYTES[kind]
-    left_out = _base64_length(size) * math.log2(64 / 62) if kind == "base64" else 0  # for two of 64 characters
+    if kind == TOKEN:
+        return 6 * size
+    left_out = base64_length(size) * math.log2(64 / 62) if kind == "base64" else 0  # for two of 64 characters
     return int(8 * size - left_out)
-
-
-def _base64_length(size: int) -> int:
-    """Return the characters of so many bytes in base64, without padding."""
-    return -(-4 * size // 3)
 
 
 def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dialect: str = "dotenv") -> None:
@@ -224,7 +223,7 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be read back from a file in the dialect {dialect}"
             raise KeyWeak(name=name, path=path, fault=lost)
-    _check_pairs({name: value for name, value in supplied.items() if _type(entries[name]) == OPENPGP}, path)
+    _check_pairs({name: value for name, value in supplied.items() if type_of(entries[name]) == OPENPGP}, path)
 
 
 def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
@@ -241,23 +240,19 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
             raise KeyWeak(name=name, path=path, fault="is one half of a pair without the other")
 
 
-def _demands(key: KeyEntry) -> list[tuple[str, str]]:
+def _demands(key: KeyEntry, present: str = "") -> list[tuple[str, str]]:
     """Return what a value must be, if its type shows it. A key that is used as it is must have the length it had."""
-    kind, size = _type(key), key.get("bytes")
+    kind, size = type_of(key), size_of(key, present)
     if kind == "hex":
-        number, length = (f"{{{size}}}", f"{size} bytes") if size else ("{32,}", "32 bytes or more")
+        is_known = present or key.get("bytes")
+        number, length = (f"{{{size}}}", f"{size} bytes") if is_known else (f"{{{size},}}", f"{size} bytes or more")
         return [(f"([0-9a-f]{{2}}){number}", f"is not the hex of {length}")]
     if kind == "base64":
-        size = size or BYTES[kind]
-        characters = _base64_length(size)
+        characters = base64_length(size)
         return [(f"[A-Za-z0-9+/_-]{{{characters}}}{'=' * (-characters % 4)}", f"is not {size} bytes in base64")]
     return DEMANDS.get(kind, [])
 
 
-def fits(key: KeyEntry, value: str) -> bool:
-    """Return whether a value is of this key's type, if the value shows that."""
-    return all(re.fullmatch(pattern, value) for pattern, _ in _demands(key))
-
-
-def _type(key: KeyEntry) -> str:
-    return key.get("type") or "token_urlsafe"
+def fits(key: KeyEntry, value: str, present: str = "") -> bool:
+    """Return whether a value is of this key's type, if the value shows that. ``present`` is as in ``size_of``."""
+    return all(re.fullmatch(pattern, value) for pattern, _ in _demands(key, present))

@@ -187,6 +187,11 @@ class History:
         return self.version(self.stages[stage])
 
     @property
+    def values_in_use(self) -> Mapping[str, str]:
+        """Return the current values. Empty in a store without a version, as a dry run may find it."""
+        return self.stage("current").values if self.versions else {}
+
+    @property
     def last(self) -> Version:
         """Return the version that a rollback discards: the pending one, otherwise the current one. Raise
         E_STORE_STAGE."""

@@ -58,19 +58,18 @@ class NewVersion:
             if version.outcome == ROLLED_BACK:
                 raise RotationIdUsed(rotation_id=rotation_id)
             if not version.destroyed:
-                self._refuse_another_request(version.values)
+                self._refuse_another_request(version.values, history.values_in_use)
             return version.key_id
         if history.open_rotation:
             raise RotationOpen(open_id=history.open_rotation, requested=rotation_id)
         left = store.read_values(rotation_id)  # what an interrupted run of this rotation stored
         if left is not None:
-            self._refuse_another_request(left)
+            self._refuse_another_request(left, history.values_in_use)
         return self._rehearse(history, left) if self.request.dry else self._add(history, left)
 
     def _add(self, history: History, left: Mapping[str, str] | None) -> str:
         keys, rotation_id = self.request.keys, self.request.rotation_id
-        current = history.stage("current").values
-        values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
+        values = left or key_generation.generate(keys, history.values_in_use, self.supplied, self.request.dialect)
         for approval in _find_approvals(self.record.decoded()):
             history.use_approval(approval, rotation_id)
         return history.add_pending(KeySet(values), rotation_id, keys).key_id
@@ -79,21 +78,22 @@ class NewVersion:
         """Raise what ``_add`` would raise, without creating a key."""
         if not history.versions and self.in_use:
             history.adopt(self.in_use, self.request.keys)
-        current = history.stage("current").values if history.versions else key_generation.NONE
-        values = left or key_generation.rehearsed(self.request.keys, current, self.supplied, self.request.dialect)
+        values = left or key_generation.rehearsed(
+            self.request.keys, history.values_in_use, self.supplied, self.request.dialect
+        )
         history.refuse_reused(KeySet(values))
         return UNMADE
 
-    def _refuse_another_request(self, values: Mapping[str, str]) -> None:
+    def _refuse_another_request(self, values: Mapping[str, str], current: Mapping[str, str]) -> None:
         """Raise E_OPTION if the request has other keys or other supplied values than the rotation's version."""
         keys, rotation_id = self.request.keys, self.request.rotation_id
         if set(values) != {key["name"] for key in keys}:
             problem = f"lists other keys than those that rotation {rotation_id} created"
             raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
-        newest = {name: value.split(",")[0] for name, value in values.items()}
+        newest, present = ({name: value.split(",")[0] for name, value in each.items()} for each in (values, current))
         for key in keys:
             name = key["name"]
-            if name not in self.supplied and not key_generation.fits(key, newest[name]):
+            if name not in self.supplied and not key_generation.fits(key, newest[name], present.get(name, "")):
                 problem = f"asks for another {name} than the one that rotation {rotation_id} created: its type differs"
                 raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
         if any(newest[name] != value for name, value in self.supplied.items()):

@@ -80,7 +80,8 @@ class VersionTask:
             move(self.store, functools.partial(key_versions.expose, request=self.request), dry=False)
         if not created.changed:
             return as_result(created)
-        return {**as_result(created), "generated": key_generation.described(self.request.keys, supplied)}
+        current = created.history.values_in_use
+        return {**as_result(created), "generated": key_generation.described(self.request.keys, current, supplied)}
 
 
 def describe_dry_run(state: str, result: TaskResult) -> str:

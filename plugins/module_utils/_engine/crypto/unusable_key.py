@@ -9,22 +9,23 @@ from collections.abc import Callable, Mapping
 
 from ..._errors.keys import KeyUnusable
 from .key_entry import KeyEntry
+from .key_length import size_of, type_of
 from .tokens import Opened, SingleTokenCipher
 
-# As plugin_utils/_services/key_generation.py generates them, but always the same value.
-SAMPLES: Mapping[str, Callable[[int | None], str]] = {
-    "token_urlsafe": lambda size: base64.urlsafe_b64encode(bytes(size or 64)).decode().rstrip("="),
+# As _destinations/key_generation.py generates them, but always the same value.
+SAMPLES: Mapping[str, Callable[[int], str]] = {
+    "token_urlsafe": lambda size: "A" * size,
     "fernet": lambda _: base64.urlsafe_b64encode(bytes(32)).decode(),
-    "base64": lambda size: base64.urlsafe_b64encode(b"\xa6" * (size or 32)).decode(),  # not hex as well
-    "hex": lambda size: bytes(size or 32).hex(),
+    "base64": lambda size: base64.urlsafe_b64encode(b"\xa6" * size).decode(),  # not hex as well
+    "hex": lambda size: bytes(size).hex(),
     "django_secret_key": lambda _: "(" * 50,
 }
 
 
-def sample_value(entry: KeyEntry) -> str | None:
-    """A value of the type of a key; None if values of the type are not generated here."""
-    make = SAMPLES.get(entry.get("type") or "token_urlsafe")
-    return make(entry.get("bytes")) if make else None
+def sample_value(entry: KeyEntry, present: str) -> str | None:
+    """A value of the type of a key that is ``present``; None if values of the type are not generated here."""
+    make = SAMPLES.get(type_of(entry))
+    return make(size_of(entry, present.split(",")[0])) if make else None
 
 
 class UnusableKey(SingleTokenCipher):

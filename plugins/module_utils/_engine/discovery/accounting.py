@@ -361,15 +361,16 @@ def signing(described: KeyEntries) -> set[str]:
 
 def _put_unfit_type(findings: Findings, entry: KeyEntry, surveys: Sequence[Survey], keyring: Keyring) -> None:
     """Put down a key whose type makes new values that are not a key for one of its targets."""
-    name, value = entry["name"], sample_value(entry)
+    name = entry["name"]
+    own = next(iter(keyring.stages.values())).values.get(name, "")
+    value = sample_value(entry, own)
     if value is None or name not in keyring.names:
         return
     targets = {target.scheme: target.name for survey in surveys for target in survey.targets}
     for scheme, target in targets.items():  # each makes its keys once, which may take a slow derivation
         if name in keyring.keys_of([scheme]) and not keyring.can_use(scheme, {name: value}):
-            own = next(iter(keyring.stages.values())).values.get(name, "")
             possible = proposal.fitting(name, [part.encode() for part in own.split(",") if part])
-            usable = (each for each in possible if keyring.can_use(scheme, {name: sample_value(each) or ""}))
+            usable = (each for each in possible if keyring.can_use(scheme, {name: sample_value(each, own) or ""}))
             lines = (", ".join(f"{member}: {value}" for member, value in each.items()) for each in usable)
             advice = next((f"Write {{{line}}} in O(keys)." for line in lines), KEEP_OR_FIT)
             key_type = entry.get("type") or "token_urlsafe"

@@ -37,27 +37,27 @@ def find(
     longer = [entry for entry in described if entry["name"] in schemes and _is_longer(entry, present)]
     places = cuts() if longer else {}
     for entry in longer:
-        name, new = entry["name"], len(sample_value(entry) or "")
-        own = len(present[name].encode())
+        name, own = entry["name"], len(present[entry["name"]].encode())
+        new = len(sample_value(entry, present[name]) or "")
         deciding = [cut for cut in places.get(name, ()) if own <= cut.size < new]
         if deciding:
             size = min(cut.size for cut in deciding)
             uses = join_first([str(cut.use) for cut in deciding], _SHOWN)
-            advice = _advice(name, size, schemes[name], keyring)
+            advice = _advice(name, present[name], size, schemes[name], keyring)
             yield Finding.of(name, KeyCut(column=name, size=size, uses=uses, present=own, new=new, advice=advice))
 
 
 def _is_longer(entry: KeyEntry, present: Mapping[str, str]) -> bool:
     own = present.get(entry["name"], "")
-    return bool(own) and not entry.get("keep") and len(sample_value(entry) or "") > len(own.encode())
+    return bool(own) and not entry.get("keep") and len(sample_value(entry, own) or "") > len(own.encode())
 
 
-def _advice(name: str, size: int, schemes: Sequence[str], keyring: Keyring) -> str:
+def _advice(name: str, present: str, size: int, schemes: Sequence[str], keyring: Keyring) -> str:
     """Return what to do, with an entry whose values are not cut if there is one."""
-    for kind, number in product(("base64", "hex"), _SIZES):
-        value = sample_value({"name": name, "type": kind, "bytes": number}) or ""
+    with_bytes = (KeyEntry(name=name, type=kind, bytes=number) for kind, number in product(("base64", "hex"), _SIZES))
+    for entry in (KeyEntry(name=name), *with_bytes):
+        value = sample_value(entry, present) or ""
         if len(value) <= size and all(keyring.can_use(scheme, {name: value}) for scheme in schemes):
-            return (
-                f"Write {{name: {name}, type: {kind}, bytes: {number}}} in O(keys), or let the code use the whole key."
-            )
+            line = ", ".join(f"{member}: {shown}" for member, shown in entry.items())
+            return f"Write {{{line}}} in O(keys), or let the code use the whole key."
     return "Let the code use the whole key, and deploy that before the rotation."

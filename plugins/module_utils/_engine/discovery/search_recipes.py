@@ -237,7 +237,7 @@ class SearchColumnRecipe(DigestRecipe):
             why = "like the present value, which does not show whether its SHA-256 is the key"
             return f"longer than {BLOCK} bytes", why
         if self.hash == "hmac_sha256" and self.key == "sha256":
-            why = "because its SHA-256 is the key. token_urlsafe with bytes: 48 creates such a value"
+            why = "because its SHA-256 is the key. By default it is, since it is as long as the present one"
             return f"of {BLOCK} bytes at most", why
         return None
 

@@ -70,10 +70,11 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
         ([{"name": "A", "type": "CANARY-1"}], "E_KEY_TYPE", {"name": "A", "type": "(not shown)"}),
-        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
+        ([{"name": "A", "bytes": 15}], "E_KEY_SPEC", {"fault": "must have 16 to 512 bytes"}),
+        ([{"name": "SECRET_KEY", "bytes": 37}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
         ([{"name": "A", "type": "hex", "bytes": 15}], "E_KEY_SPEC", {"fault": "must have 16 to 512 bytes"}),
         ([{"name": "A", "type": "base64", "bytes": 65}], "E_KEY_SPEC", {"fault": "must have 16 to 64 bytes"}),
-        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"fault": "must have 38 to 512 bytes"}),
+        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"fault": "must have 16 to 512 bytes"}),
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"fault": "has a negative keep"}),
@@ -93,6 +94,38 @@ def test_a_wrong_entry_is_refused_and_named(keys, code, where):
 def test_the_bytes_of_a_value_are_as_many_as_asked_for():
     assert len(key_generation.generate([{"name": "A", "bytes": 96}])["A"]) == 128
     assert len(key_generation.generate([{"name": "A", "type": "hex", "bytes": 48}])["A"]) == 96
+
+
+@pytest.mark.parametrize(
+    ("entry", "present", "length", "bits"),
+    [
+        *(({}, "x" * length, length, 6 * length) for length in (22, 32, 33, 50, 101)),
+        ({}, "x" * 21, 32, 192),
+        ({}, "x" * 9000, 683, 4098),
+        ({}, f"{'x' * 40},{'y' * 60}", 40, 240),
+        ({"keep": 1}, f"{'x' * 40},{'y' * 60}", 81, 240),
+        ({"bytes": 24}, "x" * 50, 32, 192),
+        ({"name": "SECRET_KEY"}, "x" * 40, 50, 300),
+        ({"name": "SECRET_KEY"}, "x" * 60, 60, 360),
+        ({"type": "hex"}, "ab" * 16, 32, 128),
+        ({"type": "hex"}, "AB" * 24, 48, 192),
+        ({"type": "hex"}, "ab" * 15, 64, 256),
+        ({"type": "hex"}, "not in hex", 64, 256),
+        ({"type": "base64"}, base64.b64encode(bytes(16)).decode(), 24, 126),
+        ({"type": "base64"}, base64.urlsafe_b64encode(b"\xff" * 64).decode(), 88, 508),
+        ({"type": "base64"}, "x" * 33, 44, 254),
+    ],
+)
+def test_a_new_value_is_as_long_as_the_present_one_unless_that_is_weak_or_the_entry_says_more(
+    entry, present, length, bits
+):
+    """What code cuts off or fills up of its key, such as KEY[:32], is the same of both then."""
+    key = {"name": "A"} | entry
+    made = {key_generation.generate([key], {key["name"]: present})[key["name"]] for _ in range(20)}
+    assert {len(value) for value in made} == {length}
+    assert len(made) == 20
+    assert key_generation.described([key], {key["name"]: present})[0]["bits"] == bits
+    assert all(key_generation.fits(key, value.split(",")[0], present.split(",")[0]) for value in made)
 
 
 @pytest.mark.parametrize(("size", "bits"), [(16, 126), (24, 190), (32, 254), (64, 508)])
@@ -249,8 +282,8 @@ def test_a_list_whose_old_values_the_dialect_does_not_carry_is_refused_before_it
 
 def test_how_values_are_made_is_said_without_them():
     keys = [{"name": "A"}, {"name": "F", "type": "fernet"}, {"name": "H", "type": "hex", "bytes": 64}, {"name": "S"}]
-    assert key_generation.described(keys, {"S": "CANARY"}) == [
-        {"name": "A", "rng": "os.urandom", "type": "token_urlsafe", "bits": 512},
+    assert key_generation.described(keys, {"A": "x" * 30}, {"S": "CANARY"}) == [
+        {"name": "A", "rng": "os.urandom", "type": "token_urlsafe", "bits": 180},
         {"name": "F", "rng": "os.urandom", "type": "fernet", "bits": 254},
         {"name": "H", "rng": "os.urandom", "type": "hex", "bits": 512},
         {"name": "S", "rng": "supplied"},
@@ -259,8 +292,9 @@ def test_how_values_are_made_is_said_without_them():
 
 @pytest.mark.parametrize("kind", ["fernet", "hex"])
 def test_a_value_of_another_type_is_seen_if_the_type_has_a_form(kind):
-    assert key_generation.fits({"type": kind}, key_generation.generate([{"name": "A", "type": kind}])["A"])
-    assert not key_generation.fits({"type": kind}, key_generation.generate([{"name": "A"}])["A"])
+    key = {"name": "A", "type": kind}
+    assert key_generation.fits(key, key_generation.generate([key])["A"])
+    assert not key_generation.fits(key, key_generation.generate([{"name": "A"}])["A"])
 
 
 PAIR = [{"name": name, "type": "openpgp", "destination": f"/{name}"} for name in KeyPair._fields]

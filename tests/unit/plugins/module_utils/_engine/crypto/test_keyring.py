@@ -6,9 +6,10 @@ import base64
 import os
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.key_generation import BYTES, TYPES
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.key_generation import TYPES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import FernetToken
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_length import size_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
     ApplicationSettings,
@@ -161,15 +162,21 @@ def test_a_value_of_another_type_may_be_no_key():
     fernet_key = Fernet.generate_key().decode()
     schemes_of_fernet = schemes.parse({"direct": {"format": "fernet", "key": {"derive": "direct", "secret": "KEY"}}})
     keyring = Keyring(schemes_of_fernet, {"current": KeySet({"KEY": fernet_key})}, nothing_set)
-    fitting = {name for name in SAMPLES if keyring.can_use("direct", {"KEY": sample_value({"type": name})})}
+    fitting = {
+        name
+        for name in SAMPLES
+        if keyring.can_use("direct", {"KEY": sample_value({"name": "KEY", "type": name}, fernet_key)})
+    }
     assert fitting == {"fernet", "base64"}
 
 
-def test_there_is_a_sample_of_each_type_that_can_be_generated():
+@pytest.mark.parametrize("present", ["", "x" * 40, "ab" * 24])
+def test_there_is_a_sample_of_each_type_that_can_be_generated(present):
     assert {*SAMPLES} == {*TYPES}
-    assert sample_value({"type": "openpgp"}) is None
-    for name, make in TYPES.items():
-        assert len(sample_value({"type": name})) == len(make(BYTES.get(name, 0)))
+    assert sample_value({"name": "KEY", "type": "openpgp"}, present) is None
+    for kind, make in TYPES.items():
+        entry = {"name": "KEY", "type": kind}
+        assert len(sample_value(entry, present)) == len(make(size_of(entry, present)))
 
 
 def test_a_scheme_that_depends_on_none_of_the_keys_is_fixed():
@@ -292,6 +299,6 @@ def test_a_key_that_is_used_as_it_is_may_only_be_replaced_by_one_of_its_length(d
     fitting = [other for other in (16, 24, 32) if ring.can_use(scheme, {"KEY": encode(os.urandom(other))})]
     assert fitting == [size]
     proposed = [
-        entry for entry in proposal.fitting("KEY", []) if ring.can_use(scheme, {"KEY": sample_value(entry) or ""})
+        entry for entry in proposal.fitting("KEY", []) if ring.can_use(scheme, {"KEY": sample_value(entry, "") or ""})
     ]
     assert proposed[0] == {"name": "KEY", "type": "hex" if derive == "hex" else "base64", "bytes": size}

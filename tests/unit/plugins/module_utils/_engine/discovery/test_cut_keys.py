@@ -27,14 +27,17 @@ def cut(size: int) -> Cut:
 @pytest.mark.parametrize(
     ("present", "size", "entry", "advice"),
     [
-        (32, 32, {}, "{name: KEY, type: base64, bytes: 24}"),
-        (40, 44, {}, "{name: KEY, type: base64, bytes: 32}"),
+        (32, 32, {}, None),  # a new value is as long
+        (32, 32, {"bytes": 64}, "{name: KEY}"),
+        (32, 32, {"type": "hex"}, "{name: KEY}"),
+        (21, 31, {}, "{name: KEY, type: base64, bytes: 16}"),
         (20, 20, {}, "Let the code use the whole key"),
-        (33, 32, {}, None),  # then no token shows the whole key
+        (20, 32, {}, None),
+        (33, 32, {"bytes": 64}, None),  # then no token shows the whole key
         (32, 32, {"type": "base64", "bytes": 24}, None),
         (32, 32, {"type": "hex", "bytes": 16}, None),
-        (32, 100, {}, None),
-        (32, 32, {"keep": 1}, None),  # a list
+        (32, 100, {"bytes": 64}, None),
+        (32, 32, {"bytes": 64, "keep": 1}, None),  # a list
     ],
 )
 def test_a_key_may_be_cut_if_a_new_one_is_not(target, present, size, entry, advice):

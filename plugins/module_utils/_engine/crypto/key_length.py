@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long a new value of a key is: as long as the present one, unless the entry says how many ``bytes``.
+
+Code that uses a part of a key, such as ``KEY[:32]``, or fills it up, would make another key of a longer value. No
+stored value shows that.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+
+from .key_entry import KeyEntry
+
+TOKEN = "token_urlsafe"
+# Random bytes of the types that have a choice: without a present value, at least, and at most. 64 are more than any
+# derivation here takes in. An AES key has 16, 24 or 32. Of 64 bytes in base64, one value in fifteen has none of the
+# characters that are left out.
+BYTES = {TOKEN: 64, "hex": 32, "base64": 32}
+LEAST_BYTES = 16
+MOST_BYTES = {TOKEN: 512, "hex": 512, "base64": 64}
+LEAST_CHARACTERS = 22  # of 6 bits each, more than the 128 bits of strength that NIST SP 800-57 part 1 names until 2031
+LONGER_CHARACTERS = 32  # for a shorter value: the most common number that code uses of a key
+SECRET_KEY_CHARACTERS = 50  # of Django's SECRET_KEY, by its check security.W009
+
+
+def type_of(entry: KeyEntry) -> str:
+    """Return the type of an entry's new values."""
+    return entry.get("type") or TOKEN
+
+
+def size_of(entry: KeyEntry, present: str = "") -> int:
+    """Return the characters of a new token_urlsafe, the random bytes of a new hex or base64, 0 for any other type.
+
+    ``present`` is the newest value of the key, empty if there is none.
+    """
+    kind, given = type_of(entry), entry.get("bytes")
+    if kind == TOKEN:
+        return _characters(entry["name"], present) if present and not given else base64_length(given or BYTES[TOKEN])
+    return given or _bytes_of(kind, present) or BYTES.get(kind, 0)
+
+
+def least_bytes(entry: KeyEntry) -> int:
+    """Return the fewest random bytes that an entry may ask for."""
+    is_django_s = type_of(entry) == TOKEN and entry.get("name") == "SECRET_KEY"
+    return -(-SECRET_KEY_CHARACTERS * 3 // 4) if is_django_s else LEAST_BYTES
+
+
+def base64_length(size: int) -> int:
+    """Return the characters of so many bytes in base64, without padding."""
+    return -(-4 * size // 3)
+
+
+def _characters(name: str, present: str) -> int:
+    length = len(present) if len(present) >= LEAST_CHARACTERS else LONGER_CHARACTERS
+    if name == "SECRET_KEY":
+        length = max(length, SECRET_KEY_CHARACTERS)
+    return min(length, base64_length(MOST_BYTES[TOKEN]))
+
+
+def _bytes_of(kind: str, present: str) -> int:
+    """Return the bytes of a present value of that type, 0 if it is not one or a new value cannot have as many."""
+    size = 0
+    with contextlib.suppress(ValueError, binascii.Error):
+        if kind == "hex":
+            size = len(bytes.fromhex(present))
+        elif kind == "base64":
+            size = len(base64.b64decode(present.replace("-", "+").replace("_", "/"), validate=True))
+    return size if size and LEAST_BYTES <= size <= MOST_BYTES[kind] else 0
