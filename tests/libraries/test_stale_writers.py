@@ -71,7 +71,8 @@ def test_every_value_is_read_or_the_run_fails_and_names_it(
         app.write_inventory()
         assert app.unreadable() == []
         run = ENDS[case.end](app)
-        assert '"django_reencrypt"' in app.results(), run.text[-6000:]
+        # A kill in it leaves no result, and the next run may stop at what the writer did in the meantime.
+        assert case.end == "killed_before_the_switch" or '"django_reencrypt"' in app.results(), run.text[-6000:]
         tables = sorted({table for table, _ in app.encrypted()})
         verdicts = judge(tables, run, app.results(), app.unreadable(), app.written())
     for row in rows_of_table(case.how, case.libraries, run, verdicts):
