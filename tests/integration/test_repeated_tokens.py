@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
 from .conftest import Site
@@ -183,6 +183,22 @@ def test_tokens_in_several_rows_are_named(database: Database, keyring: Keyring) 
     database.execute("DROP TABLE orders")
     assert {*findings.columns("repeated_in_rows")} == repeated
     assert "orders.note" in findings.columns("same_tokens")
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_plain_text_that_stays_is_not_taken_for_a_repeated_token(
+    database: Database, keyring: Keyring, *, repeated: bool
+) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
+    for number in range(20):
+        note = token(keyring, f"note {number}") if number % 2 else "unknown"
+        database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, note))
+    if repeated:
+        database.execute("INSERT INTO secrets SELECT id + 100, note FROM secrets")
+    database.execute("ANALYZE")
+    settled = settlements.parse({"secrets.note": {"mixed": "a word instead of nothing"}})
+    findings = target_survey.find(database, "auto", (), keyring, settled).findings
+    assert ("secrets.note" in findings.columns("repeated_in_rows")) is repeated
 
 
 def test_tokens_without_a_time_are_named(database: Database, keyring: Keyring) -> None:

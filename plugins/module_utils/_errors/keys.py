@@ -234,7 +234,8 @@ class VersionNeeded(RotationError):
     problem = "version {key_id} cannot be destroyed: {reason}"
     remedy = (
         "A version can be destroyed when nothing needs it anymore: no value, no list of another version, no open "
-        "rotation, no backup that you keep, and no database that a restore kept."
+        "rotation, no backup that you keep, and no database that a restore kept. When your policy allows it, delete a "
+        "backup that is named here, with its manifest."
     )
 
 

@@ -105,7 +105,8 @@ class SurveySurroundings:
                 self.findings.put_kind("timeless", target.name)
 
     def _is_repeated(self, target: Target) -> bool:
-        return catalog.is_repeated(self.database, target.table, target.column, target.type)
+        marker = self.keyring.schemes[target.scheme].marker if target.mixed else b""
+        return catalog.is_repeated(self.database, target.table, target.column, target.type, marker)
 
     def _tie(self, column: str, what: str, todo: str) -> None:
         self.findings.put(column, ColumnTied(column=column, obstacle=what, advice=todo), kind="tied")

@@ -387,19 +387,27 @@ def references(database: Database, table: Table) -> list[tuple[str, str, str, st
     return database.rows(query, (table.regclass,))
 
 
-def is_repeated(database: Database, table: Table, column: str, type_: str) -> bool:
+def is_repeated(database: Database, table: Table, column: str, type_: str, marker: bytes = b"") -> bool:
     """Return whether the same token is in several rows.
 
     The server's statistics show this. If the table was never analyzed, the beginnings of its first values are compared.
+    In a column with other values too, only those with ``marker`` are compared.
     """
-    known = database.rows(_DISTINCT, (table.schema, table.name, column))
+    known = [] if marker else database.rows(_DISTINCT, (table.schema, table.name, column))
     if known:
         return bool(known[0][0] < MOSTLY)
     text = sql.SQL("{}" if type_ == "bytea" else "{}::text").format(sql.Identifier(column))
     query = sql.SQL(
         "SELECT 1 FROM (SELECT substring({text} FOR {beginning}) AS value FROM {rows} AS t LIMIT {first}) AS first"
-        " WHERE value <> '' GROUP BY value HAVING count(*) > 1 LIMIT 1"
-    ).format(text=text, beginning=sql.Literal(BEGINNING), rows=table.rows, first=sql.Literal(FIRST_ROWS))
+        " WHERE value <> '' AND position({marker} IN value) > 0"
+        " GROUP BY value HAVING count(*) > 1 LIMIT 1"
+    ).format(
+        text=text,
+        beginning=sql.Literal(BEGINNING),
+        rows=table.rows,
+        first=sql.Literal(FIRST_ROWS),
+        marker=sql.Literal(marker if type_ == "bytea" else marker.decode("utf-8", "replace")),
+    )
     return bool(database.rows(query, table=table.label))
 
 

@@ -57,8 +57,8 @@ MOST_UNMADE = 100  # rows from which a model creates no instance: it creates non
 SHOWN = 5  # attributes of which an error says more than the name
 OTHERS = ""  # in ``speed``, all models without an encrypted column
 LOST = (
-    "Not all values of {} are read as before. See its log, or read one in manage.py shell: the error of its code says "
-    "why. "
+    "Not all values of {} are read as before. The application's log of this run has the error of its code, which says "
+    "why. After the rollback a shell reads them as before. "
 )
 REFUSED = (
     "The application can encrypt and decrypt a new text with {}, so it has the keys in the .env file, but it refuses "
