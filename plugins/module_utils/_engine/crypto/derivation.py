@@ -190,7 +190,7 @@ def _split_lists(derive: str, key_values: list[bytes]) -> list[bytes]:
     return [part.strip() for value in key_values for part in value.split(b",") if part.strip()]
 
 
-KEY_ITSELF = ("direct", "standard_base64", "hex", "raw")  # the setting is the key, in some form
+KEY_ITSELF = ("direct", "standard_base64", "hex", "raw", "padded")  # the setting is the key, in some form
 # name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
 DERIVATIONS: dict[
     str, tuple[Callable[..., bytes], tuple[SourceRole, ...], tuple[SourceRole, ...], tuple[DerivationNumber, ...]]

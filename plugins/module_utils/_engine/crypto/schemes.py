@@ -246,19 +246,20 @@ def tried(described: object, names: Iterable[str]) -> dict[str, Scheme]:
 
 
 def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
-    """Return what applications do by hand with a setting of their own: Fernet under it or its SHA-256, AES-GCM under
-    the key that it is in some form, or AES.2 tokens.
+    """Return what applications do by hand with a setting of their own: Fernet under it, its SHA-256 or its first 32
+    bytes, AES-GCM under these or the key that it is in some form, or AES.2 tokens.
 
     Keys of known libraries are left out. A setting that is not such a key has no scheme, and is not an error.
     """
     known = list(KNOWN_SCHEMES.values())
     schemes: dict[str, Scheme] = {}
-    for name, derive in product(sorted(names), ("direct", "sha256")):
+    titles = {"direct": "fernet", "sha256": "sha256", "padded": "fernet_padded"}
+    for name, derive in product(sorted(names), titles):
         described: SchemeDescription = {"format": "fernet", "key": {"derive": derive, "secret": name}}
         if described not in known:
-            title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
+            title = f"{titles[derive]}_of_{name}"
             schemes[title] = Scheme(title, described, trial=True)
-    derivations = ("direct", "standard_base64", "hex", "raw", "sha256")
+    derivations = ("direct", "standard_base64", "hex", "padded", "sha256")
     for name, derive, form in product(sorted(names), derivations, ("text", "bytes")):
         title = f"aes_gcm_{form}_{derive}_of_{name}"
         gcm: SchemeDescription = {"format": f"aes_gcm_{form}", "key": {"derive": derive, "secret": name}}

@@ -130,17 +130,26 @@ def test_what_is_known_is_tried_after_what_a_person_described():
         schemes.tried({"own": "fernet"}, [])
 
 
-def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
+def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256_or_its_beginning():
     made = schemes.of_keys(["APP_KEY", "SECRET_KEY", "FIELD_ENCRYPTION_KEY"])
-    own = ["fernet_of_APP_KEY", "sha256_of_APP_KEY"]
-    fernet = [name for name in made if not name.startswith("aes_")]
-    assert fernet == [*own, "sha256_of_FIELD_ENCRYPTION_KEY", "fernet_of_SECRET_KEY"], "libraries have the others"
+    fernet = {name for name in made if not name.startswith("aes_")}
+    assert fernet == {
+        "fernet_of_APP_KEY",
+        "sha256_of_APP_KEY",
+        "sha256_of_FIELD_ENCRYPTION_KEY",
+        "fernet_of_SECRET_KEY",
+        *(f"fernet_padded_of_{name}" for name in ("APP_KEY", "SECRET_KEY", "FIELD_ENCRYPTION_KEY")),
+    }, "libraries have the others"
     key = base64.urlsafe_b64encode(bytes(32)).decode()
     values = {"APP_KEY": f"{key},another", "SECRET_KEY": "no base64"}
     assert made["fernet_of_SECRET_KEY"].cipher(values.get) is None
     assert made["fernet_of_APP_KEY"].cipher({"APP_KEY": key}.get).open(Fernet(key).encrypt(b"x")).plaintext == b"x"
     hashed = base64.urlsafe_b64encode(hashlib.sha256(values["APP_KEY"].encode()).digest())
     assert made["sha256_of_APP_KEY"].cipher(values.get).open(Fernet(hashed).encrypt(b"x")).plaintext == b"x"
+    for secret in ("thirty-two or more characters of a passphrase", "as many as 25 characters."):
+        first = base64.urlsafe_b64encode(secret[:32].encode().ljust(32, b"\0"))
+        cipher = made["fernet_padded_of_APP_KEY"].cipher({"APP_KEY": secret}.get)
+        assert cipher.open(Fernet(first).encrypt(b"x")).plaintext == b"x"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +158,9 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
         (base64.urlsafe_b64encode(bytes(32)).decode(), "direct", bytes(32)),
         (base64.b64encode(b"\xfb\xff" * 16).decode(), "standard_base64", b"\xfb\xff" * 16),
         ("07" * 24, "hex", b"\7" * 24),
-        ("sixteen letters!", "raw", b"sixteen letters!"),
+        ("sixteen letters!", "padded", b"sixteen letters!"),
+        ("thirty-two or more characters of a passphrase", "padded", b"thirty-two or more characters of"),
+        ("eleven char", "padded", b"eleven char" + bytes(5)),
         ("any text", "sha256", hashlib.sha256(b"any text").digest()),
     ],
 )

@@ -333,7 +333,7 @@ def test_all_that_is_read_otherwise_is_reported_at_once_and_only_what_is_made_of
         assert words in told
     option = '{"key_rotation_application_ignore": ["people.Person.age"]}'
     assert f"-e '{option}'" in told, "what else reads otherwise may be lost"
-    assert "Not all values of people.Pet.name are read as before. See its log" in told
+    assert "Not all values of people.Pet.name are read as before. The application's log" in told
     assert "so it has the keys" not in told
     assert "people.Person.name returns as many values as before, but different ones." in told
     assert "ab" not in refused.value.what.split(), "no digest"
