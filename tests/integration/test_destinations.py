@@ -57,7 +57,7 @@ def test_they_are_planned_rotated_verified_and_rolled_back(
     [
         thorough("rotate", "toml"),
         thorough("rollback", "python"),
-        ("rotate", "unit"),
+        thorough("rotate", "unit"),
         ("rollback", "platform"),
         thorough("rotate", "python"),
         thorough("rollback", "toml"),

@@ -176,6 +176,7 @@ def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd:
     assert after_it.ru_utime - before_it.ru_utime < 150 * derived, "of processors' time, whoever else has them"
 
 
+@pytest.mark.thorough
 def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
     """Of equal texts and of the error text itself: damage to a token in hex could be no damage."""
     fill(odd, "value", """odd.encrypt_hex(("one text", "", "[Decryption Error]")[number % 3])""", rows=120)
@@ -187,6 +188,7 @@ def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
     assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
 
 
+@pytest.mark.thorough
 def test_a_rotation_that_was_killed_after_the_switch_is_resumed(odd: Site) -> None:
     """No value is under the keys of before, so an error text is all that they read under any other key."""
     fill(odd, "value", 'odd.encrypt(f"value {number}")')

@@ -273,6 +273,7 @@ def test_fallbacks_keep_all_that_the_old_key_signed_until_it_is_retired(site: Si
     assert (away.who(), browser.get("reset", token=token)) == (NOBODY, {"works": False})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", [LISTED], ids=["listed"])
 def test_a_rollback_takes_the_key_that_is_current_again_out_of_the_fallbacks(site: Site, browser: Browser) -> None:
     with site.env_file.open("a", encoding="utf-8") as handle:
@@ -306,6 +307,7 @@ SECRET_KEY_FALLBACKS = json.loads(os.getenv("SECRET_KEY_FALLBACKS") or "[]")
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", [AS_JSON], ids=["json"])
 def test_a_line_that_the_settings_cannot_read_with_the_key_is_as_it_was(site: Site, browser: Browser) -> None:
     own = site.env_file.read_text()

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Site
 
 IN_SETTINGS = """
@@ -39,6 +41,7 @@ def test_json_that_an_application_prints_is_no_result(site: Site) -> None:
     assert site.tokens() != before
 
 
+@pytest.mark.thorough
 def test_a_property_that_would_end_the_process_fails_for_that_value_alone(site: Site) -> None:
     models = site.project / "customer/models.py"
     models.write_text(models.read_text(encoding="utf-8").replace('or ""\n', f'or ""\n{ENDING}', 1), encoding="utf-8")

@@ -123,9 +123,7 @@ def accounts(site: Site) -> Site:
     return site
 
 
-def test_an_application_that_searches_by_its_tokens_is_rotated_by_its_own_functions_or_not_at_all(
-    accounts: Site,
-) -> None:
+def test_an_application_that_searches_by_its_tokens_is_not_rotated_by_the_engine(accounts: Site) -> None:
     """A view that shows tokens of a target stops nothing."""
     before, keys = accounts.read_all(), accounts.env_file.read_bytes()
     planned = accounts.play("plan")
@@ -140,6 +138,10 @@ def test_an_application_that_searches_by_its_tokens_is_rotated_by_its_own_functi
         assert (refused.code != 0, refused.error()) == (True, "E_REPEATED_TOKEN"), refused.text
         assert (accounts.read_all(), accounts.env_file.read_bytes()) == (before, keys)
 
+
+@pytest.mark.thorough
+def test_its_own_functions_rotate_it_and_its_searches_find_the_same(accounts: Site) -> None:
+    before = accounts.read_all()
     functions = {"application": {"decrypt": "customer.models.opened", "encrypt": "customer.models.sealed"}}
     own = [{"table": "customer_account", "column": name, "scheme": "searched"} for name in ("email", "_phone")]
     described = {"key_rotation_schemes": {"searched": functions}, "key_rotation_targets": ["auto", *own]}

@@ -171,6 +171,7 @@ WRITING_BACK = {
 }
 
 
+@pytest.mark.thorough
 def test_an_application_that_writes_its_key_file_as_it_starts_keeps_its_keys(site: Site) -> None:
     at_start(site, WRITING_BACK["itself"])
     values, env_file = site.read_all(), (site.project / ".env").read_bytes()

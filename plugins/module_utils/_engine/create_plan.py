@@ -168,7 +168,8 @@ def _notices(application: Application, findings: Sequence[Finding]) -> list[Noti
 
 def _of_databases(application: Application) -> Iterator[Finding]:
     for database, survey in application.databases:
-        yield from plan.catalog_findings(database, survey.targets, application.keyring)
+        tried = application.trial is not None
+        yield from plan.catalog_findings(database, survey.targets, application.keyring, tried=tried)
         plan.put_left_out(database, survey, application.keyring)
         for entries in cached_tokens.find(database, survey, application.keyring):
             entries.put(survey.findings)

@@ -203,8 +203,11 @@ def _describe_scheme(described: object) -> object:
     return described
 
 
-def catalog_findings(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[Finding]:
-    """Find what a person must know about the targets by the catalog before the rotation."""
+def catalog_findings(
+    database: Database, targets: Sequence[Target], keyring: Keyring, *, tried: bool = False
+) -> Iterator[Finding]:
+    """Find what a person must know about the targets by the catalog before the rotation. If new values have been
+    ``tried``, what they have to be is known to be so, or stops."""
     for target in targets:
         for kind, query in QUERIES.items():
             if database.rows(query, (target.table.regclass, target.column), table=target.table.label):
@@ -214,7 +217,7 @@ def catalog_findings(database: Database, targets: Sequence[Target], keyring: Key
             table, column = target.table.label, target.column
             yield Finding.of(target.name, TokenTooLong(table=table, column=column, limit=target.limit, needed=needed))
         found = (recipe for recipe in target.derived if isinstance(recipe, SearchColumnRecipe))
-        for recipe in dict.fromkeys(recipe for recipe in found if recipe.is_rotated(keyring)):
+        for recipe in dict.fromkeys(recipe for recipe in found if not tried and recipe.is_rotated(keyring)):
             if needs := recipe.asks(keyring.secret(keyring.base, recipe.secret)):
                 column = target.table.label_of(recipe.column)
                 yield Finding.of(column, NextValue(recipe.secret, needs[0], ", ".join(needs)))
