@@ -145,7 +145,7 @@ def find_unaccounted(application: Application) -> list[Finding]:
 def _find_unaccounted_keys(application: Application) -> list[Finding]:
     """Find keys without an encrypted value, and other places that have the value of a key, also in the
     configuration."""
-    from .discovery import accounting, configured_tokens, cut_keys, shared_values, unkeyed_digests
+    from .discovery import accounting, configured_tokens, shared_values, unkeyed_digests
 
     keyring, env, settled = application.keyring, application.env(), application.settlements
     used = {target.scheme for target in application.targets}
@@ -160,7 +160,6 @@ def _find_unaccounted_keys(application: Application) -> list[Finding]:
         *unsettled(configured, settled),
         *unsettled(hashes, settled),
         *accounting.keys(application.surveys, keyring, application.keys, application.code.by_key, hash_columns),
-        *cut_keys.find(application.surveys, keyring, application.keys, application.code.cuts),
         *unsettled(shared_values.of_variables(keyring, env, application.keys, application.code.of_names), settled),
         *shared_values.of_keys(keyring, [application.trial] if application.trial else ()),
     ]

@@ -103,22 +103,6 @@ class KeyTypeUnfit(RotationError):
     remedy = "{advice}"
 
 
-class KeyCut(RotationError):
-    code = "E_KEY_CUT"
-    column: str
-    size: int
-    uses: str
-    present: int
-    new: int
-    advice: str
-    prefix = "{column}: "
-    problem = (
-        "the application uses only its first {size} characters: {uses}. The present value has {present}, and a new one "
-        "would have {new}. The rotation would encrypt with all of them, and this code could not decrypt that"
-    )
-    remedy = "{advice}"
-
-
 class StartWrites(RotationError):
     code = "E_START_WRITES"
     column: str

@@ -7,12 +7,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 from ..crypto.keyring import Keyring
-from . import key_cuts, key_flow, key_uses, keyed_hashes, model_fields, signing_calls
-
-_Place = TypeVar("_Place", key_uses.Use, key_cuts.Cut)
+from . import key_flow, key_uses, keyed_hashes, model_fields, signing_calls
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,6 @@ class CodeUses:
         found = self._grouped({name: {*signing_calls.find(flow)} for name, flow in self._flows.items()})
         return {key: places for key, places in found.items() if places}
 
-    def cuts(self) -> dict[str, list[key_cuts.Cut]]:
-        """Return the places in which the application cuts each key, by the name of the key."""
-        names = {name for each in self._spellings().values() for name in each}
-        return self._grouped({name: {*key_cuts.find(self._files, name)} for name in names})
-
     @cached_property
     def _files(self) -> key_flow.SourceFiles:
         """The application's own source, which is read once."""
@@ -75,7 +67,7 @@ class CodeUses:
         """Where each name that code reads comes to."""
         return {name: key_flow.KeyFlow(self._files, name) for name in sorted(self.of_keys())}
 
-    def _grouped(self, found: Mapping[str, Collection[_Place]]) -> dict[str, list[_Place]]:
+    def _grouped(self, found: Mapping[str, Collection[key_uses.Use]]) -> dict[str, list[key_uses.Use]]:
         """Return what was found under any spelling of each key, by the name of the key."""
         spellings = sorted(self._spellings().items())
         return {key: sorted({place for name in names for place in found.get(name, ())}) for key, names in spellings}

@@ -52,7 +52,7 @@ from ..._errors.discovery import (
     WrongKey,
 )
 from ..._errors.env_file import EnvKeyMissing
-from ..._errors.keys import KeyCut, KeyNotTaken, KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
+from ..._errors.keys import KeyNotTaken, KeyTypeUnfit, NewKeysRefused, StartChecks, StartWrites
 from ..._errors.options import RecipeExplainsNothing
 from ..._errors.values import (
     NestedValues,
@@ -145,7 +145,6 @@ KindName = Literal[
     "too_short",
     "key_without_value",
     "key_type_unfit",
-    "key_cut",
     "shared_word",
     "start_untried",
     "scan_cut_off",
@@ -332,7 +331,6 @@ _ROWS = (
     stop("too_short", TokenTooLong),
     stop("key_without_value", KeyWithoutValue),
     stop("key_type_unfit", KeyTypeUnfit),
-    stop("key_cut", KeyCut),
     warn(
         "shared_word",
         "{place}, has the same value as {key}, a plain word. {key} gets a new value, and {column} keeps this one",
