@@ -84,8 +84,8 @@ class ContainerNotRunning(RotationError):
     python: str
     problem = "the container that {python} enters is not running"
     remedy = (
-        "Start it, then run the same command again. If a service in O(services) stops it, set O(python) to a program "
-        "that enters or starts another container of the same image."
+        "Start it, or correct its name, then run the same command again. If a service in O(services) stops "
+        "it, set O(python) to a program that enters or starts another container of the same image."
     )
 
 

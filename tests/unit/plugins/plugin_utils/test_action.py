@@ -227,6 +227,7 @@ def test_a_container_that_is_entered_and_does_not_run_is_reported(run_action, en
         "E_CONTAINER_STOPPED",
         "the container that /srv/shop/python enters is not running",
     )
+    assert error["todo"].startswith("Start it, or correct its name, ")
 
 
 @pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])
