@@ -207,9 +207,10 @@ class RotationAction(HostCaller, abc.ABC):
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:
-        unknown = "It is unknown what this step changed there."
+        only_looks = self._task.check_mode or self.module.endswith("_info")
+        changed = "This step changes nothing." if only_looks else "It is unknown what this step changed there."
         host = self._task.delegate_to or self.variables.get("inventory_hostname")
-        return HostLost(changed=unknown, host=host)
+        return HostLost(changed=changed, host=host)
 
     def _end_without_hosts(self) -> None:
         """Close the record now if no host is left. The playbook then ends here, without its last step, which would do

@@ -59,8 +59,8 @@ class HostLost(RotationError):
     host: str | None
     problem = "{host} can no longer be reached"
     remedy = (
-        "The rotation is rolled back without this host, and the services on it may be stopped. Make the host reachable "
-        "again, then run the same command again: services stopped there are started, and switched hosts are listed."
+        "Make the host reachable, then run the same command again. If this was a rotation, it is rolled back without "
+        "this host, on which services may be stopped: the same command starts them, and lists switched hosts."
     )
 
 
@@ -84,8 +84,9 @@ class ContainerNotRunning(RotationError):
     python: str
     problem = "the container that {python} enters is not running"
     remedy = (
-        "Start it, or correct its name, then run the same command again. If a service in O(services) stops "
-        "it, set O(python) to a program that enters or starts another container of the same image."
+        "Start it, or correct its name, then run the same command again. If services are stopped, the rollback "
+        "playbook starts them. If a service in O(services) stops this container, set O(python) to a program that "
+        "enters or starts another container of the same image."
     )
 
 

@@ -306,6 +306,20 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
     assert failed["error"]["what"] == "web can no longer be reached"
 
 
+@pytest.mark.parametrize(
+    ("check", "changed"), [(True, "This step changes nothing."), (False, "It is unknown what this step changed there.")]
+)
+def test_a_dry_run_that_loses_a_host_does_not_say_that_it_may_have_changed_something(
+    promote, monkeypatch, check, changed
+):
+    def fail(self, args):
+        raise AnsibleConnectionFailure("CANARY")
+
+    monkeypatch.setattr(ActionModule, "act", fail)
+    with pytest.raises(AnsibleConnectionFailure, match=changed):
+        promote(check=check)
+
+
 def test_if_every_host_is_lost_the_record_is_closed_and_people_are_notified(lose, events, tmp_path):
     lose("one", "two", of="one")
     assert events()[-1] == ("key_version", "failed")
