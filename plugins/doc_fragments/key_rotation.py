@@ -150,8 +150,8 @@ options:
           - Number of random bytes of a V(token_urlsafe) (16 to 512), V(base64) (16 to 64) or V(hex) (16 to 512) value.
             An AES key has 16, 24 or 32.
           - By default a new value is as long as the present one. A V(token_urlsafe) has 32 characters if the present
-            value has fewer than 22, and C(SECRET_KEY) has at least 50. Without a present value of its type, a
-            V(token_urlsafe) has 64 bytes, a V(base64) or V(hex) 32.
+            value has fewer than 22. Without a present value of its type, a V(token_urlsafe) has 64 bytes, and a
+            V(base64) or V(hex) has 32.
         type: int
       keep:
         description:

@@ -14,13 +14,13 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .._engine.crypto import openpgp_pair
 from .._engine.crypto.key_entry import KeyEntries, KeyEntry
-from .._engine.crypto.key_length import BYTES, MOST_BYTES, TOKEN, base64_length, least_bytes, size_of, type_of
+from .._engine.crypto.key_length import BYTES, LEAST_BYTES, MOST_BYTES, TOKEN, base64_length, size_of, type_of
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
@@ -89,8 +89,8 @@ def check_keys(keys: KeyEntries) -> None:
             raise InvalidKeySpec(index=index, fault=fault)
         if size is not None and kind not in BYTES:
             raise InvalidKeySpec(index=index, fault=f"has bytes, but the type {kind} has a fixed length")
-        if size is not None and not (least := least_bytes(key)) <= size <= MOST_BYTES[kind]:
-            raise InvalidKeySpec(index=index, fault=f"must have {least} to {MOST_BYTES[kind]} bytes")
+        if size is not None and not LEAST_BYTES <= size <= MOST_BYTES[kind]:
+            raise InvalidKeySpec(index=index, fault=f"must have {LEAST_BYTES} to {MOST_BYTES[kind]} bytes")
         if (key.get("keep") or 0) < 0:
             raise InvalidKeySpec(index=index, fault="has a negative keep")
         if wrong := destination_options.find_wrong(key.get("destination")):
@@ -129,19 +129,15 @@ def generate(
     values: dict[str, str] = {}
     newest: dict[tuple[Any, ...], str] = {}  # by the properties that keys with one value share
     for key in keys:
-        name, old = key["name"], _parts(current, key["name"])
-        value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, old, dialect)
-        if old:
+        name, present = key["name"], current.get(key["name"], "")
+        value = supplied.get(name) or newest.get(_likeness(key, current)) or _generate_value(key, present, dialect)
+        if present:
             newest.setdefault(_likeness(key, current), value)
+        old = [part for part in present.split(",") if part]
         values[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not _is_carried(key, dialect, values[name]):
             raise KeyDialect(name=name, dialect=dialect)
     return values
-
-
-def _parts(values: Mapping[str, str], name: str) -> list[str]:
-    """Return the values of a list with commas, which may be one value."""
-    return [part for part in values.get(name, "").split(",") if part]
 
 
 def _likeness(key: KeyEntry, current: Mapping[str, str]) -> tuple[Any, ...]:
@@ -164,12 +160,12 @@ def _refuse_unmade(keys: KeyEntries, supplied: Mapping[str, str]) -> None:
             raise KeyNotGenerated(name=key["name"])
 
 
-def _generate_value(key: KeyEntry, old: Sequence[str], dialect: str) -> str:
+def _generate_value(key: KeyEntry, present: str, dialect: str) -> str:
     """Return a new value of the key's type.
 
     One in fifty values from Django's alphabet begins with $, which django-environ takes for the name of a variable.
     """
-    make, size = TYPES[type_of(key)], size_of(key, *old[:1])
+    make, size = TYPES[type_of(key)], size_of(key, present)
     while True:
         value = make(size)
         if dialects.can_carry(dialect, value) and destination_options.can_carry(key.get("destination"), value):
@@ -190,13 +186,13 @@ def described(
     return [
         {"name": key["name"], "rng": "supplied"}
         if key["name"] in supplied
-        else {"name": key["name"], "rng": RNG, "type": type_of(key), "bits": _bits(key, _parts(current, key["name"]))}
+        else {"name": key["name"], "rng": RNG, "type": type_of(key), "bits": _bits(key, current.get(key["name"], ""))}
         for key in keys
     ]
 
 
-def _bits(key: KeyEntry, old: Sequence[str]) -> int:
-    kind, size = type_of(key), size_of(key, *old[:1])
+def _bits(key: KeyEntry, present: str) -> int:
+    kind, size = type_of(key), size_of(key, present)
     if kind in BITS:
         return BITS[kind]
     if kind == TOKEN:

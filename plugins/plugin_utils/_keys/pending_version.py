@@ -90,10 +90,10 @@ class NewVersion:
         if set(values) != {key["name"] for key in keys}:
             problem = f"lists other keys than those that rotation {rotation_id} created"
             raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
-        newest, present = ({name: value.split(",")[0] for name, value in each.items()} for each in (values, current))
+        newest = {name: value.split(",")[0] for name, value in values.items()}
         for key in keys:
             name = key["name"]
-            if name not in self.supplied and not key_generation.fits(key, newest[name], present.get(name, "")):
+            if name not in self.supplied and not key_generation.fits(key, newest[name], current.get(name, "")):
                 problem = f"asks for another {name} than the one that rotation {rotation_id} created: its type differs"
                 raise InvalidOption(option="keys", fault=problem, advice=SAME_AGAIN)
         if any(newest[name] != value for name, value in self.supplied.items()):

@@ -129,7 +129,8 @@ def raw(secret: bytes) -> bytes:
 
 def padded(secret: bytes) -> bytes:
     """The setting's own bytes, filled up with zeros to the next length of an AES key, or cut at the longest."""
-    return secret[:32].ljust(next(length for length in (16, 24, 32) if len(secret[:32]) <= length), b"\0")
+    first = secret[:LONGEST_AES]
+    return first.ljust(next(length for length in (16, 24, LONGEST_AES) if len(first) <= length), b"\0")
 
 
 def base64_first_bytes(secret: bytes, *, length: int) -> bytes:
@@ -190,7 +191,8 @@ def _split_lists(derive: str, key_values: list[bytes]) -> list[bytes]:
     return [part.strip() for value in key_values for part in value.split(b",") if part.strip()]
 
 
-KEY_ITSELF = ("direct", "standard_base64", "hex", "raw", "padded")  # the setting is the key, in some form
+LONGEST_AES = 32  # bytes of a key
+KEY_ITSELF = ("direct", "standard_base64", "hex", "raw")  # the setting is the key, in some form
 # name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
 DERIVATIONS: dict[
     str, tuple[Callable[..., bytes], tuple[SourceRole, ...], tuple[SourceRole, ...], tuple[DerivationNumber, ...]]

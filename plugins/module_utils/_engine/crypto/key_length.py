@@ -23,7 +23,6 @@ LEAST_BYTES = 16
 MOST_BYTES = {TOKEN: 512, "hex": 512, "base64": 64}
 LEAST_CHARACTERS = 22  # of 6 bits each, more than the 128 bits of strength that NIST SP 800-57 part 1 names until 2031
 LONGER_CHARACTERS = 32  # for a shorter value: the most common number that code uses of a key
-SECRET_KEY_CHARACTERS = 50  # of Django's SECRET_KEY, by its check security.W009
 
 
 def type_of(entry: KeyEntry) -> str:
@@ -34,18 +33,19 @@ def type_of(entry: KeyEntry) -> str:
 def size_of(entry: KeyEntry, present: str = "") -> int:
     """Return the characters of a new token_urlsafe, the random bytes of a new hex or base64, 0 for any other type.
 
-    ``present`` is the newest value of the key, empty if there is none.
+    ``present`` is the value of the key, which may be a list; empty if there is none.
     """
-    kind, given = type_of(entry), entry.get("bytes")
+    kind, given, present = type_of(entry), entry.get("bytes"), newest_of(entry, present)
     if kind == TOKEN:
-        return _characters(entry["name"], present) if present and not given else base64_length(given or BYTES[TOKEN])
+        return _characters(present) if present and not given else base64_length(given or BYTES[TOKEN])
     return given or _bytes_of(kind, present) or BYTES.get(kind, 0)
 
 
-def least_bytes(entry: KeyEntry) -> int:
-    """Return the fewest random bytes that an entry may ask for."""
-    is_django_s = type_of(entry) == TOKEN and entry.get("name") == "SECRET_KEY"
-    return -(-SECRET_KEY_CHARACTERS * 3 // 4) if is_django_s else LEAST_BYTES
+def newest_of(entry: KeyEntry, present: str) -> str:
+    """Return the value that encrypts. Without ``keep``, a text with commas is a list only if its parts are of one
+    length."""
+    parts = present.split(",")
+    return parts[0] if entry.get("keep") or len({len(part) for part in parts}) == 1 else present
 
 
 def base64_length(size: int) -> int:
@@ -53,11 +53,9 @@ def base64_length(size: int) -> int:
     return -(-4 * size // 3)
 
 
-def _characters(name: str, present: str) -> int:
-    length = len(present) if len(present) >= LEAST_CHARACTERS else LONGER_CHARACTERS
-    if name == "SECRET_KEY":
-        length = max(length, SECRET_KEY_CHARACTERS)
-    return min(length, base64_length(MOST_BYTES[TOKEN]))
+def _characters(present: str) -> int:
+    size = len(present.encode("utf-8"))  # code may take the bytes for a key
+    return min(size if size >= LEAST_CHARACTERS else LONGER_CHARACTERS, base64_length(MOST_BYTES[TOKEN]))
 
 
 def _bytes_of(kind: str, present: str) -> int:

@@ -159,8 +159,14 @@ class Scheme:
 
     def key_sizes(self, settings: derivation.Settings) -> set[int]:
         """Return the lengths of the keys that are settings as they are, if its format takes several: code that cuts
-        such a setting makes the same key of it only if it is as long as before. Raise ValueError on a bad setting."""
+        such a setting makes the same key of it only if it is as long as before. Raise ValueError on a bad setting.
+
+        A setting of up to 32 bytes does not show whether code would cut it or fill it up, so that its length counts.
+        """
         described = self.described["key"]
+        if described["derive"] == "padded":
+            secrets = derivation.values(described["secret"], settings)
+            return {min(len(secret), derivation.LONGEST_AES + 1) for secret in secrets}
         if not self.format.several_sizes or described["derive"] not in derivation.KEY_ITSELF:
             return set()
         return {len(key) for key in derivation.keys(described, settings)}

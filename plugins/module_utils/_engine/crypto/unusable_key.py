@@ -25,7 +25,7 @@ SAMPLES: Mapping[str, Callable[[int], str]] = {
 def sample_value(entry: KeyEntry, present: str) -> str | None:
     """A value of the type of a key that is ``present``; None if values of the type are not generated here."""
     make = SAMPLES.get(type_of(entry))
-    return make(size_of(entry, present.split(",")[0])) if make else None
+    return make(size_of(entry, present)) if make else None
 
 
 class UnusableKey(SingleTokenCipher):

@@ -35,9 +35,11 @@ def entry(name: str, values: Sequence[bytes]) -> KeyEntry:
 
 
 def fitting(name: str, values: Sequence[bytes]) -> Iterator[KeyEntry]:
-    """Yield entries for a key with these values that is used as it is: the likely one, and those of each AES key."""
+    """Yield entries for a key with these values that is used as it is: the likely one, one of a text, and those of
+    each AES key."""
     likely = entry(name, values)
     yield likely
+    yield {"name": name}
     for kind, size in product(("base64", "hex"), AesGcmNonceFirst.SIZES):  # the hex of 16 bytes is also base64 of 24
         yield {**likely, "type": kind, "bytes": size}
 

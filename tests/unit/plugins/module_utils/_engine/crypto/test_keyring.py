@@ -286,6 +286,19 @@ def test_a_key_that_stays_in_the_list_is_that_of_before_whatever_the_last_token_
     assert keyring.stage_of("field", token(FIRST))[0] == "current"
 
 
+@pytest.mark.parametrize("scheme", ["fernet_padded_of_KEY", "aes_gcm_text_padded_of_KEY"])
+@pytest.mark.parametrize(
+    ("present", "fitting"), [("x" * 27, [27]), ("x" * 32, [32]), ("ä" * 14, [28]), ("x" * 33, [33, 50, 86])]
+)
+def test_a_value_of_up_to_32_bytes_does_not_show_whether_it_is_cut_so_a_new_one_has_as_many(scheme, present, fitting):
+    """Code that uses ``KEY.encode()`` as it is could not use a longer one, of which the engine takes the beginning."""
+    ring = Keyring(schemes.of_keys(["KEY"]), {"current": KeySet({"KEY": present})}, nothing_set)
+    sizes = (16, 27, 28, 32, 33, 50, 86)
+    assert [size for size in sizes if ring.can_use(scheme, {"KEY": "y" * size})] == fitting
+    assert ring.can_use(scheme, {"KEY": sample_value({"name": "KEY"}, present)})
+    assert {"name": "KEY"} in [*proposal.fitting("KEY", [present.encode()])]
+
+
 @pytest.mark.parametrize("size", [16, 24, 32])
 @pytest.mark.parametrize(
     ("derive", "encode"),
