@@ -44,10 +44,11 @@ def size_of(database: Database, table: Table) -> Size:
     return Size(*row)
 
 
-def text_of(column: Column, longest: int) -> sql.Composable:
-    """Return SQL for a column of ``t`` as text, binary values in hex, each up to ``longest`` characters or bytes."""
+def text_of(column: Column, longest: int, row: str = "t") -> sql.Composable:
+    """Return SQL for a column of a ``row`` as text, binary values in hex, each up to ``longest`` characters or
+    bytes."""
     binary, text = f"encode(substring({{}} for {longest}), 'hex')", f"left({{}}::text, {longest})"
-    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier("t", column.name))
+    return sql.SQL(binary if column.type == "bytea" else text).format(sql.Identifier(row, column.name))
 
 
 class RowSource(NamedTuple):

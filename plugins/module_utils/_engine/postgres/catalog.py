@@ -377,12 +377,22 @@ def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
 
 def references(database: Database, table: Table) -> list[tuple[str, str, str, str]]:
     """Return the foreign keys of one column to a table: schema, name and column that refer, and the column there."""
+    return _foreign_keys(database, table, "conrelid", "confrelid")
+
+
+def referred(database: Database, table: Table) -> list[tuple[str, str, str, str]]:
+    """Return the foreign keys of one column of a table: schema and name of what it refers to, its column, and the
+    column there."""
+    return _foreign_keys(database, table, "confrelid", "conrelid")
+
+
+def _foreign_keys(database: Database, table: Table, other_end: str, end: str) -> list[tuple[str, str, str, str]]:
     query = (
         "SELECT n.nspname::text, c.relname::text, a.attname::text, f.attname::text FROM pg_constraint o"
-        " JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        f" JOIN pg_class c ON c.oid = {other_end} JOIN pg_namespace n ON n.oid = c.relnamespace"
         " JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]"
         " JOIN pg_attribute f ON f.attrelid = confrelid AND f.attnum = confkey[1]"
-        " WHERE o.contype = 'f' AND cardinality(conkey) = 1 AND confrelid = to_regclass(%s) ORDER BY 1, 2, 3, 4"
+        f" WHERE o.contype = 'f' AND cardinality(conkey) = 1 AND {end} = to_regclass(%s) ORDER BY 1, 2, 3, 4"
     )
     return database.rows(query, (table.regclass,))
 
