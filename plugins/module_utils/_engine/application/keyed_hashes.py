@@ -19,7 +19,14 @@ from .key_uses import SALTED_HMAC, Use, called_name
 
 WITH_SECRET = 3  # arguments of SALTED_HMAC with a secret
 _MODULES = {"hmac", "hashlib"}
-_NAMES = {SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s", "uuid5"}
+_NAMES = {
+    *(SALTED_HMAC, "HMAC", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s", "uuid5"),
+    *("blake3", "hashpw", "hash_secret_raw", "make_password", "pbkdf2", "PBKDF2HMAC", "Scrypt", "scrypt"),
+}
+_CLASSES = {"HMAC", "CMAC"}  # of PyCryptodome, with a function new
+_QUERIES = {"execute", "raw", "RawSQL"}
+_HASH_IN_SQL = re.compile(r"\b(?:hmac|digest)\(", re.IGNORECASE)  # of pgcrypto
+_ADDING = {"update", "derive"}  # methods of a hash that take data
 _OF_OTHER_USE = {"compare_digest", "constant_time_compare", "verify", "encryptor", "decryptor"}
 _ENDS = {"digest", "hexdigest", "finalize"}
 # Names that stand for no data, other than those of keys that a hash is stored of.
@@ -58,7 +65,7 @@ def _lines(module: Module, code: Code, state: Collection[str], key: str) -> Iter
     if not hashing or any(called_name(call) in _OF_OTHER_USE for call in code.calls):
         return
     taken = [
-        argument for call in code.calls if call in hashing or called_name(call) == "update" for argument in _taken(call)
+        argument for call in code.calls if call in hashing or called_name(call) in _ADDING for argument in _taken(call)
     ]
     data = key_flow.spread(code.stored_data, {*_data_of(code, module.passed)} - keys)
     with_key = any(not words_of(argument).isdisjoint(keys) for argument in taken) or _is_implicit(hashing, key)
@@ -107,14 +114,23 @@ def _data_of(code: Code, passed: Mapping[str, Collection[str]]) -> Iterator[str]
 
 
 def _is_hash(call: ast.Call, module: Module) -> bool:
-    if called_name(call) in _NAMES:
+    if called_name(call) in _NAMES or _is_hash_in_sql(call):
         return True
     imported = [(name, alias) for each, name, alias in module.imports if each in _MODULES and name not in _OF_OTHER_USE]
     if isinstance(call.func, ast.Name):
         return call.func.id in (alias for name, alias in imported if name)
-    owners = {*_MODULES, *(alias for name, alias in imported if not name)}
+    owners = {*_MODULES, *_CLASSES, *(alias for name, alias in imported if not name)}
     owner = getattr(call.func, "value", None)
+    if isinstance(call.func, ast.Call) and called_name(call.func) == "getattr":
+        owner = call.func.args[0] if call.func.args else None
     return isinstance(owner, ast.Name) and owner.id in owners - {called_name(call)}
+
+
+def _is_hash_in_sql(call: ast.Call) -> bool:
+    return called_name(call) in _QUERIES and any(
+        isinstance(part, ast.Constant) and isinstance(part.value, str) and _HASH_IN_SQL.search(part.value)
+        for part in ast.walk(call)
+    )
 
 
 def _is_prepared(call: ast.Call, module: Module) -> bool:

@@ -72,6 +72,29 @@ def find(folder: Path, code: str, name: str = "shop/search.py", **others: str) -
             "def index(mail):\n  return uuid5(NAMESPACE, settings.INDEX_KEY + mail)", "2 index", id="as a UUID"
         ),
         pytest.param(
+            "def index(mail):\n  return HMAC.new(settings.INDEX_KEY, mail, SHA256).hexdigest()", "2 index",
+            id="of PyCryptodome",
+        ),
+        pytest.param(
+            "def index(mail):\n  return pbkdf2(mail, settings.INDEX_KEY, 1000)", "2 index", id="by PBKDF2 of Django"
+        ),
+        pytest.param(
+            "def index(mail):\n  return PBKDF2HMAC(SHA256(), 32, settings.INDEX_KEY, 1000).derive(mail)", "2 index",
+            id="by PBKDF2",
+        ),
+        pytest.param(
+            "def index(pin):\n  return Scrypt(salt=settings.INDEX_KEY, length=32, n=2, r=8).derive(pin)", "2 index",
+            id="by scrypt",
+        ),
+        pytest.param("def index(pin):\n  return make_password(pin + settings.INDEX_KEY)", "2 index", id="a password"),
+        pytest.param(
+            "def index(mail):\n  return getattr(hashlib, NAME)(settings.INDEX_KEY + mail)", "2 index", id="by its name"
+        ),
+        pytest.param(
+            "def index(phone):\n  cursor.execute('SELECT hmac(%s, %s, \\'sha256\\')', [phone, settings.INDEX_KEY])",
+            "2 index", id="in SQL",
+        ),
+        pytest.param(
             "class Customer:\n  def save(self):\n    self.mail_hash = hmac.new(settings.INDEX_KEY, self.mail, 'sha1')",
             "3 Customer.save", id="of a model",
         ),
