@@ -25,7 +25,7 @@ LONGEST = 200_000  # characters of a value that are read
 _NORMALIZED: tuple[tuple[str, ...], ...] = ((), ("stripped",), ("lower",), ("stripped", "lower"))
 
 
-class Source(NamedTuple):
+class DigestedColumn(NamedTuple):
     """A column of texts in the row of a digest, or in that to which its column ``reference`` refers by another one."""
 
     table: Table
@@ -47,7 +47,7 @@ class Source(NamedTuple):
 
 
 # What is hashed, what is done to its value before, and how the digest is computed and written.
-_Way = tuple[Source, tuple[str, ...], str, str]
+_Way = tuple[DigestedColumn, tuple[str, ...], str, str]
 
 
 def find(databases: Iterable[tuple[Database, Survey]], columns: Collection[str]) -> set[str]:
@@ -65,7 +65,7 @@ def find(databases: Iterable[tuple[Database, Survey]], columns: Collection[str])
     return explained
 
 
-def _sources(database: Database, survey: Survey, table: Table) -> Iterator[Source]:
+def _sources(database: Database, survey: Survey, table: Table) -> Iterator[DigestedColumn]:
     """Yield the columns of texts, which no key encrypts, in a row and in those that its foreign keys refer to."""
     columns, targets = survey.every_column(), {target.name for target in survey.targets}
     tables = {(each.schema, each.name): each for each in columns}
@@ -77,14 +77,14 @@ def _sources(database: Database, survey: Survey, table: Table) -> Iterator[Sourc
     for other, reference, referred in places:
         for column in columns[other]:
             if column.type in IN_TEXT and other.label_of(column.name) not in targets:
-                yield Source(other, column, reference, referred)
+                yield DigestedColumn(other, column, reference, referred)
 
 
 def _is_asked(table: Table, column: Column, columns: Collection[str]) -> bool:
     return column.type in search_columns.TYPES and not table.copy and table.label_of(column.name) in columns
 
 
-def is_explained(rows: Iterable[tuple[str, Mapping[Source, str]]]) -> bool:
+def is_explained(rows: Iterable[tuple[str, Mapping[DigestedColumn, str]]]) -> bool:
     """Return whether one way computes the digest of every row from the other texts in it."""
     ways: set[_Way] | None = None
     for digest, texts in rows:
@@ -94,11 +94,11 @@ def is_explained(rows: Iterable[tuple[str, Mapping[Source, str]]]) -> bool:
     return bool(ways)
 
 
-def _ways(texts: Mapping[Source, str]) -> Iterator[_Way]:
+def _ways(texts: Mapping[DigestedColumn, str]) -> Iterator[_Way]:
     yield from product(texts, _NORMALIZED, DIGESTS, WRITTEN)
 
 
-def _computes(way: _Way, digest: str, texts: Mapping[Source, str]) -> bool:
+def _computes(way: _Way, digest: str, texts: Mapping[DigestedColumn, str]) -> bool:
     source, steps, name, written = way
     text = texts.get(source, "")
     for step in steps:
@@ -107,8 +107,8 @@ def _computes(way: _Way, digest: str, texts: Mapping[Source, str]) -> bool:
 
 
 def _rows(
-    database: Database, table: Table, digest: Column, sources: Sequence[Source]
-) -> Iterator[tuple[str, Mapping[Source, str]]]:
+    database: Database, table: Table, digest: Column, sources: Sequence[DigestedColumn]
+) -> Iterator[tuple[str, Mapping[DigestedColumn, str]]]:
     """Yield the digests of some rows, each with the other texts of its row."""
     read = sql.SQL(", ").join([row_samples.text_of(digest, LONGEST), *(source.text for source in sources)])
     text = sql.SQL("{}::text").format(sql.Identifier("t", digest.name))

@@ -42,7 +42,7 @@ def planned(monkeypatch, target):
     a .env file has."""
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "catalog_findings", "put_left_out"):
-        monkeypatch.setattr(plan, name, lambda *given: [])
+        monkeypatch.setattr(plan, name, lambda *given, **named: [])
     monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
     monkeypatch.setattr(CodeUses, "hashing", lambda self: {})
@@ -131,7 +131,7 @@ def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
     monkeypatch.setattr(survey_findings, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(Application, "other_databases", [])
     for name in ("caches", "catalog_findings", "put_left_out"):
-        monkeypatch.setattr(plan, name, lambda *given: [])
+        monkeypatch.setattr(plan, name, lambda *given, **named: [])
     monkeypatch.setattr(application_findings, "find_unaccounted", lambda application: [])
     monkeypatch.setattr(CodeUses, "by_key", lambda self: {})
     monkeypatch.setattr(CodeUses, "hashing", lambda self: {})
