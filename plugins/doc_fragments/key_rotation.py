@@ -86,6 +86,8 @@ options:
       - For a column with plain text next to encrypted values, it is V(mixed). Plain text stays, the rest is rotated.
         If the plain text looks like numbers, JSON or codes, the reason must contain that word.
       - V(by_command) says that O(command) recreates the column, such as a fingerprint under a derived key.
+      - V(urlsafe) says that the application also reads C(-) and C(_) for the C(+) and C(/) of its tokens, and they
+        are written so.
       - V(unused_key_id) says that the application does not read an ID that is computed from a key.
       - V(not_a_key) says of a variable, by its name, that nothing encrypts with it although it has the value of a key.
       - What the role may not read is settled as V(schema.table), or V(schema.*) for all of a schema.

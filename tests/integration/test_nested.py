@@ -742,6 +742,8 @@ def test_a_token_that_only_a_loose_decoder_reads_becomes_a_canonical_one(
     assert (before.standard.count if is_standard else before.loose.count, changed > 10) == (changed, True)
     stops = application_findings.find_staying(SimpleNamespace(settlements={}), [before])
     assert [one.kind.code for one in stops] == ["E_FORMAT"] * is_standard
+    settled = settlements.parse({held.name: {"urlsafe": "the application reads both"}})
+    assert application_findings.find_staying(SimpleNamespace(settlements=settled), [before]) == []
     assert bool(census_findings.notable([before])) is not is_standard
     rewrite(database, [held], keyring, "pending")
     after = take(database, held, keyring)

@@ -210,7 +210,7 @@ def find_staying(application: Application, tallies: Sequence[Tally]) -> list[Fin
     return [
         *census_findings.left_alone(tallies, application.settlements),
         *census_findings.staying_plain(tallies, application.settlements),
-        *census_findings.in_standard_base64(tallies),
+        *census_findings.in_standard_base64(tallies, application.settlements),
         *stale_digests.findings(tallies, application.settlements),
     ]
 

@@ -76,7 +76,8 @@ class InvalidSettlement(RotationError):
     remedy = (
         "Write table.column, or table.column:key for a value in O(leave_alone), as the plan shows it, and under it "
         'not_ours: "reason" or unreadable: "reason". For a column with tokens, one_layer, two_layers or mixed are also '
-        "possible; for an ID that is computed from a key, unused_key_id."
+        "possible; for an ID that is computed from a key, unused_key_id; for tokens with + and / that the application "
+        "also reads with - and _, urlsafe."
     )
 
 

@@ -20,6 +20,7 @@ ONE_LAYER = "one_layer"  # each token inside another one is there by accident, a
 TWO_LAYERS = "two_layers"  # the application encrypts twice by design, and both layers are rotated
 MIXED = "mixed"  # plain text next to tokens is normal in this column: it stays, and the tokens are rotated
 UNUSED_KEY_ID = "unused_key_id"  # the application does not read an ID that is computed from a key: it stays as it is
+URLSAFE = "urlsafe"  # the application also reads - and _ for the + and / of its tokens, and they are written so
 BY_COMMAND = "by_command"  # the application's own command recreates the whole column
 NOT_A_KEY = "not_a_key"  # of a variable or a setting: nothing encrypts with it, though it has the value of a key
 DECISIONS = (NOT_OURS, UNREADABLE, BY_COMMAND)
@@ -30,7 +31,7 @@ UNMARKED = (
     "plain text through the application, or list each value in O(leave_alone)"
 )
 # Decisions about the values of a target, or next to one, by which nothing else is accounted for.
-OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED, UNUSED_KEY_ID)
+OF_TARGETS = (ONE_LAYER, TWO_LAYERS, MIXED, UNUSED_KEY_ID, URLSAFE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..discovery.finding_facts import LaterKeys, LooseTokens, NestedTokens, Stay
 from ..discovery.findings import Finding, FindingFacts, refuse
 from ..discovery.layer_classes import NESTED
 from ..discovery.listed_rows import EXAMPLES, ListedRows
-from ..discovery.settlements import Settlements
+from ..discovery.settlements import URLSAFE, Settlements
 from ..discovery.target import Target
 from ..postgres.catalog import word
 from ..value_forms import plain_text_look
@@ -30,8 +30,8 @@ RowFinding = Callable[[int, str], FindingFacts]  # the facts of so many rows, of
 IN_STANDARD = "Fernet tokens in standard base64, with + and /, which no Fernet library writes"
 STANDARD_ADVICE = (
     "The engine writes - and _ in their place, which base64.b64decode cannot read. Describe the application's own "
-    "functions in O(schemes) (application: decrypt, encrypt). If the application reads them with a Fernet library, let "
-    "it save them again instead, so that they have - and _."
+    "functions in O(schemes) (application: decrypt, encrypt). If the application reads them with a Fernet library, or "
+    'with base64.urlsafe_b64decode, it reads both: settle the column. O(settlements): {{{column}: {{urlsafe: "why"}}}}.'
 )
 
 
@@ -116,13 +116,17 @@ def _plain(column: str, look: str, accepted: bool) -> RowFinding:
     return lambda count, rows: PlainUnclear(column=column, count=count, rows=rows, look=look)
 
 
-def in_standard_base64(tallies: Sequence[Tally]) -> Iterator[Finding]:
-    """Yield findings for tokens in standard base64: the engine writes the urlsafe form, which may not be readable."""
+def in_standard_base64(tallies: Sequence[Tally], settled: Settlements) -> Iterator[Finding]:
+    """Yield findings for tokens in standard base64: the engine writes the urlsafe form, which may not be readable.
+
+    A person may have settled that the application reads that form.
+    """
     for tally in tallies:
-        if tally.standard.count:
-            column, rows = tally.target.name, tally.standard
+        column, rows = tally.target.name, tally.standard
+        if rows.count and not (column in settled and settled[column].decision == URLSAFE):
             what = f"{IN_STANDARD}: {format_rows(column, rows)}"
-            error = UnsupportedFormat(column=column, count=rows.count, description=what, advice=STANDARD_ADVICE)
+            advice = STANDARD_ADVICE.format(column=column)
+            error = UnsupportedFormat(column=column, count=rows.count, description=what, advice=advice)
             yield Finding.of(column, error, listed=list_rows(tally.target, "format", rows.count, rows.listed))
 
 
