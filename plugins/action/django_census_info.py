@@ -23,6 +23,7 @@ class ActionModule(HostAction):
     changes = False
     kept_here = ("store", "record_dir", "rotation_id")
     shows_progress = True
+    refused = False  # whether the module found what stops the run
 
     def ask(self, args: TaskArguments) -> TaskArguments:
         self.judged_here = bool(args.get("leaving"))  # fails if a rollback would lose values
@@ -35,11 +36,16 @@ class ActionModule(HostAction):
         return {**self.host_options(args), **history.for_host(args.get("stages") or ())}
 
     def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
-        failed = bool(result.get("failed"))  # then only the screen shows the table: Ansible prints failed results
-        lines.census(result.pop("targets", []) if failed else result.get("targets", []), whole=failed)
+        self.refused = bool(result.get("failed"))
+        lines.census(result.get("targets", []), whole=self.refused)
         before = data_state.count_plain(args.get("baseline") or ())
         if args.get("outside") == "report":
             before = recorded_plain(self.store(args).load(), self._records(args))
         lines.warn(sentences.census(cast("CensusOutcome", result), before))
         loss = RollbackLoss(result, command("rollback"))
         return loss.judged(str(args.get("acknowledge") or ""))
+
+    def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
+        if self.refused:  # the screen and the record have the counts: Ansible prints failed results
+            result.pop("targets", None)
+        return super().after(args, result)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from harness.application import application
 from harness.conditions import FENCED, PREPARED, SERVES, STOPPED, Conditions
-from harness.ends import ENDS, kill, switched
+from harness.ends import ENDS, kill, re_encrypting, switched
 from harness.project.libraries import LIBRARIES, OWN
 from harness.project.writers import ERROR_TEXT
 from harness.verdict import judge, rows_of_table
@@ -107,3 +108,24 @@ def test_a_value_that_was_lost_before_a_rollback_ends_it_with_an_error_and_one_t
         run = app.play("rollback")
         assert (run.code != 0, code in run.text) == (code.startswith("E_"), True), run.text[-6000:]
         assert f"food_ordering_{kind}._other_encrypted:8" in run.text.split(code)[1], run.text[-6000:]
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+def test_a_killed_run_that_may_not_resume_says_how_the_values_stand_and_the_rollback_names_what_was_encrypted_twice(
+    host: str, tmp_path: Path
+) -> None:
+    save = "from safe import models; models.FernetFieldsCiphertext.objects.get(pk=8).save()"
+    with application(tmp_path, host, ("fernet_fields",), STOPPED) as app:
+        app.write_inventory()
+        kill(app, re_encrypting(app))
+        app.python("manage.py", "shell", "--command", save)
+        run = app.play("rotate")
+        screen = " ".join(run.text.split())
+        assert (run.code != 0, "E_TWO_LAYERS" in screen) == (True, True), screen[-6000:]
+        assert re.search(r"data Of \d+ values, .* under version \w+", screen), screen[-6000:]
+        run = app.play("rollback")
+        damaged = {each.row for each in app.unreadable()}
+        assert run.code != 0
+        assert damaged == {f"fernet_fields_ciphertext.{column}:8" for column in ("other", "secret")}
+        assert all(row in run.text for row in damaged), run.text[-6000:]

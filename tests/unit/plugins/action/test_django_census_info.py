@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import django_census_info
 from ansible_collections.tetech.key_rotation.plugins.action.django_census_info import ActionModule
@@ -75,12 +77,14 @@ def test_more_plain_text_than_before_is_a_warning_with_its_column(
     assert [sentence[:42] for sentence in said] == ["t.c has 1 more value in plain text than th"] * warned
 
 
-def test_a_census_that_is_refused_shows_where_the_values_are_on_the_screen_alone(
-    run_action, stored, monkeypatch, capsys
+def test_the_screen_and_the_record_alone_have_the_counts_of_a_census_that_is_refused(
+    run_action, stored, monkeypatch, capsys, tmp_path
 ):
     target = {"table": "t", "column": "c", "rows": 9, "classes": {"pending": 4, "current": 5}}
     failed = {"failed": True, "msg": "E_X: no.", "error": {"code": "E_X"}, "targets": [target]}
     monkeypatch.setattr(ActionModule, "on_host", lambda self, module, args: dict(failed))
-    result = run_action("django_census_info", project_dir="/srv/app")
+    result = run_action("django_census_info", project_dir="/srv/app", rotation_id="r1", record_dir=str(tmp_path))
+    (ended,) = [line for line in (tmp_path / "r1/record.jsonl").read_text().splitlines() if '"failed"' in line]
+    assert json.loads(ended)["targets"] == [target]
     assert "t.c          9 rows: 5 current, 4 pending" in capsys.readouterr().out
     assert "targets" not in result
