@@ -756,6 +756,12 @@ def test_a_key_of_which_it_is_not_known_how_it_is_made_stops_the_rotation_before
         each.what for each in plan.catalog_findings(database, found.targets, ring) if each.kind.name == "next_value"
     ]
     assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
+    growing = [
+        each
+        for each in plan.catalog_findings(database, found.targets, ring, ["SECRET_KEY"])
+        if each.kind.name == "only_member"
+    ]
+    assert [(each.column, each.fields["key"]) for each in growing] == [("secrets.searched", "SECRET_KEY")]
     if refused:
         with pytest.raises(RotationError, match=refused):
             under_new_keys.refuse_keyless_digests(application, "pending")

@@ -167,9 +167,10 @@ def _notices(application: Application, findings: Sequence[Finding]) -> list[Noti
 
 
 def _of_databases(application: Application) -> Iterator[Finding]:
+    growing = {entry["name"] for entry in application.keys if entry.get("keep")}
     for database, survey in application.databases:
         tried = application.trial is not None
-        yield from plan.catalog_findings(database, survey.targets, application.keyring, tried=tried)
+        yield from plan.catalog_findings(database, survey.targets, application.keyring, growing, tried=tried)
         plan.put_left_out(database, survey, application.keyring)
         for entries in cached_tokens.find(database, survey, application.keyring):
             entries.put(survey.findings)

@@ -10,7 +10,7 @@ stays the plan.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TypedDict, TypeVar
 
@@ -24,7 +24,15 @@ from .crypto.library_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
 from .discovery import tokenless_rows
 from .discovery.accounting import PlannedKey
-from .discovery.finding_facts import EmptyField, FixedColumn, NextValue, OutlivingCache, PlainIndex, TypedFacts
+from .discovery.finding_facts import (
+    EmptyField,
+    FixedColumn,
+    NextValue,
+    OnlyMember,
+    OutlivingCache,
+    PlainIndex,
+    TypedFacts,
+)
 from .discovery.finding_kinds import KINDS
 from .discovery.findings import Finding, Notice
 from .discovery.listed_rows import ListedRowsResult
@@ -204,10 +212,16 @@ def _describe_scheme(described: object) -> object:
 
 
 def catalog_findings(
-    database: Database, targets: Sequence[Target], keyring: Keyring, *, tried: bool = False
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    growing: Collection[str] = (),
+    *,
+    tried: bool = False,
 ) -> Iterator[Finding]:
     """Find what a person must know about the targets by the catalog before the rotation. If new values have been
-    ``tried``, what they have to be is known to be so, or stops."""
+    ``tried``, what they have to be is known to be so, or stops. ``growing`` are the keys whose lists keep old members.
+    """
     for target in targets:
         for kind, query in QUERIES.items():
             if database.rows(query, (target.table.regclass, target.column), table=target.table.label):
@@ -216,16 +230,25 @@ def catalog_findings(
         if target.limit and needed > target.limit:
             table, column = target.table.label, target.column
             yield Finding.of(target.name, TokenTooLong(table=table, column=column, limit=target.limit, needed=needed))
-        found = (recipe for recipe in target.derived if isinstance(recipe, SearchColumnRecipe))
-        for recipe in dict.fromkeys(recipe for recipe in found if not tried and recipe.is_rotated(keyring)):
-            if needs := recipe.asks(keyring.secret(keyring.base, recipe.secret)):
-                column = target.table.label_of(recipe.column)
-                yield Finding.of(column, NextValue(recipe.secret, needs[0], ", ".join(needs)))
+        yield from _of_digests(target, keyring, growing, tried=tried)
         scheme = keyring.schemes[target.scheme]
         if not scheme.format.authenticated:
             yield Finding(KINDS["unknown_functions" if scheme.functions else "unauthenticated"], target.name)
         if not target.has_model:
             yield Finding(KINDS["no_model"], target.name)
+
+
+def _of_digests(target: Target, keyring: Keyring, growing: Collection[str], *, tried: bool) -> Iterator[Finding]:
+    """Find what the next values of the keys of its search columns have to be, and those keys that become several."""
+    found = (recipe for recipe in target.derived if isinstance(recipe, SearchColumnRecipe))
+    for recipe in dict.fromkeys(recipe for recipe in found if recipe.is_rotated(keyring)):
+        column = target.table.label_of(recipe.column)
+        needs = None if tried else recipe.asks(keyring.secret(keyring.base, recipe.secret))
+        if needs:
+            yield Finding.of(column, NextValue(recipe.secret, needs[0], ", ".join(needs)))
+        for key in sorted(keyring.keys_of((), [recipe.secret]).intersection(growing)):
+            if keyring.count_members(keyring.base, recipe.secret) == 1:
+                yield Finding.of(column, OnlyMember(key))
 
 
 def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:

@@ -196,6 +196,10 @@ class Keyring:
             return self._texts.get(name, b"")
         return next(iter(members(self._views[stage](name))), b"")
 
+    def count_members(self, stage: str, name: str) -> int:
+        """Return how many values a setting has under the key set of one stage."""
+        return len(members(self._views[stage](name)))
+
     @property
     def names(self) -> set[str]:
         """The settings that differ from key set to key set."""

@@ -231,6 +231,15 @@ class FilesElsewhere(TypedFacts):
 
 
 @dataclass(frozen=True)
+class OnlyMember(TypedFacts):
+    """A digest under the only member of ``key``, whose list will keep that member after the new one."""
+
+    kind = "only_member"
+    approved = ("key",)
+    key: str
+
+
+@dataclass(frozen=True)
 class NextValue(TypedFacts):
     """The requirements for the next value of ``key``: the first one ``needed``, and all of them."""
 

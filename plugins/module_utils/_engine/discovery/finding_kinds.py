@@ -183,6 +183,7 @@ KindName = Literal[
     "row_security",
     "partitioned_table",
     "next_value",
+    "only_member",
     "unauthenticated",
     "unknown_functions",
     "no_model",
@@ -534,6 +535,12 @@ _ROWS = (
         "next_value",
         "computed with {key}, whose next value must be {needed}",
         "Set its type and bytes in O(keys). The value must be {every_need}.",
+    ),
+    warn(
+        "only_member",
+        "computed with the only member of {key}, which will have the new key before it",
+        "The rotation computes it with the first member of the new list. If the application takes another one, such as"
+        " the last, its searches will find nothing: set keep: 0 for {key} in O(keys), and the list keeps one member.",
     ),
     warn("unauthenticated", "a format without authentication", _STOP_WRITERS),
     warn(
