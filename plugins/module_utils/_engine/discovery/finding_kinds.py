@@ -441,7 +441,7 @@ _ROWS = (
     warn(
         "secret_name",
         "named like a secret, and nothing in it is a token of a known scheme",
-        "Check whether something else encrypts it. If not, there is nothing to rotate.",
+        "Check whether something encrypts it, or hashes it with a key. If not, there is nothing to rotate.",
     ),
     warn(
         "sparse",
