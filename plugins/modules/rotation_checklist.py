@@ -90,11 +90,15 @@ options:
     description: Maximum age of a rehearsal in days.
     type: int
     default: 90
+  has_verification_commands:
+    description: Whether commands of the operator check the application after the switch.
+    type: bool
+    default: false
   accept:
     description:
       - Names of items that must not stop the rotation. V(rehearsal), V(window), V(rollback_plan), V(notified),
-        V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key), V(caches) and
-        V(fence) can be accepted.
+        V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key), V(caches),
+        V(fence) and V(readings) can be accepted.
     type: list
     elements: str
     default: []

@@ -99,6 +99,7 @@ ROTATION_CHECKLIST: Spec = {
     "backup_jobs": {"type": "int", "default": 0},
     "rehearsal_records": {"type": "path"},
     "rehearsal_max_days": {"type": "int", "default": 90},
+    "has_verification_commands": {"type": "bool", "default": False},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
 ROTATION_RECORD: Spec = {

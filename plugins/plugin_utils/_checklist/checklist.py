@@ -49,6 +49,7 @@ CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
     "mode": services.mode,
     "health": services.health,
     "application": data.reads,
+    "readings": data.compared,
     "migrations": data.migrations,
     "connections": database_capacity.connections,
     "disk": database_capacity.disk,
@@ -78,6 +79,7 @@ ACCEPTABLE = (
     "secret_key",
     "caches",
     "fence",
+    "readings",
 )
 # A plan shows the first ones itself. The second ones are checked when a rotation starts.
 OF_PLAN = ("census", "plan", "runs")

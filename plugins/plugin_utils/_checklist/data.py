@@ -16,10 +16,9 @@ from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, 
 
 SHOWN = 3  # doubtful columns in one line
 ONLY_COUNTED = "so only the number of values is compared"
-NOTED: Mapping[Literal["of_ciphertext", "dated", "not_decrypted"], str] = {
+NOTED: Mapping[Literal["of_ciphertext", "dated"], str] = {
     "of_ciphertext": f"derived from ciphertext, {ONLY_COUNTED}",
     "dated": f"derived from the date or time, {ONLY_COUNTED}",
-    "not_decrypted": "decrypted by no attribute of a model, so what the application reads is not compared",
 }
 
 
@@ -134,3 +133,31 @@ def reads(observations: Observations) -> ChecklistItem:
     noted = [f"; {what}: {', '.join(named[kind])}" for kind, what in NOTED.items() if named[kind]]
     well = f"it can read what it encrypts, on every host{''.join(noted)}"
     return ChecklistItem("application", OK, well, facts=named)
+
+
+def compared(observations: Observations) -> ChecklistItem:
+    """Check that what the application reads of each column is compared, or that a command of the operator reads some.
+
+    Nothing else shows before the end of a rotation that other code of the application can read the new tokens. A run
+    that resumes after the switch goes on: the application has the new keys already.
+    """
+    if not observations.facts:
+        return unseen("readings")
+    columns = sorted({name for facts in observations.facts.values() for name in facts["reads"]["not_decrypted"]})
+    if not columns:
+        return ChecklistItem("readings", OK, "what the application reads of each column is compared")
+    named = f"no attribute of a model decrypts {', '.join(columns)}"
+    found: dict[str, object] = {"not_decrypted": columns}
+    if observations.options["has_verification_commands"]:
+        seen = f"{named}; key_rotation_verification_commands run after the switch"
+        return ChecklistItem("readings", OK, seen, facts=found)
+    may_stop = observations.production and observations.options["method"] != "command" and not observations.is_switched
+    return ChecklistItem(
+        "readings",
+        STOP if may_stop else WARN,
+        f"{named}, so the rotation would not notice if the application cannot read it under the new keys",
+        "Name a command in key_rotation_verification_commands that has the application's own code decrypt some of "
+        "these values. Or try the application by hand after staging was rotated, and add readings to "
+        "key_rotation_accept.",
+        facts=found,
+    )

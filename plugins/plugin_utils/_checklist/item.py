@@ -78,6 +78,7 @@ class ChecklistOptions(TypedDict, total=False):
     backup_jobs: int
     rehearsal_records: str | None
     rehearsal_max_days: int
+    has_verification_commands: bool
     backed_up: bool
     store_error: ErrorParts | None
     resumed: bool

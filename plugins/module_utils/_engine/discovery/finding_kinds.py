@@ -482,7 +482,7 @@ _ROWS = (
         "no attribute of a model decrypts it, so the rotation cannot compare what the application reads before and "
         "after the switch",
         "If other code decrypts it, name a command in O(verification_commands) that decrypts some of its values. The "
-        "rotation is rolled back if that command fails after the switch.",
+        "rotation is rolled back if that command fails after the switch. In production, a rotation stops without one.",
     ),
     warn(
         "files",

@@ -109,6 +109,7 @@ OPTIONS = {
     "backup_engine": "pg_dump",
     "backup_jobs": 0,
     "rehearsal_max_days": 90,
+    "has_verification_commands": False,
     "store_error": None,
     "database_dir": "/var/lib/postgresql",
     "resumed": False,

@@ -26,6 +26,7 @@ from .observations import (
     CACHE,
     COMMANDS,
     ERROR,
+    FACTS,
     FILES,
     HASH,
     NOW,
@@ -235,6 +236,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
         fact(session_tokens={"django_session.session_data": 7}),
         "stop",
         {"caches": [], "cached_tokens": {}, "session_tokens": {"django_session.session_data": 7}},
+    ),
+    (
+        "readings",
+        fact(reads={**FACTS["reads"], "not_decrypted": ["people_person.note"]}),
+        "stop",
+        {"not_decrypted": ["people_person.note"]},
     ),
     (
         "sessions",
@@ -545,7 +552,7 @@ def test_all_that_stops_is_said_at_once():
         checklist.refuse(items)
     assert (refused.value.code, refused.value.where) == (
         "E_CHECKLIST",
-        {"count": 2, "total": 30, "stops": "rehearsal, wal"},
+        {"count": 2, "total": 31, "stops": "rehearsal, wal"},
     )
     assert refused.value.changed_nothing
     accepted = checklist.judge_items(seen(change), ["rehearsal", "wal"])
@@ -583,15 +590,15 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert starts == ["STOP", "warn", "skip", "ok"]
     assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
     assert lines[1].strip().startswith("-> Fix the archiving")
-    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    27 checks are fine"]
+    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    28 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == "30 checks: 27 fine, 1 with a warning, 1 skipped, 1 blocking"
+    assert checklist.summary(items) == "31 checks: 28 fine, 1 with a warning, 1 skipped, 1 blocking"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():
     lines = list(checklist.table(checklist.judge_items(seen(problems), []), whole=True))
     starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
-    assert starts == ["STOP", "warn", "skip", *["ok"] * 27]
+    assert starts == ["STOP", "warn", "skip", *["ok"] * 28]
 
 
 def test_an_item_has_the_name_by_which_it_is_accepted():

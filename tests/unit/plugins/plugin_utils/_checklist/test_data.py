@@ -8,19 +8,43 @@ from typing import Any
 
 import pytest
 
-from .observations import DIFFER, fact, item, result
+from .observations import DIFFER, FACTS, fact, item, result
 
 
 def test_what_is_made_of_ciphertext_or_of_the_date_is_named_and_stops_nothing():
     counted = {
         "of_ciphertext": ["people.Person.etag"],
         "dated": ["people.Person.age"],
-        "not_decrypted": ["people_person.note"],
     }
-    found = item("application", fact(reads={"broken": [], "refused": [], "unknown": {}, **counted}))
+    found = item("application", fact(reads={**FACTS["reads"], **counted}))
     assert found.status == "ok"
     assert found.facts == counted
     assert all(name in found.seen for (name,) in counted.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "switched", "status"),
+    [
+        ({}, False, "stop"),
+        ({"environment": "staging"}, False, "warn"),
+        ({"method": "command"}, False, "warn"),
+        ({"has_verification_commands": True}, False, "ok"),
+        ({"resumed": True}, True, "warn"),
+    ],
+)
+def test_in_production_a_column_that_no_attribute_decrypts_wants_a_command_or_a_person(options, switched, status):
+    """Its values could be lost to code that no value shows, and the rotation would report success."""
+
+    def change(made: dict[str, Any]) -> None:
+        fact(reads={**FACTS["reads"], "not_decrypted": ["people_person.note"]})(made)
+        made["options"].update(options)
+        for host in made["hosts"].values():
+            host["env_file"] = {"path": "/app/.env", "changed": not switched}
+
+    found = item("readings", change)
+    assert found.status == status
+    assert found.facts == {"not_decrypted": ["people_person.note"]}
+    assert item("application", change).status == "ok"
 
 
 def test_what_else_is_wrong_with_the_data_is_said_where_env_file_and_store_differ():
