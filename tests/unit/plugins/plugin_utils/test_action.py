@@ -89,6 +89,46 @@ def test_in_the_middle_of_a_rotation_no_error_says_that_nothing_was_changed(run_
 
 
 def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, tmp_path):
+def test_while_services_are_stopped_no_error_says_that_nothing_was_changed(run_action, stored, tmp_path):
+    def fail(*services, **more):
+        known = {"__maintenance_stopped": {"services": [*services]}}
+        return run_action("key_version", state="pending", rotation_id="r2", known=known, **more)["error"]
+
+    told = fail("web")
+    assert told["changed"] == "This step changed nothing. What this run has stopped is shown above."
+    assert told["changed_nothing"] is True, "what reads the record asks about the step"
+    assert Record(str(tmp_path / "records"), "r2").events()[-1]["error"] == told
+    assert fail()["changed"] == "Nothing was changed."
+    assert fail("web", check=True)["changed"] == "Nothing was changed."
+
+
+def test_what_a_host_answers_while_services_are_stopped_is_told_so_too(run_action, env_file, monkeypatch):
+    error = {
+        "code": "E_ENV_MISSING",
+        "what": "w",
+        "changed": "Nothing was changed.",
+        "changed_nothing": True,
+        "todo": "t",
+    }
+    monkeypatch.setattr(ActionModule, "act", lambda self, args: {"failed": True, "error": dict(error)})
+    known = {"__maintenance_stopped": {"services": ["web"]}}
+    told = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert told == {**error, "changed": "This step changed nothing. What this run has stopped is shown above."}
+
+
+def test_a_container_that_stopped_while_services_are_stopped_changed_nothing_in_this_step(
+    run_action, env_file, monkeypatch
+):
+    answer = {"failed": True, "rc": 125, "module_stderr": "no such container"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    known = {"__maintenance_stopped": {"services": ["web"]}}
+    error = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert (error["code"], error["changed"]) == (
+        "E_CONTAINER_STOPPED",
+        "This step changed nothing. What this run has stopped is shown above.",
+    )
+
+
     run_action("key_version", state="pending", rotation_id="r2")
     intent, failed = Record(str(tmp_path / "records"), "r2").events()
     assert (intent["phase"], failed["phase"]) == ("intent", "failed")
