@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import lookup_loader
 
 from ..module_utils._engine.postgres.lease import run_name
-from ..module_utils._errors.base import ErrorParts, RotationError, build_result, changed_nothing, word
+from ..module_utils._errors.base import BUT_STOPPED, ErrorParts, RotationError, build_result, changed_nothing, word
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
@@ -181,14 +181,21 @@ class RotationAction(HostCaller, abc.ABC):
 
         With ``after_writes``, an earlier part of the same task may have.
         """
-        rotated = (after_writes or self.has_rotated) and not self._task.check_mode
+        changed = "" if self._task.check_mode else self._changed_before(after_writes=after_writes)
         try:
             result = work()
         except RotationError as exc:
-            raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed_nothing else exc from None
-        if rotated:
-            self.retell(result, NOT_BY_THIS)
+            raise exc.with_changed(changed) if changed and exc.changed_nothing else exc from None
+        if changed:
+            self.retell(result, changed)
         return result
+
+    def _changed_before(self, *, after_writes: bool) -> str:
+        """Return the sentence of an error that changed nothing itself, if earlier steps of this run did."""
+        if after_writes or self.has_rotated:
+            return NOT_BY_THIS
+        stopped = self.variables.get("__maintenance_stopped") or {}
+        return BUT_STOPPED if stopped.get("services") else ""
 
     @property
     def has_rotated(self) -> bool:
@@ -203,7 +210,7 @@ class RotationAction(HostCaller, abc.ABC):
         before."""
         error: ErrorParts = result.get("error") or {}
         if changed_nothing(error):
-            result.update(build_result({**error, "changed": changed, "changed_nothing": False}))
+            result.update(build_result({**error, "changed": changed, "changed_nothing": changed == BUT_STOPPED}))
             result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:

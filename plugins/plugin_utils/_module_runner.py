@@ -39,6 +39,9 @@ NOT_STARTED = (CONTAINER, 126, 127)
 NOT_RUNNING = re.compile(
     r"exec sessions on running containers|[Nn]o such container|(?:container|service) \S+ is not running"
 )
+# Connection plugins that enter a container, by the last part of their names.
+ENTERING = frozenset({"docker", "docker_api", "podman"})
+ENTERED = "to which Ansible connects,"
 # Every process of Python has its own hash of a text (manual, PYTHONHASHSEED), and an attribute may read it.
 # The other one is STARTED_BY of module_utils/_system/container_layer.py.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "KEY_ROTATION_STARTED_BY": "ansible"}
@@ -48,6 +51,7 @@ OF_SCRIPT = (
     "Python, derive an image with Python and the packages of the application."
 )
 OUTPUTS = ("module_stderr", "module_stdout")
+IN_IMAGE = "If the container's image has no Python, derive one with Python and the packages of the application."
 KILLED = "it was killed, or the application ended the process"
 UNKNOWN = "It is unknown what this step changed."
 IN_RECORD = "See the record for what was done."
@@ -141,13 +145,21 @@ class HostCaller(ActionBase):
             python = f"{discovered}, which Ansible discovered" if discovered else "the path that Ansible discovered"
             advice = DISCOVERED
         if NOT_RUNNING.search(_output(result)):
-            return ContainerNotRunning(python=python)
+            entered = f"{self._play_context.remote_addr}, {ENTERED}"
+            return ContainerNotRunning(container=entered if self._enters_container else f"that {python} enters")
         if result["rc"] == CONTAINER:
             return ContainerNotStarted(python=python)
         if self._is_script(python):
             place = f"in what the script {python} starts"
             return HostPythonMissing(place=place, advice=OF_SCRIPT.format(python=python))
+        if self._enters_container:
+            advice = f"{advice} {IN_IMAGE}"
         return HostPythonMissing(place=f"at {python}", advice=advice)
+
+    @property
+    def _enters_container(self) -> bool:
+        """Return whether the connection plugin itself enters a container."""
+        return str(self._connection.transport).rpartition(".")[2] in ENTERING
 
     def _is_script(self, path: str) -> bool:
         """Return whether the host has such a script, as one that starts a container."""

@@ -23,6 +23,7 @@ else:  # Python 3.11 has it, application hosts may be older
 
 
 NOTHING_CHANGED = "Nothing was changed."
+BUT_STOPPED = "This step changed nothing. What this run has stopped is shown above."
 BUT_THE_PLAN = "Nothing was changed but the plan."
 PAGE = "docs/errors.md"
 _WORD = re.compile(r"[a-z_]{1,30}")
@@ -32,9 +33,9 @@ _Error = TypeVar("_Error", bound="FilledError")
 class ErrorParts(TypedDict, total=False):
     """An error as results and records have it.
 
-    ``changed_nothing`` is whether ``changed`` says that nothing was changed. ``alias`` is the database that the error
-    is about, ``sqlstate`` the code with which PostgreSQL refused a statement. ``command`` is the playbook that ``todo``
-    names, with its options, if it is not the one that failed.
+    ``changed_nothing`` is whether the step changed nothing, which the reader of a record relies on. ``alias`` is the
+    database that the error is about, ``sqlstate`` the code with which PostgreSQL refused a statement. ``command`` is
+    the playbook that ``todo`` names, with its options, if it is not the one that failed.
     """
 
     code: str
@@ -79,7 +80,7 @@ class FilledError(Exception):
 
     @property
     def changed_nothing(self) -> bool:
-        return self.changed == NOTHING_CHANGED
+        return self.changed in (NOTHING_CHANGED, BUT_STOPPED)
 
     @property
     def parts(self) -> ErrorParts:

@@ -18,7 +18,10 @@ class PipeliningRequired(RotationError):
     code = "E_PIPELINING"
     reason: str
     problem = "this connection writes modules to files on the host, and modules contain keys ({reason})"
-    remedy = "Use a become method that supports pipelining, such as sudo without requiretty."
+    remedy = (
+        "Use a connection plugin and a become method that support pipelining, such as containers.podman 1.20.2 or "
+        "newer, and sudo without requiretty."
+    )
 
 
 class ModuleDied(RotationError):
@@ -29,7 +32,7 @@ class ModuleDied(RotationError):
     problem = 'the step "{step}" ended without a result (exit code {rc}): {cause}'
     remedy = (
         "If this names a place in the application's code, fix it there. Otherwise check the host's log for the cause. "
-        "Then run the same command again."
+        "If Python runs in a container, check that it was not stopped, and start it. Then run the same command again."
     )
 
 
@@ -81,12 +84,12 @@ class ContainerNotStarted(RotationError):
 
 class ContainerNotRunning(RotationError):
     code = "E_CONTAINER_STOPPED"
-    python: str
-    problem = "the container that {python} enters is not running"
+    container: str
+    problem = "the container {container} is not running"
     remedy = (
         "Start it, or correct its name, then run the same command again. If services are stopped, the rollback "
-        "playbook starts them. If a service in O(services) stops this container, set O(python) to a program that "
-        "enters or starts another container of the same image."
+        "playbook starts them. If a service in O(services) stops this container, use another one of the same "
+        "image: set O(python) to a program that enters or starts it, or ansible_host to it if Ansible connects to it."
     )
 
 

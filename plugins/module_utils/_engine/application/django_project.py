@@ -40,12 +40,13 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<m
 # Of databases of other kinds.
 SAMPLE, ROWS = 25, 10_000  # values of a column, among so many rows of its table
 SHORTEST, LONGEST = 16, 1 << 16  # bytes or characters of one
+DRIVERS = ("psycopg", "psycopg2")
 PATIENCE = 20  # seconds for all values of one database
 _HELD = (str, bytes, bytearray, memoryview)
 _READ = {"sqlite": "CAST({} AS BLOB)"}  # the driver converts others, and refuses text that is not UTF-8
 _LENGTH = {"microsoft": "DATALENGTH({})"}
 
-_started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
+_started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup | PythonPackage] = {}  # or why it does not
 _prepared: dict[tuple[str, str | None], ApplicationStart] = {}  # what was seen so far
 
 
@@ -69,7 +70,7 @@ def start(
     check_folder(project_dir)
     if (project_dir, settings_module) in _started:
         known = _started[project_dir, settings_module]
-        if isinstance(known, DjangoSetup):
+        if isinstance(known, (DjangoSetup, PythonPackage)):
             raise known
         return known
     from .session_limits import lift_in_sessions
@@ -86,7 +87,7 @@ def start(
             _commit_each_statement()
             let_go()  # what is opened from now on has no limits
             lift_in_sessions()
-    except DjangoSetup as exc:
+    except (DjangoSetup, PythonPackage) as exc:
         _started[project_dir, settings_module] = exc
         raise
     finally:
@@ -153,8 +154,18 @@ def _swallowed(project_dir: str) -> Iterator[None]:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     except APPLICATION_ERRORS as exc:
+        if (driver := _missing_driver(exc)) is not None:
+            raise PythonPackage(package=driver, python=sys.executable) from None
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
         raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
+
+
+def _missing_driver(exc: BaseException) -> str | None:
+    """Return the driver of PostgreSQL that Django asked for last and did not find. Its own error does not have it."""
+    reason = exc.__context__
+    if type(exc).__name__ == "ImproperlyConfigured" and isinstance(reason, ModuleNotFoundError):
+        return reason.name if reason.name in DRIVERS else None
+    return None
 
 
 def _become_the_service(project_dir: str, settings_module: str | None, variables: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ConnectionBase
+from ansible.plugins.loader import connection_loader
 from ansible_collections.tetech.key_rotation.plugins.action.key_version import ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
@@ -88,6 +89,46 @@ def test_in_the_middle_of_a_rotation_no_error_says_that_nothing_was_changed(run_
     assert failed["error"] == later["error"]
 
 
+def test_while_services_are_stopped_no_error_says_that_nothing_was_changed(run_action, stored, tmp_path):
+    def fail(*services, **more):
+        known = {"__maintenance_stopped": {"services": [*services]}}
+        return run_action("key_version", state="pending", rotation_id="r2", known=known, **more)["error"]
+
+    told = fail("web")
+    assert told["changed"] == "This step changed nothing. What this run has stopped is shown above."
+    assert told["changed_nothing"] is True, "what reads the record asks about the step"
+    assert Record(str(tmp_path / "records"), "r2").events()[-1]["error"] == told
+    assert fail()["changed"] == "Nothing was changed."
+    assert fail("web", check=True)["changed"] == "Nothing was changed."
+
+
+def test_what_a_host_answers_while_services_are_stopped_is_told_so_too(run_action, env_file, monkeypatch):
+    error = {
+        "code": "E_ENV_MISSING",
+        "what": "w",
+        "changed": "Nothing was changed.",
+        "changed_nothing": True,
+        "todo": "t",
+    }
+    monkeypatch.setattr(ActionModule, "act", lambda self, args: {"failed": True, "error": dict(error)})
+    known = {"__maintenance_stopped": {"services": ["web"]}}
+    told = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert told == {**error, "changed": "This step changed nothing. What this run has stopped is shown above."}
+
+
+def test_a_container_that_stopped_while_services_are_stopped_changed_nothing_in_this_step(
+    run_action, env_file, monkeypatch
+):
+    answer = {"failed": True, "rc": 125, "module_stderr": "no such container"}
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    known = {"__maintenance_stopped": {"services": ["web"]}}
+    error = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+    assert (error["code"], error["changed"]) == (
+        "E_CONTAINER_STOPPED",
+        "This step changed nothing. What this run has stopped is shown above.",
+    )
+
+
 def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, tmp_path):
     run_action("key_version", state="pending", rotation_id="r2")
     intent, failed = Record(str(tmp_path / "records"), "r2").events()
@@ -152,6 +193,7 @@ def test_a_connection_that_writes_modules_to_the_host_is_refused(run_action, env
     result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
     assert (result["failed"], result["error"]["code"]) == (True, "E_PIPELINING")
     assert "local" in result["msg"]
+    assert "a connection plugin and a become method that support pipelining" in result["error"]["todo"]
     assert not os.path.exists(store_path)
 
 
@@ -228,6 +270,43 @@ def test_a_container_that_is_entered_and_does_not_run_is_reported(run_action, en
         "the container that /srv/shop/python enters is not running",
     )
     assert error["todo"].startswith("Start it, or correct its name, ")
+
+
+@pytest.fixture
+def connected(run_action, env_file, monkeypatch):
+    """The error of a task whose connection plugin entered a container that answered so."""
+
+    def as_docker(connection):
+        connection.transport = "community.docker.docker"
+        return connection
+
+    def error(rc, said=""):
+        answer = {"failed": True, "rc": rc, "msg": "MODULE FAILURE", "module_stderr": said}
+        monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+        load = connection_loader.get
+        monkeypatch.setattr(connection_loader, "get", lambda *asked: as_docker(load(*asked)))
+        monkeypatch.setattr(PlayContext.fattributes["remote_addr"], "default", "shop_rotation")
+        known = {"ansible_python_interpreter": "/srv/shop/python"}
+        return run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, known=known)["error"]
+
+    return error
+
+
+def test_a_container_that_a_connection_plugin_enters_and_that_does_not_run_is_named(connected):
+    error = connected(1, "Error response from daemon: container 5c1d0e7f is not running")
+    assert (error["code"], error["what"]) == (
+        "E_CONTAINER_STOPPED",
+        "the container shop_rotation, to which Ansible connects, is not running",
+    )
+    assert "or ansible_host to it if Ansible connects to it" in error["todo"]
+
+
+def test_of_a_container_without_python_it_is_said_that_its_image_needs_it(connected):
+    error = connected(127)
+    assert error["what"] == "there is no Python at /srv/shop/python"
+    assert error["todo"].endswith(
+        "If the container's image has no Python, derive one with Python and the packages of the application."
+    )
 
 
 @pytest.mark.parametrize("asked", [None, "auto", "auto_silent"])

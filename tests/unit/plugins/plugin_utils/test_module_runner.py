@@ -41,8 +41,9 @@ def test_the_exception_is_named_with_its_place_and_without_its_text(die, stream)
 
 def test_without_a_traceback_it_may_have_been_killed(die):
     killed = {"rc": -9, "module_stderr": f"Killed {KEY}"}
-    what = die("key_version", killed, state="adopted", rotation_id="r1")["what"]
-    assert what.endswith("(exit code -9): it was killed, or the application ended the process")
+    error = die("key_version", killed, state="adopted", rotation_id="r1")
+    assert error["what"].endswith("(exit code -9): it was killed, or the application ended the process")
+    assert "If Python runs in a container, check that it was not stopped, and start it." in error["todo"]
 
 
 def test_the_step_is_named_as_in_the_playbook_and_not_its_modules(die, monkeypatch):

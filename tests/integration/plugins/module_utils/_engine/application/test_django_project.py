@@ -122,6 +122,27 @@ def test_an_application_that_does_not_start_is_reported_by_type_and_place(start,
     assert "CANARY" not in str(result)
 
 
+NO_DRIVER = """
+class ImproperlyConfigured(Exception):
+    pass
+try:
+    import {module}
+except ImportError:
+    raise ImproperlyConfigured("Error loading psycopg2 or psycopg module")
+"""
+
+
+def test_a_driver_that_django_does_not_find_is_a_missing_package(start):
+    """As django.db.backends.postgresql raises it, which neither names the driver nor has it as its cause."""
+    result = start(NO_DRIVER.format(module="psycopg2.nowhere"))
+    assert result["error"]["code"] == "E_DJANGO_SETUP", "the driver is there"
+    hidden = (
+        "import sys\nsys.modules.pop('psycopg2', None)\nsys.path[:] = [p for p in sys.path if 'site-packages' not in p]"
+    )
+    result = start(f"{hidden}\n{NO_DRIVER.format(module='psycopg2')}")
+    assert (result["error"]["code"], result["error"]["what"].split()[0]) == ("E_PYTHON_PACKAGE", "psycopg2")
+
+
 WITHOUT_SETTINGS = "has no manage.py, and no settings module is named"
 
 
