@@ -26,7 +26,10 @@ class ActionModule(HostAction):
     def _expected(self, options: TaskArguments) -> str | None:
         if options["moment"] == "before":
             return None
-        return self.store(options).load().stage(options["stage"]).key_id
+        history = self.store(options).load()
+        if (stage := options["stage"]) in history.transitions:
+            return history.transitions[stage].key_id
+        return history.stage(stage).key_id
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         stale = [process for process in result.get("processes", []) if process["stale"]]

@@ -396,9 +396,11 @@ options:
     description:
       - The stage whose values are set. It must be the version that O(rotation_id) created, or the previous version,
         which a rollback restores.
+      - V(readable) is the previous key followed by the new one, and V(primary) the new one followed by the previous
+        one, for an application that reads a list of keys.
     type: str
     required: true
-    choices: [current, pending, previous]
+    choices: [current, pending, previous, readable, primary]
   values:
     description:
       - The values from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
@@ -455,6 +457,15 @@ options:
     type: list
     elements: str
     default: []
+"""
+    # For modules that check whether a rotation can work.
+    MODE = r"""
+options:
+  mode:
+    description: When values are re-encrypted. V(online) also tries whether the application can work with two keys.
+    type: str
+    choices: [window, prepared, online]
+    default: window
 """
     # For modules that look for other sessions of the application.
     SESSIONS = r"""

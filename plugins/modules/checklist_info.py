@@ -17,12 +17,10 @@ options:
     description:
       - When values are re-encrypted. With V(prepared), C(unprepared) of the facts says which tables cannot be prepared
         while the application serves, and why.
-    type: str
-    choices: [window, prepared]
-    default: window
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.sessions
   - tetech.key_rotation.key_rotation.unread
+  - tetech.key_rotation.key_rotation.mode
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -65,6 +65,12 @@ options:
       - Rows that were written since O(concurrent_writes) may differ, be new, or be deleted. RV(served) counts them.
     type: bool
     default: false
+  users_write:
+    description:
+      - Whether the application served since the first write, so that its users wrote the rows that other processes
+        wrote since. RV(served) counts them.
+    type: bool
+    default: false
   concurrent_writes:
     description: The C(concurrent_writes) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
@@ -126,6 +132,7 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.sessions
   - tetech.key_rotation.key_rotation.unread
+  - tetech.key_rotation.key_rotation.mode
   - tetech.key_rotation.key_rotation.recorded
   - tetech.key_rotation.key_rotation.outside
   - tetech.key_rotation.key_rotation.application
@@ -160,9 +167,9 @@ concurrent_rows:
   type: dict
   returned: success
 served:
-  description: The same as RV(concurrent_rows), with O(serving=true).
+  description: The same as RV(concurrent_rows), with O(serving=true) or O(users_write=true).
   type: dict
-  returned: with O(serving=true)
+  returned: with O(serving=true) or O(users_write=true)
 unwrapped:
   description: For each table how many values of O(baseline) were encrypted twice, as C(unwrapped).
   type: dict

@@ -34,7 +34,7 @@ options:
   stage:
     description: With O(moment=after), the stage whose keys the processes must have.
     type: str
-    choices: [current, pending, previous]
+    choices: [current, pending, previous, readable, primary]
     default: current
   units:
     description: Systemd units. All processes of each unit are checked.

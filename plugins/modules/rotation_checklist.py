@@ -104,6 +104,7 @@ options:
     default: []
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.grounds
+  - tetech.key_rotation.key_rotation.mode
   - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.store
   - tetech.key_rotation.key_rotation.estimate

@@ -51,13 +51,13 @@ with connection.cursor() as cursor:
 """
 
 
-def make(site: Site, which: str) -> None:
-    """The example with one more model, under a list of two keys."""
+def make(site: Site, which: str, count: int = 2) -> None:
+    """The example with one more model, under a list of keys."""
     step = {"first": 1, "last": -1}[which]
     settings = site.project / "food_ordering/settings.py"
     text = settings.read_text(encoding="utf-8") + '\nFERNET_KEYS = os.environ["FERNET_KEYS"]\n'
     settings.write_text(text, encoding="utf-8")
-    keys = [base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
+    keys = [base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for _ in range(count)]
     site.env_file.write_text(
         site.env_file.read_text(encoding="utf-8") + f"FERNET_KEYS={','.join(keys)}\n", encoding="utf-8"
     )

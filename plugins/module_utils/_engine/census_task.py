@@ -39,6 +39,7 @@ class CensusOptions:
     last_proved: Mapping[str, int] | None = None
     leaving: Sequence[str] | None = None
     serving: bool = False
+    users_write: bool = False  # whether the application served all the while, so that rows of others are its users'
     report_only: bool = False
     accounted: bool = False
     accepts_unopened: bool = False

@@ -52,6 +52,7 @@ class Request:
     progress: str | None = None  # the progress file
     service_environment: Callable[[], ProcessEnvironment] = ProcessEnvironment  # returns what the service sets
     trial: Mapping[str, str] = field(default_factory=dict, repr=False)  # throwaway values, never used for stored data
+    online: bool = False  # whether lists of the present keys and throwaway ones are tried
     command: OwnCommand | None = None  # the application's own command that rotates its keys
     runs_command: bool = False
 
@@ -87,6 +88,7 @@ class Request:
             progress=None,
             service_environment=ProcessEnvironment,
             trial={},
+            online=False,
             runs_command=False,
         )
 

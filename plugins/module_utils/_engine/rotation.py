@@ -64,6 +64,7 @@ class Application:
     command: own_command.OwnCommand | None = None
     command_process: own_command.CommandProcess | None = None  # if the command will run
     trial: KeySet | None = None  # throwaway values, never used for stored data
+    online: bool = False  # whether processes have lists of the present keys and these values
     described: Described = field(default_factory=Described)
     env_file: str | None = None
     key_places: Callable[[], Mapping[str, str]] = dict  # of the keys that the application itself reads

@@ -14,6 +14,7 @@ from .._errors.discovery import ColumnTied, DerivedFromKeys
 from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
+from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
 from .discovery.findings import Finding, Findings, refuse, unsettled
@@ -39,7 +40,7 @@ def refuse_unrotatable(
 
     findings = [*start_findings(application), *application_findings.find_refused_updates(application)]
     # After the switch, this process has the new keys and cannot read values under the previous ones.
-    findings += attributes_of_keys(application, ignored) if has_base else []
+    findings += [*attributes_of_keys(application, ignored), *unfit_online(application, ignored)] if has_base else []
     if are_supplied:
         findings += made_of_keys(application)
         findings = [finding for finding in findings if finding.kind.name != "new_keys_refused"]
@@ -143,6 +144,24 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
     read = application.processes[TRIAL].opener.read
     under_data_keys = {name for survey in application.surveys for name, _ in survey.findings.typed(DataKeyValues)}
     return trial_reading.findings(application.read, application.keyring, keyring, read, ignore, under_data_keys)
+
+
+def unfit_online(application: Application, ignore: Collection[str]) -> list[Finding]:
+    """Return the columns that the application is not shown to read and write with two keys in its lists.
+
+    Empty if it is not to be rotated online. Without throwaway values, nothing is known, and every column is named.
+    """
+    from .proof import two_keys
+
+    if not application.online:
+        return []
+    processes = {
+        stage: application.processes[stage].opener for stage in two_keys.STAGES if _answers(application, stage)
+    }
+    proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
+    trial = KeySet({}) if application.trial is None else application.trial
+    thrown_away = Keyring(proving, {TRIAL: trial}, application.keyring.application, TRIAL)
+    return two_keys.find(application.targets, two_keys.Trial(application.keyring, thrown_away, processes), ignore)
 
 
 def refuse_made_of_keys(application: Application, destination: str) -> None:

@@ -60,6 +60,19 @@ class RepeatedToken(RotationError):
     )
 
 
+class NotOnline(RotationError):
+    code = "E_NOT_ONLINE"
+    column: str
+    keys: str
+    fault: str
+    prefix = "{column}: "
+    problem = "if {keys} is a list of the old and the new key, {fault}"
+    remedy = (
+        "Let the application take {keys} as a list, separated by commas, that it reads every key of and encrypts with "
+        "the first of (docs/stop-and-start.md). Or remove O(mode)=online: the other modes stop the application."
+    )
+
+
 class ListOrder(RotationError):
     code = "E_LIST_ORDER"
     column: str

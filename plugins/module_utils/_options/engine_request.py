@@ -86,6 +86,7 @@ def request_of(params: Options, purpose: Purpose) -> Request:
         progress=params["progress"],
         service_environment=read_environment(params),
         trial=_trial(params, at_hand.key_sets) if purpose.tried else {},
+        online=params.get("mode") == "online",
         command=OwnCommand.of(params.get("command")),
         runs_command=purpose.runs_command,
     )

@@ -84,7 +84,11 @@ PROCESS_KEYS_INFO: Spec = {
     **NAMED_KEYS,
     "moment": {"type": "str", "choices": ["before", "after"], "default": "after"},
     "env_file": {"type": "path", "required": True},
-    "stage": {"type": "str", "choices": ["current", "pending", "previous"], "default": "current"},
+    "stage": {
+        "type": "str",
+        "choices": ["current", "pending", "previous", "readable", "primary"],
+        "default": "current",
+    },
     "units": {"type": "list", "elements": "str", "default": []},
     "pids": {"type": "list", "elements": "int", "default": []},
     "patterns": {"type": "list", "elements": "str", "default": []},

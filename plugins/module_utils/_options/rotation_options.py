@@ -13,6 +13,7 @@ from .shared_options import (
     GROUNDS,
     KEYS,
     KEYS_INTERNAL,
+    MODE,
     PROJECT,
     PROJECT_INTERNAL,
     RECORD,
@@ -26,10 +27,10 @@ from .shared_options import (
 CHECKLIST_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
+    **MODE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
-    "mode": {"type": "str", "choices": ["window", "prepared"], "default": "window"},
 }
 CHECKLIST_INFO_MODULE: Spec = {
     **CHECKLIST_INFO,
@@ -80,6 +81,7 @@ ROLLBACK_STRATEGY_INFO: Spec = {
 }
 ROTATION_CHECKLIST: Spec = {
     **GROUNDS,
+    **MODE,
     **ENVIRONMENT,
     **STORE,
     **ESTIMATE,

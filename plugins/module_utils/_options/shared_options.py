@@ -79,6 +79,9 @@ LOGS: Spec = {
         "default": ["decrypt_failed", "InvalidToken", "Decryption failed"],
     },
 }
+MODE: Spec = {
+    "mode": {"type": "str", "choices": ["window", "prepared", "online"], "default": "window"},
+}
 NAMED_KEYS: Spec = {
     "keys": {
         "type": "list",
@@ -172,7 +175,7 @@ SIGNERS: Spec = {
 }
 STAGE_VALUES: Spec = {
     "path": {"type": "path", "required": True},
-    "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+    "stage": {"type": "str", "required": True, "choices": ["current", "pending", "previous", "readable", "primary"]},
 }
 STAGE_VALUES_INTERNAL: Spec = {
     "values": {"type": "dict", "default": {}, "no_log": True},

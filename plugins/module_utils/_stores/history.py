@@ -26,6 +26,10 @@ from .._result_types.key_types import VersionDescription, VersionFields
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
+# What an application that reads every key of a list has on its way from one version to the next: it still encrypts with
+# the old key, then with the new one. Both are computed, and no store keeps them.
+READABLE, PRIMARY = "readable", "primary"
+TRANSITIONS = (READABLE, PRIMARY)
 # What to do if no version has the requested stage.
 ADVICE = {
     "current": "Run the rotate playbook first.",
@@ -202,6 +206,21 @@ class History:
         """Return the versions before and after the last rotation. Raise E_STORE_STAGE."""
         before, after = ("current", "pending") if "pending" in self.stages else ("previous", "current")
         return self.stage(before), self.stage(after)
+
+    @property
+    def transitions(self) -> dict[str, KeySet]:
+        """Return the key sets between the versions before and after the last rotation, by their stage.
+
+        Each is a list of both keys. Empty without two versions.
+        """
+        if len(self.stages) < 2:
+            return {}
+        before, after = (version.values for version in self.last_change)
+        both = [(name, before[name], after[name].split(",")[0]) for name in after if name in before]
+        return {
+            READABLE: KeySet({name: f"{old},{new}" for name, old, new in both}),
+            PRIMARY: KeySet({name: f"{new},{old}" for name, old, new in both}),
+        }
 
     @property
     def open_rotation(self) -> str | None:

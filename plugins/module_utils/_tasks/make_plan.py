@@ -50,6 +50,7 @@ def _reading_notices(application: Application, ignore: Collection[str]) -> Itera
     try:
         findings = model_reading.planned(application.read, application.keyring, ignore)
         findings += under_new_keys.attributes_of_keys(application, ignore)
+        findings += under_new_keys.unfit_online(application, ignore)
     except RotationError as exc:
         place = "the application"
         yield {"kind": "reading", "column": place, "notice": exc.what, "todo": exc.todo, "code": exc.code}

@@ -47,7 +47,16 @@ def _read_options(params: TaskParams) -> CensusOptions:
     from .._engine.census_task import CensusOptions
     from .._engine.proof.census_result import CensusResult
 
-    names = ("digest_stage", "expect_stage", "row_digests", "concurrent_writes", "written", "leaving", "serving")
+    names = (
+        "digest_stage",
+        "expect_stage",
+        "row_digests",
+        "concurrent_writes",
+        "written",
+        "leaving",
+        "serving",
+        "users_write",
+    )
     return CensusOptions(
         **{name: params[name] for name in (*names, "report_only", "accounted", "run")},
         baseline=CensusResult.all_of(params["baseline"]),
@@ -150,6 +159,9 @@ def _format_differences(asked: CensusTask, compared: Compared) -> ModuleResult:
 
     if asked.options.serving:
         return {"served": compared.concurrent_rows}
+    if asked.options.users_write:
+        unwrapped = count_unwrapped(asked.options.baseline)
+        return {"served": compared.concurrent_rows, "unwrapped": unwrapped, "written": compared.written}
     return {
         "concurrent_rows": compared.concurrent_rows,
         "unwrapped": count_unwrapped(asked.options.baseline),

@@ -26,6 +26,7 @@ def lines(variables: Variables) -> list[str]:
         *(_would(results.get("keys")) for results in hosts.values()),
         _would(first.get("pending")),
         *_preparation(first.get("facts", {}).get("facts")),
+        *_restarts(variables),
         *(_would(results.get("stops")) for results in hosts.values()),
         *_reencryption(first.get("django_census_info", {}), variables),
         *(_would(results.get("env_file")) for results in hosts.values()),
@@ -48,6 +49,14 @@ def _preparation(facts: HostFacts | None) -> Iterator[str]:
     if facts and (unprepared := facts.get("unprepared")) is not None:
         yield "would prepare the re-encryption while the application serves (key_rotation_mode: prepared)"
         yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
+
+
+def _restarts(variables: Variables) -> Iterator[str]:
+    if variables.get("key_rotation_mode") == "online":
+        yield (
+            "would restart one host after the other, with both keys and then with the new one alone, and re-encrypt "
+            "while the application serves (key_rotation_mode: online)"
+        )
 
 
 def _reencryption(census: CensusOutcome, variables: Variables) -> Iterator[str]:

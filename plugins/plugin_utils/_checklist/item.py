@@ -67,6 +67,7 @@ class ChecklistOptions(TypedDict, total=False):
     services: Sequence[ServiceEntry]
     database_dir: str
     method: str
+    mode: str
     throttle: Options
     workers: int
     fence: str

@@ -101,6 +101,8 @@ def fence(observations: Observations) -> ChecklistItem:
     """Check that no other session can write between stop and start, or that no value would be lost by it."""
     if not observations.facts:
         return unseen("fence")
+    if observations.options.get("mode") == "online":
+        return ChecklistItem("fence", SKIP, "online: the application writes all the while")
     why = _unfenced(observations)
     if not why:
         return ChecklistItem("fence", OK, "no other session can write to an encrypted column between stop and start")
@@ -123,6 +125,8 @@ def fence(observations: Observations) -> ChecklistItem:
 
 def _unfenced(observations: Observations) -> list[str]:
     """The reasons why other sessions can write between stop and start; empty if they cannot."""
+    if observations.options.get("mode") == "online":
+        return ["key_rotation_mode is online"]
     if observations.options["fence"] == "off":
         return ["key_rotation_fence is off"]
     return [each for facts in observations.facts.values() for each in facts["unfenced"]]
@@ -132,6 +136,8 @@ def mode(observations: Observations) -> ChecklistItem:
     """Show when the values are re-encrypted, and which tables cannot be prepared before the stop."""
     if not observations.facts:
         return unseen("mode")
+    if observations.options.get("mode") == "online":
+        return _online(observations)
     unprepared = next(
         (each["unprepared"] for each in observations.facts.values() if each.get("unprepared") is not None), None
     )
@@ -144,6 +150,24 @@ def mode(observations: Observations) -> ChecklistItem:
         return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
     return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW, facts={"unprepared": unprepared})
+
+
+def _online(observations: Observations) -> ChecklistItem:
+    """Check that the hosts can be restarted one after the other. The census has tried the application with two keys."""
+    if (method := observations.options["method"]) != "direct":
+        summary = f"online is not possible with key_rotation_method: {method}"
+        return ChecklistItem("mode", STOP, summary, _NO_MODE, facts={"method": method})
+    if not observations.options["services"]:
+        summary = "online: key_rotation_services is empty, so nothing restarts the application with two keys"
+        todo = "List the services that use the keys, or remove key_rotation_mode."
+        return ChecklistItem("mode", STOP, summary, todo, facts={"services": []})
+    hosts = counted(len(observations.hosts), "host")
+    return ChecklistItem(
+        "mode",
+        OK,
+        f"online: every value is re-encrypted while the application serves; {hosts} will be restarted three times, "
+        "one after the other",
+    )
 
 
 def health(observations: Observations) -> ChecklistItem:

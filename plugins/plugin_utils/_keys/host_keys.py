@@ -57,8 +57,8 @@ class SealedKeys:
 
 
 def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
-    """The stage whose version the host has, or ``rolled back``, ``several`` or ``other``."""
-    for stage, key_id in history.stages.items():
+    """The stage or transition that the host has, or ``rolled back``, ``several`` or ``other``."""
+    for stage, key_id in (history.stages | {name: each.key_id for name, each in history.transitions.items()}).items():
         if key_id == keys.key_id:
             return stage
     if history.find_rolled_back(keys.key_id):
@@ -82,7 +82,9 @@ def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
 
 
 def _is_switching(history: History, keys: KeySet, files: KeyFiles) -> bool:
-    """Return whether every file has a version with a stage, such as one the current and another the pending one."""
+    """Return whether every file has a version with a stage, such as one the current and another the pending one, or
+    what comes between them."""
     staged = [history.stage(stage).values for stage in history.stages]
+    staged += [each.values for each in history.transitions.values()]
     staged = [values for values in staged if set(values) == set(keys.values)]
     return agreement.each_file_is_staged(keys.values, staged, files.keys)

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import StageOfOtherRotation
-from ...module_utils._stores.history import ROLLED_BACK, History
+from ...module_utils._stores.history import ROLLED_BACK, TRANSITIONS, History
 from .._task_types import TaskArguments
 
 PLAN = "plan"  # the rotation ID while a plan is created
@@ -39,21 +39,31 @@ class StageChoice:
         """
         if dry and (self.rotation_id == PLAN or self._is_unmade(history)):
             return {}
-        self._refuse_other_rotation(history)
-        version = history.stage(self.stage)
-        version.refuse_damaged(history.path)
-        if missing := [name for name in names if name not in version.values]:
+        values = self._values(history)
+        if missing := [name for name in names if name not in values]:
             raise InvalidOption(
                 option="keys",
                 fault=f"lists {missing[0]}, which is not in the store's {self.stage} version",
                 advice="List the settings with which the store was created.",
             )
-        return {name: version.values[name] for name in names}
+        return {name: values[name] for name in names}
+
+    def _values(self, history: History) -> Mapping[str, str]:
+        if self.stage in TRANSITIONS:
+            for version in history.last_change:
+                version.refuse_damaged(history.path)
+            if history.last.rotation_id != self.rotation_id:
+                raise self._of_other_rotation(history)
+            return history.transitions[self.stage].values
+        self._refuse_other_rotation(history)
+        version = history.stage(self.stage)
+        version.refuse_damaged(history.path)
+        return version.values
 
     def _is_unmade(self, history: History) -> bool:
         """Return whether a real run would have created the version of this stage by now."""
         unmade = not history.open_rotation and not history.made_by(self.rotation_id)
-        return not history.versions or (self.stage == "pending" and unmade)
+        return not history.versions or (self.stage in ("pending", *TRANSITIONS) and unmade)
 
     def _refuse_other_rotation(self, history: History) -> None:
         """Raise E_STAGE_OF_OTHER_ROTATION if the version belongs to another rotation.
@@ -68,9 +78,13 @@ class StageChoice:
         back = "previous" if "pending" not in history.stages else "current"
         if self.rotation_id == last and (version.rotation_id == last or self.stage == back):
             return
+        raise self._of_other_rotation(history)
+
+    def _of_other_rotation(self, history: History) -> StageOfOtherRotation:
+        last, newest = history.last.rotation_id, history.versions[-1]
         advice = f"Use the last rotation, {last}, and its pending, current or previous version."
         if newest.outcome == ROLLED_BACK:
             advice = f"Use the last rotation, {newest.rotation_id}, and the current version."
         elif history.last.origin == "adopted":
             advice = "There was no rotation yet: run the rotate playbook."
-        raise StageOfOtherRotation(stage=self.stage, rotation_id=self.rotation_id, advice=advice)
+        return StageOfOtherRotation(stage=self.stage, rotation_id=self.rotation_id, advice=advice)

@@ -181,8 +181,19 @@ class Downtime:
 
     @property
     def seconds(self) -> float:
-        """The length of all outages that are over."""
-        return sum(seconds(outage.first, outage.last) for outage in self.outages if outage.last)
+        """The length of all outages that are over, other than ``restarts``."""
+        ended = (outage for outage in self.outages if outage.last and outage not in self.restarts)
+        return sum(seconds(outage.first, outage.last) for outage in ended if outage.last)
+
+    @property
+    def restarts(self) -> list[Outage]:
+        """The outages in which the other hosts served."""
+        hosts = {host for outage in self.outages for host in outage.hosts}
+        return [outage for outage in self.outages if outage.hosts and outage.hosts != hosts]
+
+    @property
+    def longest_restart(self) -> float:
+        return max((seconds(each.first, each.last) for each in self.restarts if each.last), default=0.0)
 
 
 def _stops(event: Event) -> bool:

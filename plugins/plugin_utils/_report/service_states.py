@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...module_utils._record.events import Event, HealthEvent, RunEvent, ServicesEvent
+from ...module_utils._record.events import Event, HealthEvent, ReencryptionEvent, RunEvent, ServicesEvent
 
 STARTED = "started"
 
@@ -22,8 +22,9 @@ class HostStop:
 class Services:
     """The stopped services of all hosts. ``stops`` has by host those that are still stopped.
 
-    ``ended`` is why the last start or health check failed. ``were_stopped`` is whether services were down during the
-    newest run, and no earlier run that it resumes had started any. Otherwise, users may have written in between.
+    ``ended`` is why the last start or health check failed. ``were_stopped`` is whether services were down from before
+    the first write of the newest run, and no earlier run that it resumes had started any. Otherwise, users may have
+    written in between.
     """
 
     stops: dict[str, HostStop] = field(default_factory=dict)
@@ -40,6 +41,9 @@ class Services:
             self.were_stopped = bool(self.stops) and not self._served
         if isinstance(event, ServicesEvent) and event.state == STARTED:
             self._starts = True
+        if isinstance(event, ReencryptionEvent) and event.is_intent and not self.stops:
+            self.were_stopped = False  # they serve while values are re-encrypted
+            self._served = True
         if isinstance(event, (ServicesEvent, HealthEvent)) and not event.is_intent:
             self.ended[event.host] = event.error.get("what", "") if event.is_failed else ""
         if isinstance(event, ServicesEvent) and event.is_done:

@@ -194,6 +194,9 @@ def _downtime(downtime: Downtime, run: Run) -> str:
     fenced = "" if downtime.of_services else " (no service was stopped; writes to encrypted columns were refused)"
     if downtime.lasts:
         return f"since {downtime.began[11:19]} UTC, and not over yet{fenced}"
+    if downtime.restarts and len(downtime.restarts) == len(downtime.outages):
+        number = counted(len(downtime.restarts), "restart")
+        return f"none: {number} of one host at a time, {format_duration(downtime.longest_restart)} at most"
     first = run.first
     earlier = isinstance(first, RunEvent) and not first.rolls_itself_back and downtime.began < first.time
     since = f", since the stop by an earlier run at {downtime.began[11:19]} UTC" if earlier else ""

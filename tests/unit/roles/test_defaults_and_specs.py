@@ -432,6 +432,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
     assert entries(picturing) == [("monitoring", "snapshot")]
     assert entries(rotating) == [
         ("maintenance", "stop"),
+        ("rotation", "roll_out"),  # instead of the stop, if the application reads both keys
         ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),

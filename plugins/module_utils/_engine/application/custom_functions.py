@@ -105,6 +105,10 @@ class ApplicationProcess:
         raises."""
         return self.call("read", "what its models read", questions)
 
+    def write(self, questions: Any) -> Any:
+        """Return what attributes would store of a text under this key set (trial_row.py). Raise as ``read``."""
+        return self.call("write", "a trial", questions)
+
     def hash_password(self, password: str, algorithms: Collection[str]) -> dict[str, str]:
         """The hash of a password by each algorithm (password_hashers.py). Raise as ``read``."""
         return dict(self.call("hash", _HASHERS, (password, list(algorithms))))

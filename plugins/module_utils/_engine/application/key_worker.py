@@ -117,7 +117,7 @@ class Opener:
             return "done", self._started
         if self._started and self._started.failure:
             return "failed", *self._started.failure
-        if verb in ("read", "hash", "accept"):
+        if verb in ("read", "write", "hash", "accept"):
             try:
                 return "done", getattr(self, f"_{verb}")(argument)
             except APPLICATION_ERRORS as exc:
@@ -148,10 +148,21 @@ class Opener:
         """Return what attributes read under these keys. No cache keeps it."""
         from ..proof import trial_row
 
+        self._suspend_caches()
+        return trial_row.answer_all(questions)
+
+    def _write(self, questions: Any) -> Any:
+        """Return what attributes would store under these keys. No row and no cache keeps it."""
+        from ..proof import trial_row
+
+        self._suspend_caches()
+        return trial_row.written_all(questions)
+
+    def _suspend_caches(self) -> None:
+        """Suspend the caches, also for what the application does later."""
         if self._without_caches is None:
             self._without_caches = contextlib.ExitStack()
-            self._without_caches.enter_context(suspended_caches())  # also for what the application does later
-        return trial_row.answer_all(questions)
+            self._without_caches.enter_context(suspended_caches())
 
     @staticmethod
     def _hash(asked: tuple[str, Collection[str]]) -> dict[str, str]:

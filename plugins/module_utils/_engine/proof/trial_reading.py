@@ -39,10 +39,12 @@ Ask = Callable[[Sequence[RowQuestion]], Sequence[Optional[RowAnswer]]]
 
 @dataclass
 class TrialReadings:
-    """The attributes that were read: those that read the same under both keys, and those that did not."""
+    """The attributes that were read: those that read the same under both keys, those that did not, and those that
+    decrypt and raise in the other process."""
 
     same: list[ModelReader] = field(default_factory=list)
     other: list[ModelReader] = field(default_factory=list)
+    raising: list[ModelReader] = field(default_factory=list)
 
 
 def findings(
@@ -59,6 +61,17 @@ def findings(
     An attribute that reads a column ``under_data_keys`` may read its data key in another table, which a trial of one
     row cannot imitate.
     """
+    compared = compare(targets, keyring, trial, ask, ignore)
+    opened = {target.scheme for reader in compared.same for target in reader.targets}
+    others = [reader for reader in compared.other if reader.targets or not _columns_of(reader) & {*under_data_keys}]
+    return [_finding(reader) for reader in others if _is_established(reader, opened)]
+
+
+def compare(
+    targets: Sequence[Target], keyring: Keyring, trial: Keyring, ask: Ask, ignore: Collection[str]
+) -> TrialReadings:
+    """Return the attributes that read the same in the process that ``ask`` asks, with tokens under the keys of
+    ``trial``, and those that do not."""
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
         readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]
@@ -71,9 +84,7 @@ def findings(
             there = ask(asked)
             after = answer_all(here[0])  # the application serves: what a user changes now depends on no key
             _compare(readers, list(zip(*before, after, there)), compared)
-    opened = {target.scheme for reader in compared.same for target in reader.targets}
-    others = [reader for reader in compared.other if reader.targets or not _columns_of(reader) & {*under_data_keys}]
-    return [_finding(reader) for reader in others if _is_established(reader, opened)]
+    return compared
 
 
 def _is_established(reader: ModelReader, opened: set[str]) -> bool:
@@ -135,6 +146,8 @@ def _compare(
             compared.other.append(reader)
         elif steady and all(there is not None for _, there in steady):
             compared.same.append(reader)
+        elif steady:
+            compared.raising.append(reader)
 
 
 def _rows(readers: Sequence[ModelReader]) -> Iterator[Any]:

@@ -38,6 +38,17 @@ class RowQuestion:
     acting: Collection[str] = ()  # attributes, as app.Model.name, that may act outside of the database
 
 
+@dataclass(frozen=True)
+class WriteQuestion:
+    """An attribute of a model to which a text is given, and the columns that hold its token then."""
+
+    model: str
+    alias: str
+    name: str
+    columns: Sequence[str]
+    schema: str = ""  # of a tenant
+
+
 class KnownTokens(RowTokens):
     """Tokens of which it is known what they are, without the keys."""
 
@@ -102,3 +113,30 @@ def _read(instance: Any, name: str, tokens: Sequence[bytes]) -> bytes | None:
     except APPLICATION_ERRORS:  # the application's own code: its text could hold a value
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def written_all(questions: Sequence[WriteQuestion]) -> list[list[object] | None]:
+    return [written(question) for question in questions]
+
+
+def written(question: WriteQuestion) -> list[object] | None:
+    """Return what this process would store of a text that has no meaning. None if the attribute takes none. No row is
+    saved."""
+    from django.apps import apps
+
+    from .model_readers import ModelReader
+    from .round_trips import TEXTS, send
+
+    with contextlib.suppress(*APPLICATION_ERRORS), contextlib.redirect_stdout(io.StringIO()):
+        reader = ModelReader(
+            apps.get_model(question.model),
+            question.alias,
+            question.name,
+            b"",
+            columns=(*question.columns,),
+            schema=question.schema,
+        )
+        with reader.read_only():
+            stored = send(reader, TEXTS[0]).stored
+        return [bytes(each) if isinstance(each, memoryview) else each for each in stored]
+    return None

@@ -431,3 +431,23 @@ def test_an_approval_that_was_used_is_kept_and_serves_no_other_rotation(history)
     for refuse in (kept.refuse_used, kept.use_approval):
         with pytest.raises(RotationError, match="E_APPROVAL_USED"):
             refuse(approval, "r2")
+
+
+@pytest.mark.parametrize("path", ["pending", "promoted", "completed"])
+def test_between_two_versions_a_list_has_both_keys_the_one_that_encrypts_first(at, path, old_keys, new_keys):
+    found = at(path).transitions
+    assert [*found] == ["readable", "primary"]
+    for name, old in old_keys.values.items():
+        assert found["readable"].values[name] == f"{old},{new_keys.values[name]}"
+        assert found["primary"].values[name] == f"{new_keys.values[name]},{old}"
+
+
+def test_a_list_that_keeps_old_keys_has_the_new_one_once(listed):
+    assert listed.transitions["readable"].values["KEYS"] == "c,b,d"
+    assert listed.transitions["primary"].values["KEYS"] == "d,c,b"
+
+
+def test_with_one_version_there_is_nothing_between(old_keys):
+    history = History("/store")
+    history.adopt(old_keys)
+    assert history.transitions == {}

@@ -103,6 +103,7 @@ OPTIONS = {
     "hosts": ["app1", "app2"],
     "throttle": {},
     "method": "direct",
+    "mode": "window",
     "workers": 0,
     "fence": "auto",
     "backup_proof": "full",

@@ -347,6 +347,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
         {"unprepared": {"profile": "it has the search columns bidx"}},
     ),
     ("mode", both(fact(unprepared={}), option(method="command")), "stop", {"method": "command"}),
+    ("mode", both(option(mode="online"), option(method="command")), "stop", {"method": "command"}),
+    ("mode", both(option(mode="online"), option(services=[])), "stop", {"services": []}),
     ("fence", fact(unfenced=NOT_OWNED), "warn", {"reasons": NOT_OWNED}),
     (
         "fence",
@@ -503,6 +505,8 @@ def test_each_item_is_seen_to_stop_a_rotation():
         ("logins", option(sessions="fallbacks", settings=[{"name": "FIELD_KEY"}]), "ok"),
         ("logins", option(sessions="drop"), "ok"),
         ("mode", fact(unprepared={}), "ok"),
+        ("mode", option(mode="online"), "ok"),
+        ("fence", option(mode="online"), "skip"),
         ("fence", option(fence="off"), "skip"),
         ("fence", session(process=None), "ok"),
         ("sessions", session(process={"pid": 7, "name": "worker", "units": []}), "ok"),

@@ -69,3 +69,9 @@ def test_if_ansible_could_not_start_the_process_of_the_services_both_looks_have_
     assert (seen["stops"], seen["services"], seen["health"]) == (lost, lost, lost)
     asked["hostvars"]["two"]["__checklist_services"] = {"skipped": True, "changed": False}
     assert not {"stops", "services"} & set(results_by_host(asked)["two"])
+
+
+def test_online_it_says_that_hosts_are_restarted_one_after_the_other():
+    lines = dry_run.lines({**variables(), "key_rotation_mode": "online"})
+    assert any(line.startswith("  would restart one host after the other, with both keys") for line in lines)
+    assert not any("would restart" in line for line in dry_run.lines(variables()))

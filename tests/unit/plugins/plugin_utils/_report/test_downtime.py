@@ -206,3 +206,17 @@ def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_
         {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
     ]
     assert Downtime.of(decode_all(events)).of_completed == 20 + 60
+
+
+def restarted(begin: int, host: str) -> list[dict[str, Any]]:
+    return [*stopped(begin, begin + 1, host), services(begin + 2, "started", host), health(begin + 3, host)]
+
+
+def test_hosts_that_are_restarted_one_after_the_other_are_no_downtime():
+    downtime = Downtime.of(decode(each) for each in (BEGUN, *restarted(5, "app1"), *restarted(10, "app2")))
+    assert (downtime.seconds, len(downtime.restarts), downtime.longest_restart) == (0, 2, 3)
+
+
+def test_restarts_of_the_only_host_are_downtime():
+    downtime = Downtime.of(decode(each) for each in (BEGUN, *restarted(5, "app1"), *restarted(10, "app1")))
+    assert (downtime.seconds, downtime.restarts) == (6, [])

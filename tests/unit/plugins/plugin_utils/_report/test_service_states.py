@@ -71,3 +71,11 @@ def test_a_run_that_resumes_one_that_started_the_application_cannot_tell_who_wro
     assert not were_stopped(decode(rotate), down, killed, decode(rotate), services("app1", "stopped", []), up)
     assert not were_stopped(decode(rotate), down, up, decode(rotate), down, decode(rotate))
     assert were_stopped(decode(rotate), down, up, decode(rollback), down, up), "which begins with a census of its own"
+
+
+def test_services_that_were_only_restarted_before_the_first_write_let_users_write():
+    begun = decode({"event": "rotate", "phase": "intent"})
+    down, up = services("app1", "stopped", ["web"]), services("app1", "started", ["web"])
+    write = decode({"event": "django_reencrypt", "phase": "intent", "host": "app1", "time": "2026-01-02T03:04:09Z"})
+    assert not were_stopped(begun, down, up, write, down, up)
+    assert were_stopped(begun, down, write, up)

@@ -1,0 +1,254 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""key_rotation_mode: online, by the playbooks: the application reads a list of keys, and serves and writes all the
+while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .conftest import Site, kill_group, thorough
+from .served import Served
+from .test_hosts import Two
+from .test_list_order import make
+from .test_resume import wait_until_gone
+
+KEYS = [{"name": "FERNET_KEYS", "type": "fernet"}]
+ONLINE = ("-e", "key_rotation_mode=online")
+# A worker that writes a note, changes another and reads all, again and again. It ends as soon as it cannot read one.
+WRITER = """
+import itertools, os, time
+from customer.models import Note
+for number in itertools.count():
+    Note.objects.create(text=f"note of {os.getpid()}: {number}")
+    note = Note.objects.order_by("?").first()
+    note.text += "."
+    note.save()
+    assert all(note.text.startswith("note ") for note in Note.objects.all())
+    time.sleep(0.05)
+"""
+READ_ALL = """
+from customer.models import Note
+texts = [note.text for note in Note.objects.all()]
+print("PLAIN", sum(text.startswith("note ") for text in texts), "of", len(texts))
+"""
+
+
+def serve(site: Site, project: Path, name: str) -> Served:
+    """The web server of a host, and its worker that writes notes."""
+    served = Served(site)
+    manage = [str(project / ".venv/bin/python"), str(project / "manage.py")]
+    served.commands = {
+        f"{name}-web": [*manage, "runserver", "--noreload", f"127.0.0.1:{served.port}"],
+        f"{name}-worker": [*manage, "shell", "--verbosity=0", "--command", WRITER],
+    }
+    served.order("start")
+    served.wait()
+    return served
+
+
+def end(served: Served) -> None:
+    """Stop them. None may have ended before."""
+    down = {*served.commands} - {*served.up()}
+    served.order("stop")
+    assert not down, [(served.site.folder / f"{name}.pid.log").read_text() for name in down]
+
+
+@pytest.fixture
+def listed(site: Site) -> Iterator[Site]:
+    """The example with notes under a list of one key, and its services."""
+    make(site, "first", count=1)
+    served = serve(site, site.project, "one")
+    site.write_inventory(
+        key_rotation_keys=KEYS,
+        key_rotation_services=served.entries(),
+        key_rotation_health_url=served.profile,
+        key_rotation_services_settle=1,
+    )
+    yield site
+    end(served)
+
+
+def present(site: Site) -> list[str]:
+    """The keys in the .env file."""
+    line = next(line for line in site.env_file.read_text().splitlines() if line.startswith("FERNET_KEYS="))
+    return line.partition("=")[2].strip("'\"").split(",")
+
+
+def refuse_unread(site: Site) -> None:
+    """A fresh process of the application reads every note, with what the .env file has."""
+    words = site.manage("shell", "--command", READ_ALL).text.partition("PLAIN ")[2].split()
+    assert words[0] == words[2], words
+    assert int(words[0]) > 12
+
+
+def test_every_value_is_rotated_while_the_application_serves_and_writes(listed: Site) -> None:
+    (old,) = present(listed)
+    before = dict(listed.sql("SELECT id, text FROM customer_note ORDER BY id"))
+
+    done = listed.play("rotate", *ONLINE)
+
+    assert done.code == 0, done.text
+    after = dict(listed.sql("SELECT id, text FROM customer_note ORDER BY id"))
+    assert before.keys() < after.keys(), "the worker has written"
+    assert not {*before.values()} & {*after.values()}
+    (new,) = present(listed)
+    assert new != old
+    refuse_unread(listed)
+    assert listed.play("verify").code == 0
+
+
+@pytest.fixture
+def rotated(listed: Site) -> Site:
+    done = listed.play("rotate", *ONLINE)
+    assert done.code == 0, done.text
+    return listed
+
+
+@pytest.mark.thorough
+def test_a_completed_rotation_is_rolled_back_while_the_application_serves_and_writes(rotated: Site) -> None:
+    (new,) = present(rotated)
+
+    done = rotated.play("rollback", *ONLINE)
+
+    assert done.code == 0, done.text
+    (old,) = present(rotated)
+    assert old != new
+    refuse_unread(rotated)
+    assert rotated.play("verify").code == 0
+
+
+class Client:
+    """Asks one host after the other, as a load balancer does, until one answers."""
+
+    def __init__(self, hosts: Sequence[Served]) -> None:
+        self._hosts = hosts
+        self.answered: Counter[str] = Counter()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Client:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._stopped.is_set():
+            self.answered[next((host.profile for host in self._hosts if answers(host)), "nobody")] += 1
+            self._hosts = self._hosts[::-1]
+
+
+def answers(host: Served) -> bool:
+    try:
+        return bool(host.reads())
+    except OSError:
+        return False
+
+
+@pytest.mark.thorough
+def test_of_two_hosts_one_always_answers(site: Site) -> None:
+    make(site, "first", count=1)
+    two = Two(site)
+    hosts = {"one": site.project, "two": two.project}
+    served = {name: serve(site, project, name) for name, project in hosts.items()}
+    application = two.inventory["application"]
+    application["vars"].update(key_rotation_keys=KEYS, key_rotation_services_settle=1)
+    for name, variables in application["hosts"].items():
+        variables["key_rotation_services"] = served[name].entries()
+        variables["key_rotation_health_url"] = served[name].profile
+    application["hosts"]["two"]["ansible_connection"] = "local"
+    two.write()
+    (old,) = present(site)
+    with Client([*served.values()]) as client:
+        rotated = site.play("rotate", *ONLINE)
+        rolled_back = site.play("rollback", *ONLINE) if rotated.code == 0 else rotated
+    for host in served.values():
+        end(host)
+
+    assert (rotated.code, rolled_back.code) == (0, 0), rotated.text + rolled_back.text
+    for text in (rotated.text, rolled_back.text):
+        assert "none: 6 restarts of one host at a time" in " ".join(text.split())
+        assert "by another process" not in text
+    assert min(client.answered.values()) > 20, "both hosts have answered"
+    assert "nobody" not in client.answered
+    assert present(site) == [old]
+    refuse_unread(site)
+
+
+# What the .env file has when a run is killed: the old and the new key by their places.
+STAGES: dict[str, Callable[[str, list[str]], bool]] = {
+    "readable": lambda old, keys: len(keys) == 2 and keys[0] == old,
+    "primary": lambda old, keys: len(keys) == 2 and keys[1] == old,
+    "switched": lambda old, keys: len(keys) == 1 and keys[0] != old,
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "then"),
+    [
+        thorough("readable", "rotate"),
+        thorough("readable", "rollback"),
+        ("primary", "rotate"),
+        ("primary", "rollback"),
+        thorough("switched", "rotate"),
+        thorough("switched", "rollback"),
+    ],
+)
+def test_killed_between_a_write_of_the_keys_and_the_restart_it_is_resumed_or_rolled_back(
+    listed: Site, stage: str, then: str
+) -> None:
+    (old,) = present(listed)
+    process = listed.start("rotate", *ONLINE)
+    deadline = time.monotonic() + 120
+    while not STAGES[stage](old, present(listed)):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+    kill_group(process)
+    wait_until_gone(listed)
+    refuse_unread(listed)
+
+    after = listed.play(then, *ONLINE)
+
+    assert after.code == 0, after.text
+    assert (present(listed) == [old]) == (then == "rollback")
+    assert len(present(listed)) == 1
+    refuse_unread(listed)
+    assert listed.play("verify").code == 0
+    assert len(listed.stored()["versions"]) == 2, "the old and one new"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"[::1]": "[::-1]"}, "encrypts it with the second key"),
+        thorough({'.split(",")][::1]': '.split(",")[:1]]'}, "nothing shows that the application reads it"),
+        ({'in settings.FERNET_KEYS.split(",")][::1]': "in [settings.FERNET_KEYS]]"}, "nothing shows that"),
+    ],
+)
+def test_an_application_that_cannot_work_with_two_keys_is_refused_by_plan_and_checklist(
+    listed: Site, change: dict[str, str], fault: str
+) -> None:
+    path = listed.project / "customer/models.py"
+    text = path.read_text(encoding="utf-8")
+    for old, new in change.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    keys = present(listed)
+
+    planned, refused = listed.play("plan", *ONLINE), listed.play("rotate", *ONLINE)
+
+    assert (planned.code, "(E_NOT_ONLINE)" in planned.text) == (2, True), planned.text
+    assert fault in " ".join(planned.text.split())
+    assert (refused.code != 0, refused.error()) == (True, "E_NOT_ONLINE"), refused.text
+    assert fault in " ".join(refused.text.split())
+    assert present(listed) == keys
