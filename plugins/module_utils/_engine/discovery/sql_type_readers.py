@@ -27,7 +27,10 @@ STRIKING = "(?:[a-z]{1,3}[A-Z0-9]{1,4}){4}|(?:[A-F]{1,3}[0-9]{1,4}){5}"
 LONGEST_REST, MOST_OF_REST = 250_000, 100
 _REST = rf"""(?:"[^"\\]*"\s*:\s*)?"[^"\\\s]*(?:{STRIKING})[^"\\\s]*"|\[[0-9, ]{{60,}}\]"""
 # Types that the engine does not write, and that may still hold ciphertext.
-UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "name[]", "hstore", "xml", *UUIDS)
+UNWRITTEN = (
+    *("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "name[]", "hstore", "xml", "jsonpath"),
+    *("ltree", "ltree[]", *UUIDS),
+)
 CATEGORIES = ("S", "C", "V")  # of PostgreSQL: texts such as name and citext, composite types, bits
 # What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
 _WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}()<>",\\]{{{SHORTEST},}})')

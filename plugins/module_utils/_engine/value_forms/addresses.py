@@ -21,6 +21,7 @@ _SUFFIX = (
     r"web[mp]|whl|woff2?|xlsx?|xml|ya?ml|zip)"
 )
 _DIGESTS = (32, 40, 56, 64, 96, 128)  # digits
+_DIGESTS_IN_URLS = (32, 40, 56, 64)  # longer ones are rare there: rather an IV with blocks of AES
 NAMED_BY_DIGEST = rf"(?:{'|'.join(rf'[0-9a-f]{{{digits}}}' for digits in _DIGESTS)})\.{_SUFFIX}"
 _FORMS = (
     (MAIL, re.compile(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
@@ -106,7 +107,7 @@ def names_in_url(text: str) -> tuple[str, list[str]]:
 
 def _is_digest_or_signed(name: str) -> bool:
     """Return whether it is a digest by its length, or signed as Django does, which is judged elsewhere."""
-    return ":" in name or (len(name) in _DIGESTS and bool(_HEX.fullmatch(name)))
+    return ":" in name or (len(name) in _DIGESTS_IN_URLS and bool(_HEX.fullmatch(name)))
 
 
 def _has_suffix(suffix: str) -> bool:

@@ -245,6 +245,15 @@ def test_ciphertext_in_another_writing_is_unexplained(writing: str) -> None:
     assert unexplained.classify(HIDDEN[writing], "a.b").verdict == unexplained.UNEXPLAINED
 
 
+@pytest.mark.parametrize(("size", "verdict"), [(48, "sparse"), (64, "sparse"), (32, "explained")])
+def test_urls_that_end_in_as_many_hex_digits_as_blocks_of_aes_are_a_warning_beyond_sha256(
+    size: int, verdict: str
+) -> None:
+    chance = random.Random(size)
+    urls = [f"https://cdn.example.org/{chance.randbytes(size).hex()}" for _ in range(9)]
+    assert unexplained.classify(urls, "a.link").verdict == verdict
+
+
 @pytest.mark.parametrize("writing", ORDINARY)
 def test_ordinary_values_in_these_writings_stay_quiet(writing: str) -> None:
     assert unexplained.classify(ORDINARY[writing], "a.b").verdict in (unexplained.PLAIN, unexplained.EXPLAINED)
