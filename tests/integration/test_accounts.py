@@ -943,6 +943,14 @@ def test_what_is_next_to_tokens_in_an_array_is_judged(database: Database, keyrin
     assert set(found(database, keyring)) == {"secrets.a"}
 
 
+def test_ciphertext_in_a_jsonpath_is_judged(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, rule jsonpath, plain jsonpath)")
+    for number in range(12):
+        row = (number, token(keyring), f'$."{random_bytes(45, number).hex()}"', f"$.orders[{number}].total")
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s::jsonpath, %s::jsonpath)", row)
+    assert set(found(database, keyring)) == {"secrets.rule"}
+
+
 def test_a_foreign_table_and_what_the_role_may_not_read_need_a_decision(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
