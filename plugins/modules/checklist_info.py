@@ -46,6 +46,7 @@ facts:
       (C(clear_sessions)).
     - The columns of C(files) that may be encrypted, each with what was found of them, and whether it stops a rotation.
     - The loaded systemd services that read a file with keys as C(EnvironmentFile=) (C(file_readers)).
+    - The .env file, if it is in a container and not mounted into it (C(replaced_file)).
     - The C(sessions) of the application's role, each with the C(process) of this host that holds it if it can be
       determined.
     - Each reason why no write fence is possible (C(unfenced)).

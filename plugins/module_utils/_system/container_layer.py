@@ -25,15 +25,15 @@ ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 
 def is_lost(path: str) -> bool:
     """Return whether ``path``, or the folder where it would be created, will be lost with the container."""
-    if not is_inside():
-        return False
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    mount = mount_of(path)
-    return mount.point == "/" or mount.is_in_memory or bool(ANONYMOUS_VOLUME.search(mount.root))
+    return is_inside() and _is_unmounted(path)
 
 
-@functools.cache
+def is_replaced(path: str) -> bool:
+    """Return whether ``path`` is in a container that Ansible's connection has entered, and that has no system of its
+    own. A container that is created from its image in its place does not have it."""
+    return _entered_by() == ANSIBLE and _is_unmounted(path)
+
+
 def is_inside() -> bool:
     """Return whether a program on the host runs this process in a container that has no system of its own.
 
@@ -41,15 +41,29 @@ def is_inside() -> bool:
     container that runs. If Ansible's connection did so, the container is the host. If /proc hides the processes of
     others, the answer is no.
     """
+    return _entered_by() == PROGRAM
+
+
+def _is_unmounted(path: str) -> bool:
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    mount = mount_of(path)
+    return mount.point == "/" or mount.is_in_memory or bool(ANONYMOUS_VOLUME.search(mount.root))
+
+
+@functools.cache
+def _entered_by() -> str:
+    """Return who brought this process into a container that has no system of its own. Empty if none did."""
     try:
         pid, names = os.getpid(), set()
         while pid > 1:
             pid, name = _parent_and_name(pid)
             names.add(name)
-        entered = pid == 0 and os.environ.get(STARTED_BY) == PROGRAM
-        return (pid == 1 or entered) and not LASTING & {*names, _parent_and_name(1)[1]} and _is_layer(mount_of("/"))
+        if LASTING & {*names, _parent_and_name(1)[1]} or not _is_layer(mount_of("/")):
+            return ""
     except (OSError, ValueError):
-        return False
+        return ""
+    return PROGRAM if pid == 1 else os.environ.get(STARTED_BY, ANSIBLE)
 
 
 def _is_layer(root: Mount) -> bool:

@@ -50,11 +50,20 @@ def collect_facts(task: HostTask) -> ModuleResult:
             **held,
             "files": _files(application),
             "key_moves": key_destinations.moves(request.keys),
+            "replaced_file": _replaced_file(params),
             "file_readers": file_readers.find(params["env_file"], params["keys"], params["dialect"]),
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }
     return {"changed": False, "facts": facts}
+
+
+def _replaced_file(params: TaskParams) -> str | None:
+    """Return the .env file if the next container does not have what is written to it. None for any other file."""
+    from .._system import container_layer
+
+    path: str | None = params["env_file"]
+    return path if path and container_layer.is_replaced(path) else None
 
 
 def _sessions(databases: Sequence[Database], params: TaskParams) -> list[HeldSession]:

@@ -119,6 +119,7 @@ class HostFacts(TypedDict):
     files: Sequence[FileColumnFact]
     key_moves: Mapping[str, str]
     file_readers: Sequence[FileReader]
+    replaced_file: str | None
     versions: Mapping[str, str]
     cores: int
     skew: float

@@ -34,7 +34,7 @@ def agree(observations: Observations) -> ChecklistItem:
         summary = f"the hosts have {len(ids)} different sets of keys"
         todo = "Give all .env files the same keys."
         items.append(ChecklistItem("keys", STOP, summary, todo, facts={"key_ids": sorted(ids)}))
-    for check in (source_code.literals, shared_files.unstopped, _rewritten):
+    for check in (source_code.literals, shared_files.unstopped, _rewritten, _replaced):
         items += check(observations)
     return worst("keys", items, f".env file and store agree on {counted(len(observations.hosts), 'host')}")
 
@@ -56,6 +56,17 @@ def _rewritten(observations: Observations) -> list[ChecklistItem]:
         )
         for place, command in places.items()
     ]
+
+
+def _replaced(observations: Observations) -> list[ChecklistItem]:
+    """Warn about files in a container that are not there in the next container of its image."""
+    files = {host: file for host, facts in observations.facts.items() if (file := facts["replaced_file"])}
+    if not files:
+        return []
+    places = ", ".join(f"{file} on {host}" for host, file in files.items())
+    summary = f"{places} is in the container itself: a container that is created in its place has the keys of its image"
+    todo = "Build the image without keys, and mount the file from the host."
+    return [ChecklistItem("keys", WARN, summary, todo, facts={"replaced": files})]
 
 
 def store(observations: Observations) -> ChecklistItem:

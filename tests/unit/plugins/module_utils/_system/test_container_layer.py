@@ -29,11 +29,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         tmp_path.joinpath("self/mountinfo").write_text("\n".join([*mounted, ""]), encoding="utf-8")
         return tmp_path
 
-    container_layer.is_inside.cache_clear()
+    container_layer._entered_by.cache_clear()
     monkeypatch.setattr(container_layer, "PROC", str(tmp_path))
     monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "self/mountinfo"))
     yield seen
-    container_layer.is_inside.cache_clear()
+    container_layer._entered_by.cache_clear()
 
 
 CASES = {
@@ -111,3 +111,25 @@ def test_what_is_mounted_from_the_host_is_kept(host: Host, mounted: str, lost: b
 def test_on_a_host_every_file_is_kept(host: Host) -> None:
     host(*CASES["a host"][:2])
     assert not container_layer.is_lost("/etc/no such folder/no such file")
+
+
+@pytest.mark.parametrize(
+    ("processes", "by", "mounted", "replaced"),
+    [
+        (ENTERED, container_layer.ANSIBLE, "nothing", True),
+        (ENTERED, container_layer.ANSIBLE, "a folder of the host", False),
+        (ENTERED, container_layer.PROGRAM, "nothing", False),
+        ({**ENTERED, 1: (0, "systemd")}, container_layer.ANSIBLE, "nothing", False),
+    ],
+)
+def test_a_file_in_a_container_that_a_connection_enters_is_not_in_the_next_one(
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    processes: Mapping[int, tuple[int, str]],
+    by: str,
+    mounted: str,
+    replaced: bool,
+) -> None:
+    monkeypatch.setenv(container_layer.STARTED_BY, by)
+    host(processes, OVERLAY, MOUNTS[mounted][0].format("etc"))
+    assert container_layer.is_replaced("/etc/no such file") == replaced

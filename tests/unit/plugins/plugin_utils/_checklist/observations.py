@@ -57,6 +57,7 @@ FACTS: dict[str, Any] = {
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": SIGNS},
     "unprepared": None,
     "file_readers": [],
+    "replaced_file": None,
     "prepared_bytes": 0,
     "reads": {"broken": [], "refused": [], "unknown": {}, "of_ciphertext": [], "dated": [], "not_decrypted": []},
     "unfenced": [],
