@@ -33,19 +33,26 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    search_columns,
-    search_samples,
-    settlements,
     survey_findings,
     target_survey,
-    tokenless_rows,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.search_recipes import (
+    HASHES,
+    KEYS,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.digests import tokenless_rows
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import (
     FindingsError,
     refuse,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import HASHES, KEYS
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_samples import LARGEST
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes import (
+    search_columns,
+    search_samples,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes.search_samples import (
+    LARGEST,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement

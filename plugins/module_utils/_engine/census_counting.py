@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .census_task import Compared
-from .discovery.layer_classes import NESTED
+from .discovery.columns.layer_classes import NESTED
 from .proof import census_findings, row_digests
 from .proof.value_classes import UNOPENED
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .crypto.key_set import KeySet
-    from .discovery.findings import Finding
+    from .discovery.findings.findings import Finding
     from .proof.census_result import CensusResult
     from .proof.census_tally import Tally
     from .result_types import SinceFirstWrite

@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING
 from .._errors.env_file import EnvKeyMissing, listed_by
 from . import application_findings, plan, under_new_keys
 from .application import function_pairs, key_uses, own_command
-from .discovery import (
-    accounting,
-    cached_tokens,
-    listed_rows,
-    proposal,
-    scheme_proposal,
-    survey_findings,
-    unlisted_keys,
-)
-from .discovery.finding_facts import ScanCutOff
-from .discovery.findings import Finding, Findings, Notice
-from .discovery.layer_classes import NESTED
+from .discovery import accounting, proposal, scheme_proposal, survey_findings, unlisted_keys
+from .discovery.columns.layer_classes import NESTED
+from .discovery.elsewhere import cached_tokens
+from .discovery.findings import listed_rows
+from .discovery.findings.finding_facts import ScanCutOff
+from .discovery.findings.findings import Finding, Findings, Notice
 from .proof import census_findings
 from .proof.value_classes import UNOPENED
 from .request import TRIAL

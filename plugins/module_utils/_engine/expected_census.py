@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from .._errors.base import RotationError
 from .._errors.env_file import EnvNotSwitched
 from . import application_findings, census_counting
-from .discovery.findings import refuse
+from .discovery.findings.findings import refuse
 from .proof import census_comparison, census_findings
 from .proof.value_classes import UNOPENED, UNOPENED_ALONE
 from .row_comparison import SecondLook, second_look
 
 if TYPE_CHECKING:
     from .census_task import CensusTask, Compared
-    from .discovery.findings import Finding
+    from .discovery.findings.findings import Finding
     from .proof.census_result import CensusResult, RowsNeeding
     from .proof.census_tally import Tally
     from .result_types import SinceFirstWrite

@@ -22,9 +22,11 @@ from .crypto.key_entry import KeyEntries
 from .crypto.keyring import Keyring
 from .crypto.library_schemes import READ_SEVERAL
 from .crypto.schemes import Scheme
-from .discovery import tokenless_rows
 from .discovery.accounting import PlannedKey
-from .discovery.finding_facts import (
+from .discovery.columns.search_recipes import SearchColumnRecipe
+from .discovery.columns.target import Target
+from .discovery.digests import tokenless_rows
+from .discovery.findings.finding_facts import (
     EmptyField,
     FixedColumn,
     NextValue,
@@ -33,12 +35,10 @@ from .discovery.finding_facts import (
     PlainIndex,
     TypedFacts,
 )
-from .discovery.finding_kinds import KINDS
-from .discovery.findings import Finding, Notice
-from .discovery.listed_rows import ListedRowsResult
-from .discovery.search_recipes import SearchColumnRecipe
-from .discovery.settlements import Settlements
-from .discovery.target import Target
+from .discovery.findings.finding_kinds import KINDS
+from .discovery.findings.findings import Finding, Notice
+from .discovery.findings.listed_rows import ListedRowsResult
+from .discovery.findings.settlements import Settlements
 from .discovery.target_survey import Survey
 from .plan_document import FORMAT, content_hash, plan_hash
 from .plan_notices import QUERIES

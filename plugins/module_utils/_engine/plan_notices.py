@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .discovery.finding_kinds import KindName
+from .discovery.findings.finding_kinds import KindName
 from .postgres import catalog
 
 _OF_INDEX = (

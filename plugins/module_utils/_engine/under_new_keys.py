@@ -15,9 +15,9 @@ from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.keyring import Keyring
-from .discovery.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
-from .discovery.findings import Finding, Findings, refuse, unsettled
-from .discovery.search_recipes import SearchColumnRecipe
+from .discovery.columns.search_recipes import SearchColumnRecipe
+from .discovery.findings.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
+from .discovery.findings.findings import Finding, Findings, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
 

@@ -12,7 +12,7 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, surveys_of
 
 if TYPE_CHECKING:
-    from .._engine.discovery.findings import Notice
+    from .._engine.discovery.findings.findings import Notice
     from .._engine.rotation import Application
 
 

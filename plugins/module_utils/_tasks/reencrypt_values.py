@@ -149,7 +149,7 @@ def _is_settlement(params: TaskParams) -> bool:
 def _examined(application: Application, params: TaskParams) -> Examined:
     """Take the census before the first write, and refuse what it finds."""
     from .._engine import application_findings, under_new_keys
-    from .._engine.discovery.findings import refuse
+    from .._engine.discovery.findings.findings import refuse
     from .._engine.proof import census_findings, row_digests
     from .._engine.request import TRIAL
 

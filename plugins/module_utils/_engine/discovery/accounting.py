@@ -32,21 +32,13 @@ from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column
 from ..postgres.connection import Database
 from ..value_forms import known_forms
 from ..value_forms.recognized_formats import identify
-from . import (
-    model_evidence,
-    proposal,
-    raw_frames,
-    row_samples,
-    shared_values,
-    signed_values,
-    sql_type_readers,
-    unexplained,
-)
-from .finding_facts import SparseLook, UnplacedHashing
-from .findings import Finding, Findings, unsettled
-from .settlements import DECISIONS, Settlements
+from . import model_evidence, proposal, shared_values, signed_values
+from .columns import raw_frames, row_samples, sql_type_readers, unexplained
+from .columns.target import Target
+from .findings.finding_facts import SparseLook, UnplacedHashing
+from .findings.findings import Finding, Findings, unsettled
+from .findings.settlements import DECISIONS, Settlements
 from .survey_findings import IN_REACH
-from .target import Target
 from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them

@@ -17,9 +17,9 @@ from ..application.function_pairs import Candidates
 from ..crypto.function_names import TO_FILL_IN
 from ..crypto.schemes import IN_DOCUMENTS
 from ..postgres.catalog import Column, Table
-from .column_types import KINDS, JsonCodec
-from .finding_kinds import KindName
-from .findings import Finding
+from .columns.column_types import KINDS, JsonCodec
+from .findings.finding_kinds import KindName
+from .findings.findings import Finding
 from .target_survey import AUTO, Survey
 
 if TYPE_CHECKING:

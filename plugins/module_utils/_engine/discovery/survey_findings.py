@@ -12,10 +12,10 @@ from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
 from ..crypto.library_schemes import schemes_of_field
 from . import proposal
-from .column_types import WRITTEN
-from .finding_facts import FixedColumn, UnprovedValues
-from .findings import Finding, Findings, unsettled
-from .settlements import NONE, Settlements
+from .columns.column_types import WRITTEN
+from .findings.finding_facts import FixedColumn, UnprovedValues
+from .findings.findings import Finding, Findings, unsettled
+from .findings.settlements import NONE, Settlements
 from .target_survey import Survey
 
 # What may be said of a column whose rows may each have a data key in a target.

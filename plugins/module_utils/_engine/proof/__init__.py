@@ -3,6 +3,6 @@
 """Proof: the census, digests of rows, and what the application itself reads.
 
 ``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_result_types``, ``_tasks``, ``application``, ``discovery``,
-``plugin_utils`` and ``rewrite`` import it. It imports ``_errors``, ``_system``, ``application``, ``crypto``,
-``discovery``, ``django``, ``postgres``, ``rewrite`` and ``value_forms``.
+``plugin_utils`` and ``rewrite`` import it. It imports ``_errors``, ``_system``, ``application``, ``columns``,
+``crypto``, ``discovery``, ``django``, ``findings``, ``postgres``, ``rewrite`` and ``value_forms``.
 """

@@ -18,8 +18,8 @@ from ..._errors.discovery import DependsOnKey
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
-from ..discovery.findings import Finding
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_ignored
 from .model_reading import format_ignored, instances_of

@@ -20,7 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     scheme_proposal,
     survey_findings,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets
 from cryptography.fernet import Fernet

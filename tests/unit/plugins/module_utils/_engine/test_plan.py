@@ -24,13 +24,17 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import SameTokens
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.search_recipes import (
     SearchColumnRecipe,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.settlements import Settlement
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_facts import (
+    SameTokens,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.settlements import (
+    Settlement,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.survey_findings import findings_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
