@@ -140,9 +140,9 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
         return []
     proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
     keyring = Keyring(proving, {TRIAL: application.trial}, application.keyring.application, TRIAL)
-    read = application.processes[TRIAL].opener.read
+    process = trial_reading.TrialProcess(keyring, application.processes[TRIAL].opener.read)
     under_data_keys = {name for survey in application.surveys for name, _ in survey.findings.typed(DataKeyValues)}
-    return trial_reading.findings(application.read, application.keyring, keyring, read, ignore, under_data_keys)
+    return trial_reading.findings(application.read, application.keyring, process, ignore, under_data_keys)
 
 
 def refuse_made_of_keys(application: Application, destination: str) -> None:

@@ -164,7 +164,7 @@ def _find_unmarked(
     """
     texts = [(place, scheme.text_of(opening[1])) for place, opening in enumerate(opened) if opening is not None]
     whole = b"\n".join([text for _, text in texts])  # most pages are text in short words
-    if max(map(len, whole.split()), default=0) < SHORTEST and _is_utf8(whole):
+    if max(map(len, whole.split()), default=0) < SHORTEST and text_encoding.is_utf8(whole):
         return {}
     words = [(place, word) for place, text in texts if len(text) >= SHORTEST for word in _quoted_words(text)]
     stages: dict[int, set[str]] = {}
@@ -237,7 +237,7 @@ def may_be_unmarked(text: bytes) -> bool:
     """Return whether all of a plaintext may be a token without a marker."""
     if len(text) < SHORTEST:
         return False
-    return bool(_BARE.fullmatch(text)) if text.isascii() else not _is_utf8(text)
+    return bool(_BARE.fullmatch(text)) if text.isascii() else not text_encoding.is_utf8(text)
 
 
 def looks_nested(keyring: Keyring, texts: Sequence[bytes]) -> list[bool]:
@@ -291,15 +291,7 @@ def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
         return marker in text and len(text) >= SHORTEST
     if scheme.text:
         return len(text) >= SHORTEST and bool(text_encoding.of(text) or unbase64(text.rpartition(b":")[2]))
-    return not text.isascii() and len(text) >= SHORTEST and not _is_utf8(text)
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    return not text.isascii() and len(text) >= SHORTEST and not text_encoding.is_utf8(text)
 
 
 def _peel(

@@ -23,7 +23,7 @@ from ...value_forms.value_look import ENCRYPTED_DOCUMENT, Look, look_at
 from ..columns import row_samples
 from ..columns.scheme_match import rotated_scheme
 from ..findings.finding_facts import FilesElsewhere, FilesUnread, OwnStorage
-from ..findings.findings import Finding, Findings, unsettled
+from ..findings.findings import Finding, FindingFacts, Findings, unsettled
 from ..findings.settlements import Settlements
 from ..target_survey import Survey
 from . import large_objects
@@ -47,16 +47,19 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
         others = local_files.read(field, _names(database, table, column, SEARCHED) if files else [])
         of_each_beginning = {data[:BEGINNING]: data for data in others if data}
         storage = storages.get(place)
-        _put(findings, table.label_of(column), [*filter(None, files)], storage, keyring, [*of_each_beginning.values()])
+        label = table.label_of(column)
+        if facts := _judge(label, [*filter(None, files)], [*of_each_beginning.values()], storage, keyring):
+            findings.put(label, facts)
         if place in storages or not local_files.is_encrypted_by_model(field):
             continue
         if names and not files:
-            findings.put(table.label_of(column), FilesUnread(len(names)))
+            findings.put(label, FilesUnread(len(names)))
         if not local_files.is_local(field):
-            findings.put(table.label_of(column), FilesElsewhere(file_storages.path_of(field.storage.__class__)))
+            findings.put(label, FilesElsewhere(file_storages.path_of(field.storage.__class__)))
     objects = large_objects.sample(database, survey)
     more = large_objects.of_each_beginning(database, survey)
-    _put(findings, large_objects.COLUMN, objects, None, keyring, more)
+    if facts := _judge(large_objects.COLUMN, objects, more, None, keyring):
+        findings.put(large_objects.COLUMN, facts)
     return [*findings.with_text(stops=True), *findings.with_text(stops=False)]
 
 
@@ -78,29 +81,23 @@ def _names(database: Database, table: Table, column: str, between: int) -> list[
     return [path for (path,) in database.rows(parts, table=table.label)]
 
 
-def _put(
-    findings: Findings,
-    column: str,
-    files: Sequence[bytes],
-    storage: FileStorage | None,
-    keyring: Keyring,
-    more: Sequence[bytes] = (),
-) -> None:
-    """Put down the most certain finding about a column's files. Of ``more``, each begins in its own way."""
+def _judge(
+    column: str, files: Sequence[bytes], more: Sequence[bytes], storage: FileStorage | None, keyring: Keyring
+) -> FindingFacts | None:
+    """Return the most certain finding about a column's files. Of ``more``, each begins in its own way."""
     looks, looked_at = _unknown_looks(files), len(files)
     others = _unknown_looks(more)
     if opened := sum(any_is_under_key([data], keyring) for data in files):
-        findings.put(column, FilesOpen(column=column, count=opened, looked_at=looked_at))
-    elif opened := sum(rotated_scheme([data], keyring) is not None for data in more):
-        findings.put(column, FilesOpen(column=column, count=opened, looked_at=len(more)))
-    elif storage and storage.reads:
-        findings.put(column, FilesUnderKey(column=column, storage=storage.path, key=storage.reads))
-    elif len(looks) > SHARE * looked_at:
-        findings.put(column, _unexplained(column, looks, looked_at))
-    elif len(others) >= max(FEWEST, SHARE * len(more)):
-        findings.put(column, _unexplained(column, others, len(more)))
-    elif storage:
-        findings.put(column, OwnStorage(storage.path))
+        return FilesOpen(column=column, count=opened, looked_at=looked_at)
+    if opened := sum(rotated_scheme([data], keyring) is not None for data in more):
+        return FilesOpen(column=column, count=opened, looked_at=len(more))
+    if storage and storage.reads:
+        return FilesUnderKey(column=column, storage=storage.path, key=storage.reads)
+    if len(looks) > SHARE * looked_at:
+        return _unexplained(column, looks, looked_at)
+    if len(others) >= max(FEWEST, SHARE * len(more)):
+        return _unexplained(column, others, len(more))
+    return OwnStorage(storage.path) if storage else None
 
 
 def _unexplained(column: str, looks: Sequence[str], looked_at: int) -> FilesUnexplained:
