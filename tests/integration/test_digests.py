@@ -16,11 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
-    application_findings,
-    plan,
-    under_new_keys,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings, under_new_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
@@ -53,6 +49,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes.search_samples import (
     LARGEST,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement

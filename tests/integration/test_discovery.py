@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import (
     django_project,
     model_fields,
@@ -54,6 +53,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     refuse,
     unsettled,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (

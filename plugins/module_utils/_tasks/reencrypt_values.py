@@ -16,7 +16,7 @@ from .host_task import HostTask, ModuleResult, TaskParams
 from .reencryption import Examined, Reencryption
 
 if TYPE_CHECKING:
-    from .._engine.prepared_census import PreparedCensus
+    from .._engine.comparison.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
     from .._engine.proof.row_digests import Recording
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
@@ -190,7 +190,7 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
 
     After the switch, it is the census of the rows that changed since they were written.
     """
-    from .._engine.prepared_census import PreparedCounting
+    from .._engine.comparison.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.prepared_table import NEW, OLD
 

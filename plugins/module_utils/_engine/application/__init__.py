@@ -3,6 +3,6 @@
 """The application as a Django project: its start, settings, models, own functions, and where its code uses keys.
 
 ``_backup``, ``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_tasks``, ``discovery``, ``elsewhere``,
-``proof`` and ``recipes`` import it. It imports ``_destinations``, ``_errors``, ``_system``, ``crypto``, ``django``,
-``postgres`` and ``proof``.
+``plan``, ``proof`` and ``recipes`` import it. It imports ``_destinations``, ``_errors``, ``_system``, ``crypto``,
+``django``, ``postgres`` and ``proof``.
 """

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Digests that are no search columns: of a stored token, of another column, of a key, or of a value that is gone.
 
-``_engine`` imports it. It imports ``_errors``, ``columns``, ``crypto``, ``discovery``, ``findings``, ``postgres`` and
-``recipes``.
+``_engine`` and ``plan`` import it. It imports ``_errors``, ``columns``, ``crypto``, ``discovery``, ``findings``,
+``postgres`` and ``recipes``.
 """

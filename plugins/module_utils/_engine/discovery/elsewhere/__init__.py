@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Elsewhere: tokens and copies of keys that no rotation rewrites, such as in caches, files or configuration.
 
-``_engine`` and ``_tasks`` import it. It imports ``_engine``, ``_errors``, ``application``, ``columns``, ``crypto``,
-``discovery``, ``django``, ``findings``, ``postgres`` and ``value_forms``.
+``_engine``, ``_tasks`` and ``plan`` import it. It imports ``_engine``, ``_errors``, ``application``, ``columns``,
+``crypto``, ``discovery``, ``django``, ``findings``, ``postgres`` and ``value_forms``.
 """

@@ -13,11 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
-    application_findings,
-    plan,
-    under_new_keys,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings, under_new_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -28,6 +24,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError

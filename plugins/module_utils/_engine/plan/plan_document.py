@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors.counts import join_first
-from .._errors.option_names import variable_of
+from ..._errors.counts import join_first
+from ..._errors.option_names import variable_of
 
 PlanDocument = Mapping[str, Any]  # as YAML has it: people may have edited it
 FORMAT = 2

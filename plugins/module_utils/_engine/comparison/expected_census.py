@@ -9,20 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._errors.base import RotationError
-from .._errors.env_file import EnvNotSwitched
-from . import application_findings, census_counting
-from .discovery.findings.findings import refuse
-from .proof import census_comparison, census_findings
-from .proof.value_classes import UNOPENED, UNOPENED_ALONE
+from ..._errors.base import RotationError
+from ..._errors.env_file import EnvNotSwitched
+from .. import application_findings
+from ..discovery.findings.findings import refuse
+from ..proof import census_comparison, census_findings
+from ..proof.value_classes import UNOPENED, UNOPENED_ALONE
+from . import census_counting
 from .row_comparison import SecondLook, second_look
 
 if TYPE_CHECKING:
+    from ..discovery.findings.findings import Finding
+    from ..proof.census_result import CensusResult, RowsNeeding
+    from ..proof.census_tally import Tally
+    from ..result_types import SinceFirstWrite
     from .census_task import CensusTask, Compared
-    from .discovery.findings.findings import Finding
-    from .proof.census_result import CensusResult, RowsNeeding
-    from .proof.census_tally import Tally
-    from .result_types import SinceFirstWrite
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def find_needing(task: CensusTask, tallies: Sequence[Tally], leaving: Sequence[s
 
 def find_damaged(task: CensusTask, written: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """At the end of a rollback, the values that another process wrote and that the application cannot read."""
-    from .proof import damage
+    from ..proof import damage
 
     before = task.options.written
     if before is None:
@@ -121,7 +122,7 @@ def _refuse_unopened(
 
     It is E_VALUES_OVERWRITTEN if the rows show that another process wrote them.
     """
-    from .proof import damage
+    from ..proof import damage
 
     application, expected = task.application, task.options.expect_stage
     # With the expected keys alone, a damaged value looks like one that was written under other keys.

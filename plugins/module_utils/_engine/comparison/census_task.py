@@ -10,13 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .crypto.key_set import KeySet
-    from .discovery.findings.findings import Finding
-    from .proof.census_result import CensusResult
-    from .proof.census_tally import Tally
-    from .result_types import SinceFirstWrite
-    from .rewrite.concurrent_writers import ConcurrentWritesResult
-    from .rotation import Application
+    from ..crypto.key_set import KeySet
+    from ..discovery.findings.findings import Finding
+    from ..proof.census_result import CensusResult
+    from ..proof.census_tally import Tally
+    from ..result_types import SinceFirstWrite
+    from ..rewrite.concurrent_writers import ConcurrentWritesResult
+    from ..rotation import Application
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .._errors.env_file import EnvKeyMissing, listed_by
-from . import application_findings, plan, under_new_keys
-from .application import function_pairs, key_uses, own_command
-from .discovery import accounting, proposal, scheme_proposal, survey_findings, unlisted_keys
-from .discovery.columns.layer_classes import NESTED
-from .discovery.elsewhere import cached_tokens
-from .discovery.findings import listed_rows
-from .discovery.findings.finding_facts import ScanCutOff
-from .discovery.findings.findings import Finding, Findings, Notice
-from .proof import census_findings
-from .proof.value_classes import UNOPENED
-from .request import TRIAL
+from ..._errors.env_file import EnvKeyMissing, listed_by
+from .. import application_findings, under_new_keys
+from ..application import function_pairs, key_uses, own_command
+from ..discovery import accounting, proposal, scheme_proposal, survey_findings, unlisted_keys
+from ..discovery.columns.layer_classes import NESTED
+from ..discovery.elsewhere import cached_tokens
+from ..discovery.findings import listed_rows
+from ..discovery.findings.finding_facts import ScanCutOff
+from ..discovery.findings.findings import Finding, Findings, Notice
+from ..proof import census_findings
+from ..proof.value_classes import UNOPENED
+from ..request import TRIAL
+from . import plan
 
 if TYPE_CHECKING:
-    from .crypto.key_entry import KeyEntry
-    from .discovery.unlisted_keys import UnlistedKeys
-    from .proof.census_tally import Tally
-    from .rotation import Application
+    from ..crypto.key_entry import KeyEntry
+    from ..discovery.unlisted_keys import UnlistedKeys
+    from ..proof.census_tally import Tally
+    from ..rotation import Application
 
 NO_ENV: Mapping[str, str] = MappingProxyType({})
 

@@ -11,12 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
-    application_findings,
-    plan,
-    plan_document,
-    plan_notices,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -36,14 +31,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     Settlement,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.survey_findings import findings_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan, plan_document, plan_notices
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census_tally import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
-from .conftest import nothing_set
-from .discovery.surveys import survey
-from .survey_double import FACTS
+from ..conftest import nothing_set
+from ..discovery.surveys import survey
+from ..survey_double import FACTS
 
 OWN = {
     "format": "aes_cbc_hmac",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings, plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import lasting_caches
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.code_uses import CodeUses
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.create_plan import create_plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
@@ -21,11 +20,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     survey_findings,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan.create_plan import create_plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import NoTargets
 from cryptography.fernet import Fernet
 
-from .survey_double import Part
+from ..survey_double import Part
 
 OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 

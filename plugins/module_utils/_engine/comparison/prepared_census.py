@@ -13,18 +13,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .postgres import sql
-from .postgres.catalog import row_name
-from .postgres.connection import Database
-from .proof.census import Census
-from .proof.census_result import CensusResult
-from .proof.census_tally import Tally
-from .proof.row_digests import EachRow, Recording
-from .proof.table_pages import RowText, TargetGroup, by_table, rows_of
-from .rewrite import prepared, prepared_table
-from .rewrite.prepared import MOST_DIFFERENT, PreparedRows, RowDifference
-from .rewrite.prepared_table import NEW, OLD
-from .rotation import Application
+from ..postgres import sql
+from ..postgres.catalog import row_name
+from ..postgres.connection import Database
+from ..proof.census import Census
+from ..proof.census_result import CensusResult
+from ..proof.census_tally import Tally
+from ..proof.row_digests import EachRow, Recording
+from ..proof.table_pages import RowText, TargetGroup, by_table, rows_of
+from ..rewrite import prepared, prepared_table
+from ..rewrite.prepared import MOST_DIFFERENT, PreparedRows, RowDifference
+from ..rewrite.prepared_table import NEW, OLD
+from ..rotation import Application
 
 
 @dataclass

@@ -14,19 +14,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TypedDict, TypeVar
 
-from .._errors.database import TokenTooLong
-from .._errors.option_names import variable_of
-from .application import lasting_caches
-from .application.own_command import OwnCommand
-from .crypto.key_entry import KeyEntries
-from .crypto.keyring import Keyring
-from .crypto.library_schemes import READ_SEVERAL
-from .crypto.schemes import Scheme
-from .discovery.accounting import PlannedKey
-from .discovery.columns.search_recipes import SearchColumnRecipe
-from .discovery.columns.target import Target
-from .discovery.digests import tokenless_rows
-from .discovery.findings.finding_facts import (
+from ..._errors.database import TokenTooLong
+from ..._errors.option_names import variable_of
+from ..application import lasting_caches
+from ..application.own_command import OwnCommand
+from ..crypto.key_entry import KeyEntries
+from ..crypto.keyring import Keyring
+from ..crypto.library_schemes import READ_SEVERAL
+from ..crypto.schemes import Scheme
+from ..discovery.accounting import PlannedKey
+from ..discovery.columns.search_recipes import SearchColumnRecipe
+from ..discovery.columns.target import Target
+from ..discovery.digests import tokenless_rows
+from ..discovery.findings.finding_facts import (
     EmptyField,
     FixedColumn,
     NextValue,
@@ -35,16 +35,16 @@ from .discovery.findings.finding_facts import (
     PlainIndex,
     TypedFacts,
 )
-from .discovery.findings.finding_kinds import KINDS
-from .discovery.findings.findings import Finding, Notice
-from .discovery.findings.listed_rows import ListedRowsResult
-from .discovery.findings.settlements import Settlements
-from .discovery.target_survey import Survey
+from ..discovery.findings.finding_kinds import KINDS
+from ..discovery.findings.findings import Finding, Notice
+from ..discovery.findings.listed_rows import ListedRowsResult
+from ..discovery.findings.settlements import Settlements
+from ..discovery.target_survey import Survey
+from ..postgres import catalog, sql
+from ..postgres.connection import Database
+from ..proof.census_tally import Tally
 from .plan_document import FORMAT, content_hash, plan_hash
 from .plan_notices import QUERIES
-from .postgres import catalog, sql
-from .postgres.connection import Database
-from .proof.census_tally import Tally
 
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .proof import row_digests
-from .rewrite.concurrent_writers import ConcurrentWrites
+from ..proof import row_digests
+from ..rewrite.concurrent_writers import ConcurrentWrites
 
 if TYPE_CHECKING:
+    from ..proof.census_tally import Tally
+    from ..proof.row_digests import Comparison, TableComparison
+    from ..rotation import Application
     from .census_task import CensusTask
-    from .proof.census_tally import Tally
-    from .proof.row_digests import Comparison, TableComparison
-    from .rotation import Application
 
 
 class SecondLook:

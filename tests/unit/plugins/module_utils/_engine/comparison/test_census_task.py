@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.census_task import CensusOptions, CensusTask
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.comparison.census_task import (
+    CensusOptions,
+    CensusTask,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 
 STAGES = {"previous": KeySet({"A": "1"}, "1" * 16), "current": KeySet({"A": "2"}, "2" * 16)}

@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..discovery.columns.layer_classes import NESTED
+from ..proof import census_findings, row_digests
+from ..proof.value_classes import UNOPENED
 from .census_task import Compared
-from .discovery.columns.layer_classes import NESTED
-from .proof import census_findings, row_digests
-from .proof.value_classes import UNOPENED
 
 if TYPE_CHECKING:
+    from ..proof.census_result import CensusResult
+    from ..proof.census_tally import Tally
+    from ..proof.row_digests import TableComparison
+    from ..result_types import SinceFirstWrite, UnopenedValues
     from .census_task import CensusOptions, CensusTask
-    from .proof.census_result import CensusResult
-    from .proof.census_tally import Tally
-    from .proof.row_digests import TableComparison
-    from .result_types import SinceFirstWrite, UnopenedValues
 
     Looks = Mapping[str, TableComparison]  # by table
 

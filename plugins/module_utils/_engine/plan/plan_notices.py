@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .discovery.findings.finding_kinds import KindName
-from .postgres import catalog
+from ..discovery.findings.finding_kinds import KindName
+from ..postgres import catalog
 
 _OF_INDEX = (
     "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
