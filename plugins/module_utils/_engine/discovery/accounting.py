@@ -200,7 +200,7 @@ def _put_encoded(
 
 def _accounted(survey: Survey) -> set[str]:
     """Return the columns that the survey accounts for: targets, what follows them, and those with a finding."""
-    derived = {target.table.label_of(each.column) for target in survey.targets for each in target.derived}
+    derived = {target.table.label_of(recipe.column) for target in survey.targets for recipe in target.derived}
     reported = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
     return {*(target.name for target in survey.targets), *derived, *reported}
 
@@ -382,7 +382,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
             keyring,
             keyring.keys_of(
                 [target.scheme, *survey.evidence.other_schemes(target.name)],
-                [name for each in target.derived for name in each.settings],
+                [name for recipe in target.derived for name in recipe.settings],
             ),
         )
         for survey in surveys

@@ -86,8 +86,8 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
     used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
     made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
     names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
-    derived = [each for survey in surveys for target in survey.targets for each in target.derived]
-    names = names.union(*(each.settings for each in derived))
+    derived = [recipe for survey in surveys for target in survey.targets for recipe in target.derived]
+    names = names.union(*(recipe.settings for recipe in derived))
     return {name: values for name in names if (values := members(keyring.application(name)))}
 
 

@@ -65,12 +65,12 @@ class SurveySurroundings:
         for given in self.given:
             self._add_given(given)
         for table, column in dict.fromkeys(
-            (target.table, each.column) for target in self.targets for each in target.derived
+            (target.table, recipe.column) for target in self.targets for recipe in target.derived
         ):
             self._put_down_obstacles(table, column)
         self._look_for_copies()
         for target in self.targets:
-            if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
+            if {target.column, *(recipe.column for recipe in target.derived)} & {*target.key.columns}:
                 self._tie(target.name, *_IN_THE_KEY)
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:

@@ -407,7 +407,7 @@ class Survey:
         from .columns.data_keys import DataKeySearch
 
         decided = {name for name, settlement in self.settled.items() if settlement.decision in DECISIONS}
-        derived = {target.table.label_of(each.column) for target in self.targets for each in target.derived}
+        derived = {target.table.label_of(recipe.column) for target in self.targets for recipe in target.derived}
         reported = {*self.findings.columns()}.difference(self.findings.columns(*OPEN))
         passed_over = {*(target.name for target in self.targets), *derived, *decided, *reported}
         search = DataKeySearch(self._database, self._keyring, self.tables, self._samples)
@@ -423,7 +423,7 @@ class Survey:
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
         """Yield search columns under rotated keys that are computed from a target with plain text, with it."""
         for target in self.targets:
-            for column in dict.fromkeys(each.column for each in target.derived if each.is_rotated(self._keyring)):
+            for column in dict.fromkeys(recipe.column for recipe in target.derived if recipe.is_rotated(self._keyring)):
                 if target.mixed:
                     yield target.table.label_of(column), target.name
 

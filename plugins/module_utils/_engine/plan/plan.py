@@ -285,7 +285,7 @@ def put_secret_names(survey: Survey) -> None:
     known = {
         *(target.name for target in survey.targets),
         *survey.findings.columns(),
-        *(target.table.label_of(each.column) for target in survey.targets for each in target.derived),
+        *(target.table.label_of(recipe.column) for target in survey.targets for recipe in target.derived),
     }
     for table, columns in survey.tables.items():
         for column in columns:

@@ -78,7 +78,7 @@ class DataKeySearch:
         known: dict[str, DataKeyColumn | str] = {}
         for target in targets:
             plaintexts = self._plaintexts(target)
-            if not plaintexts or 2 * sum(bool(possible_keys(each)) for each in plaintexts) < len(plaintexts):
+            if not plaintexts or 2 * sum(bool(possible_keys(plaintext)) for plaintext in plaintexts) < len(plaintexts):
                 continue
             possible = target.name if all(map(is_random_key, plaintexts)) else ""
             for table, wrapped in self._places(target):

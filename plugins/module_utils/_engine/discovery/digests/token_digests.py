@@ -82,7 +82,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     for target in survey.targets:
         targets.setdefault(target.table, []).append(target)
     for table, members in targets.items():
-        computed = {each.column for target in members for each in target.derived}
+        computed = {recipe.column for target in members for recipe in target.derived}
         taken = computed.union(target.column for target in members)
         ignored = {*survey.findings.columns("ignored")}
         columns = [

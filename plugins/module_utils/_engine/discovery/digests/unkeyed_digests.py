@@ -56,12 +56,14 @@ def find(databases: Iterable[tuple[Database, Survey]], columns: Collection[str])
     explained: set[str] = set()
     for database, survey in databases:
         for table, members in survey.every_column().items():
-            digests = [each for each in members if _is_asked(table, each, columns)]
+            digests = [member for member in members if _is_asked(table, member, columns)]
             sources = [*_sources(database, survey, table)] if digests else []
             explained.update(
                 table.label_of(digest.name)
                 for digest in digests
-                if is_explained(_rows(database, table, digest, [each for each in sources if each.column != digest]))
+                if is_explained(
+                    _rows(database, table, digest, [source for source in sources if source.column != digest])
+                )
             )
     return explained
 

@@ -87,7 +87,9 @@ def find(
 def _ids(keyring: Keyring, schemes: Collection[str], env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield findings about the variables with an ID of a key. A copy of the key is not an ID."""
     fingerprints = KeyFingerprints(keyring, schemes)
-    copies = [part for each in keyring.stages.values() for value in each.values.values() for part in split_list(value)]
+    copies = [
+        part for stage in keyring.stages.values() for value in stage.values.values() for part in split_list(value)
+    ]
     for name, value in env.items():
         for copy in filter(None, copies):
             value = value.replace(copy, "")
@@ -102,7 +104,7 @@ def places(settled: Iterable[str]) -> set[str]:
 
 
 def _holding(holders: Holders, texts: Iterable[Configured]) -> list[Configured]:
-    long = [each for each in texts if len(each.text) >= SHORTEST]
+    long = [text for text in texts if len(text.text) >= SHORTEST]
     return [long[place] for place in sorted(holders([each.text for each in long]))]
 
 

@@ -67,4 +67,4 @@ def _in_sql(text: str) -> set[str]:
     """
     doubled = text.replace("'", "''")
     forms = {text, doubled, doubled.replace("\\", "\\\\")}
-    return forms if len(text) >= RANDOM else {f"'{each}'" for each in forms}
+    return forms if len(text) >= RANDOM else {f"'{form}'" for form in forms}

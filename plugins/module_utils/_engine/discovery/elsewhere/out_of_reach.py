@@ -61,7 +61,7 @@ def _not_readable(database: Database) -> Iterator[Finding]:
 def _of_others(database: Database) -> dict[Table, list[Column]]:
     columns_by_table = catalog.columns(database, catalog.FOREIGN)
     return {
-        table: [each for each in columns if sql_type_readers.is_judged(each)]
+        table: [column for column in columns if sql_type_readers.is_judged(column)]
         for table, columns in columns_by_table.items()
     }
 

@@ -46,9 +46,9 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
     """Return findings about the definitions with a token or a copy of a key, by name."""
     definitions = catalog.definitions(database)
     schemes = {target.scheme for target in survey.targets}
-    with_tokens = sorted(holding(keyring, schemes, [each.text.encode("utf-8") for each in definitions]))
+    with_tokens = sorted(holding(keyring, schemes, [definition.text.encode("utf-8") for definition in definitions]))
     copies = KeyCopies(keyring, schemes)
-    with_keys = ((each, copies.in_sql(each.text)) for each in definitions)
+    with_keys = ((definition, copies.in_sql(definition.text)) for definition in definitions)
     return [
         *(_finding(database, definitions[place], TOKEN, "a token") for place in with_tokens),
         *(_finding(database, each, KEY, what) for each, what in with_keys if what),
@@ -57,7 +57,7 @@ def find(database: Database, survey: Survey, keyring: Keyring) -> list[Finding]:
 
 def places(database: Database) -> set[str]:
     """Return the names that a settlement of one of these can have."""
-    return {_name(database, each) for each in catalog.definitions(database)}
+    return {_name(database, definition) for definition in catalog.definitions(database)}
 
 
 def _name(database: Database, definition: catalog.Definition) -> str:

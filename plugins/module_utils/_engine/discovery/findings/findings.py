@@ -125,14 +125,16 @@ class Findings:
 
     def typed(self, facts: type[_Facts]) -> list[tuple[str, _Facts]]:
         """The columns with facts of this class, each with its facts."""
-        return [(each.column, each.facts) for each in self._findings if isinstance(each.facts, facts)]
+        return [(finding.column, finding.facts) for finding in self._findings if isinstance(finding.facts, facts)]
 
     def drop(self, kind: KindName, columns: Collection[str]) -> None:
         """Remove findings of a kind about columns that something else explains."""
-        self._findings = [each for each in self._findings if each.kind.name != kind or each.column not in columns]
+        self._findings = [
+            finding for finding in self._findings if finding.kind.name != kind or finding.column not in columns
+        ]
 
     def of(self, *kinds: KindName) -> list[Finding]:
-        return [each for each in self._findings if each.kind.name in kinds]
+        return [finding for finding in self._findings if finding.kind.name in kinds]
 
     def columns(self, *kinds: KindName) -> list[str]:
         """The columns that findings of these kinds are about; without a kind, of all of them."""
@@ -140,7 +142,7 @@ class Findings:
 
     def with_text(self, *, stops: bool) -> list[Finding]:
         """The findings with a text that stop, or that do not, in the order of the table."""
-        return sort_findings(each for each in self._findings if each.kind.stops is stops and each.kind.what)
+        return sort_findings(finding for finding in self._findings if finding.kind.stops is stops and finding.kind.what)
 
 
 def unsettled(findings: Iterable[Finding], settled: Settlements) -> list[Finding]:
@@ -165,11 +167,11 @@ class FindingsError(RotationError):
 
     def __init__(self, findings: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
         self.findings = list(findings)
-        errors = [each.as_error() for each in self.findings[:SHOWN]]
+        errors = [finding.as_error() for finding in self.findings[:SHOWN]]
         super().__init__(changed=changed)
         self.code, self.where = errors[0].code, errors[0].where
         whats, todos = [error.what for error in errors], [error.todo for error in errors]
-        if len({each.kind.code for each in self.findings}) > 1:
+        if len({finding.kind.code for finding in self.findings}) > 1:
             self.code = SeveralFindings.code
             whats = [f"{error.code}: {error.what}" for error in errors]
             todos = [f"{error.code}: {error.todo}" for error in errors]
@@ -183,13 +185,13 @@ class FindingsError(RotationError):
         return FindingsError(self.findings, changed=changed)
 
     def as_result(self) -> dict[str, object]:
-        listed = as_results(each.listed for each in self.findings)
-        findings = {"findings": [each.as_result() for each in self.findings]}
+        listed = as_results(finding.listed for finding in self.findings)
+        findings = {"findings": [finding.as_result() for finding in self.findings]}
         return {**super().as_result(), **findings, **({"listed": listed} if listed else {})}
 
 
 def refuse(findings: Iterable[Finding]) -> None:
     """Raise FindingsError with all findings that stop, in the order of the table."""
-    stops = sort_findings(each for each in findings if each.kind.stops)
+    stops = sort_findings(finding for finding in findings if finding.kind.stops)
     if stops:
         raise FindingsError(stops)
