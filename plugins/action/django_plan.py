@@ -7,8 +7,8 @@ from __future__ import annotations
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ..module_utils._engine import plan_document
-from ..module_utils._engine.plan_document import PlanDocument
+from ..module_utils._engine.plan import plan_document
+from ..module_utils._engine.plan.plan_document import PlanDocument
 from ..module_utils._errors.base import BUT_THE_PLAN
 from ..plugin_utils._control_node import row_file
 from ..plugin_utils._plan_action import PlanAction

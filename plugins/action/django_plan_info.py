@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._engine.plan_document import PlanDocument
+from ..module_utils._engine.plan.plan_document import PlanDocument
 from ..plugin_utils._plan_action import PlanAction
 from ..plugin_utils._plans import plan_file
 from ..plugin_utils._single_module_action import Answered

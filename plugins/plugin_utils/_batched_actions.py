@@ -80,7 +80,7 @@ def batch_result(parts: Sequence[Part], *, all_of_them: bool, fatal: Collection[
     shown: TaskResult = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
     if warnings := list(dict.fromkeys(each for result in results.values() for each in result.pop("warnings", ()))):
         shown["warnings"] = warnings
-    if diffs := [each for result in results.values() for each in _differences(result)]:
+    if diffs := [difference for result in results.values() for difference in _differences(result)]:
         shown["diff"] = diffs
     if not all_of_them:
         shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))

@@ -8,7 +8,7 @@ import abc
 
 from ..module_utils._destinations import key_destinations
 from ..module_utils._engine.crypto.key_entry import KeyEntries
-from ..module_utils._engine.plan_document import PlanDocument
+from ..module_utils._engine.plan.plan_document import PlanDocument
 from ..module_utils._options.shared_options import KEYS
 from ._keys import listed_keys, other_keys
 from ._plans import plan_file

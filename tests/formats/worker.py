@@ -75,7 +75,7 @@ def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, 
         application_findings,
         under_new_keys,
     )
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import findings
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.open_application import open_application
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import Request

@@ -30,12 +30,14 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     accounting,
     model_evidence,
-    out_of_reach,
-    row_samples,
-    settlements,
-    stored_files,
     target_survey,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns import row_samples
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.elsewhere import (
+    out_of_reach,
+    stored_files,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
 from cryptography.fernet import Fernet

@@ -44,7 +44,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     server_info,

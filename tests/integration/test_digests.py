@@ -16,11 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import (
-    application_findings,
-    plan,
-    under_new_keys,
-)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import application_findings, under_new_keys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.own_command import OwnCommand
@@ -33,19 +29,27 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    search_columns,
-    search_samples,
-    settlements,
     survey_findings,
     target_survey,
-    tokenless_rows,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.search_recipes import (
+    HASHES,
+    KEYS,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.digests import tokenless_rows
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import (
     FindingsError,
     refuse,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import HASHES, KEYS
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_samples import LARGEST
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes import (
+    search_columns,
+    search_samples,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes.search_samples import (
+    LARGEST,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter, update_statement

@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import (
     django_project,
     model_fields,
@@ -32,24 +31,29 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    findings,
-    fingerprint_columns,
-    other_databases,
-    out_of_reach,
-    settlements,
     survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.digests import fingerprint_columns
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.elsewhere import (
+    other_databases,
+    out_of_reach,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+    findings,
+    settlements,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_facts import (
     OtherDatabaseTried,
     SameTokens,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import (
     Finding,
     refuse,
     unsettled,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (

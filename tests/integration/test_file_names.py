@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import file_names, settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.elsewhere import file_names
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import unsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
 from .conftest import Site

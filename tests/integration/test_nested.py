@@ -33,13 +33,15 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    nesting,
-    plaintext_rules,
-    settlements,
     survey_findings,
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns import (
+    nesting,
+    plaintext_rules,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (

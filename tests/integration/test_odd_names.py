@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import catalog_findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan.plan import catalog_findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
     sql,

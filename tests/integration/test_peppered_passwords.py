@@ -14,7 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import password_hashers
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.guarded_start import StartReport
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.request import TRIAL
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application

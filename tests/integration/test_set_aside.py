@@ -15,13 +15,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    accounting,
-    column_sample,
-    settlements,
-    target_survey,
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns import column_sample
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_facts import (
+    UnprovedValues,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import UnprovedValues
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import (
     IN_TEXT_ADVICE,
     IN_TEXT_LOOK,

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, locks
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database

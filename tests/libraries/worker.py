@@ -150,7 +150,7 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
         survey_findings,
         target_survey,
     )
-    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import refuse
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, census_findings
     from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal

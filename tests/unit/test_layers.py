@@ -23,7 +23,7 @@ from .plugin_sources import PLUGINS, trees
 FILES = [path for path in plugin_sources.FILES if "doc_fragments" not in path.parts]
 
 # The folders of plugins/module_utils, and which of them each may import. The parts of the engine know each other,
-# but for crypto, postgres and value_forms, which know only what is named here.
+# but for those that have a row of their own, which know only what is named there.
 BASE = {"_errors", "_system"}
 MODULE_UTILS: dict[str, set[str]] = {
     "_errors": set(),
@@ -33,6 +33,8 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_engine/crypto": BASE,
     "_engine/postgres": {*BASE, "_engine/crypto"},
     "_engine/value_forms": {"_engine/crypto"},
+    "_engine/discovery/findings": {*BASE, "_engine/postgres"},
+    "_engine/discovery/columns": {*BASE, "_engine/crypto", "_engine/postgres", "_engine/value_forms"},
     "_engine": {*BASE, "_engine"},
     "_result_types": {"_engine"},
     "_destinations": {*BASE, "_kubernetes", "_engine", "_result_types"},
@@ -110,7 +112,7 @@ THIRD_PARTY = {
     "psycopg2": ("module_utils/_engine/postgres/",),
     "psycopg": ("module_utils/_engine/postgres/",),
 }
-NO_DJANGO = tuple(f"module_utils/_engine/{name}/" for name in ("crypto", "postgres", "value_forms"))
+NO_DJANGO = tuple(f"module_utils/{name}/" for name in MODULE_UTILS if name.startswith("_engine/"))
 EXCEPTIONS = {
     # A key worker reads the .env file in its dialect, with the new keys laid over it.
     ("module_utils/_engine/application/key_worker.py", "module_utils/_destinations"),
@@ -152,8 +154,9 @@ def room(path: str) -> str:
     kind, *rest = path.removesuffix(".py").split("/")
     if kind not in ("module_utils", "plugin_utils"):
         return kind
-    if rest[0] == "_engine" and f"_engine/{rest[1]}" in MODULE_UTILS:
-        return f"{kind}/_engine/{rest[1]}"
+    for depth in (3, 2):
+        if rest[0] == "_engine" and (name := "/".join(rest[:depth])) in MODULE_UTILS:
+            return f"{kind}/{name}"
     loose = (PLUGINS / kind / f"{rest[0]}.py").is_file()
     return f"{kind}/{rest[0]}{'.py' if loose else ''}"
 

@@ -13,7 +13,7 @@ from typing import TypedDict
 from .._engine import application_findings
 from .._engine.application import django_project
 from .._engine.application.model_fields import table_of, tables
-from .._engine.discovery.findings import FindingsError
+from .._engine.discovery.findings.findings import FindingsError
 from .._engine.open_application import open_application
 from .._engine.postgres import lease, server_info, structure, table_contents
 from .._engine.postgres.connection import Database, connection_parameters

@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from .._engine.crypto.keyring import Keyring
-from .._engine.discovery.target import Target
+from .._engine.discovery.columns.target import Target
 from .._engine.postgres import server_info, sql, structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database
 from .._engine.proof import census_findings

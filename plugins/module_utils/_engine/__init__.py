@@ -3,5 +3,6 @@
 """The engine: it finds, decrypts, re-encrypts and verifies the values of an application.
 
 It knows nothing of Ansible. Everything above may import it. It imports ``_errors``, ``_system``, ``application``,
-``crypto``, ``discovery``, ``django``, ``postgres``, ``proof`` and ``rewrite``.
+``columns``, ``crypto``, ``digests``, ``discovery``, ``django``, ``elsewhere``, ``findings``, ``postgres``, ``proof``
+and ``rewrite``.
 """

@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 
 from .._errors.discovery import TokenDigestStored
 from .application import django_project
-from .discovery import proposal, settlements, survey_findings, target_survey
-from .discovery.finding_kinds import KindName
-from .discovery.findings import Finding, FindingFacts, refuse, unsettled
+from .discovery import proposal, survey_findings, target_survey
+from .discovery.findings import settlements
+from .discovery.findings.finding_kinds import KindName
+from .discovery.findings.findings import Finding, FindingFacts, refuse, unsettled
 from .postgres.connection import Database
 from .proof import census_findings
 from .proof.census_result import RowsNeeding
@@ -93,7 +94,7 @@ def refuse_settlements_without_place(application: Application) -> None:
     ]
     places = {*columns, *application.env().keys() & {*variables}}
     if not places.issuperset(application.settlements):  # few of them are about what was not checked
-        from .discovery import configured_tokens, large_objects, out_of_reach, stored_definitions
+        from .discovery.elsewhere import configured_tokens, large_objects, out_of_reach, stored_definitions
 
         places |= {name for name in variables if django_project.setting(name) is not None}
         for elsewhere in (large_objects, out_of_reach, stored_definitions):
@@ -111,14 +112,8 @@ def refuse_settlements_without_place(application: Application) -> None:
 
 def find_unaccounted(application: Application) -> list[Finding]:
     """Find columns and keys that nothing accounts for and no person has settled, and others with the values of keys."""
-    from .discovery import (
-        file_names,
-        fingerprint_columns,
-        out_of_reach,
-        stored_definitions,
-        stored_files,
-        tokenless_rows,
-    )
+    from .discovery.digests import fingerprint_columns, tokenless_rows
+    from .discovery.elsewhere import file_names, out_of_reach, stored_definitions, stored_files
     from .proof import list_order, repeated_tokens
 
     application.establish_function_keys()
@@ -145,7 +140,9 @@ def find_unaccounted(application: Application) -> list[Finding]:
 def _find_unaccounted_keys(application: Application) -> list[Finding]:
     """Find keys without an encrypted value, and other places that have the value of a key, also in the
     configuration."""
-    from .discovery import accounting, configured_tokens, shared_values, unkeyed_digests
+    from .discovery import accounting, shared_values
+    from .discovery.digests import unkeyed_digests
+    from .discovery.elsewhere import configured_tokens
 
     keyring, env, settled = application.keyring, application.env(), application.settlements
     used = {target.scheme for target in application.targets}
@@ -167,7 +164,8 @@ def _find_unaccounted_keys(application: Application) -> list[Finding]:
 
 def _find_unexplained(application: Application, database: Database, survey: target_survey.Survey) -> list[Finding]:
     """Columns next to the targets that nothing accounts for, and those that are digests of their tokens."""
-    from .discovery import accounting, token_digests
+    from .discovery import accounting
+    from .discovery.digests import token_digests
 
     digests = token_digests.find(database, survey, application.keyring)
     explained = {finding.column for finding in digests if _are_all_digests(finding.facts)}

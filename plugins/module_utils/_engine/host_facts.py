@@ -17,7 +17,7 @@ from .._errors.base import RotationError
 from .application import user_sessions
 from .crypto.keyring import Keyring
 from .crypto.tokens import Opened
-from .discovery.settlements import NONE, NOT_A_KEY, Settlements
+from .discovery.findings.settlements import NONE, NOT_A_KEY, Settlements
 from .fact_types import SIGNERS, DatabaseFacts, SchemeSpeed, SecretKeyUsers
 from .migration import NAME
 from .postgres import server_info

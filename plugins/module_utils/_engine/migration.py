@@ -22,7 +22,7 @@ from .._errors.application import MigrationAppUnknown, MigrationFailed
 from .._errors.base import RotationError
 from .._errors.option_names import spell_options
 from .._system import atomic_file
-from .discovery.target import Target
+from .discovery.columns.target import Target
 
 NAME = "rotate_encryption_keys"
 # Migrations that an earlier version of this collection wrote import this module by its former name.

@@ -15,8 +15,9 @@ from .application import custom_functions, django_project, key_uses, own_command
 from .crypto import schemes
 from .crypto.key_set import KeySet
 from .crypto.keyring import ApplicationSettings, Keyring
-from .discovery import settlements, target_survey
-from .discovery.settlements import Settlements
+from .discovery import target_survey
+from .discovery.findings import settlements
+from .discovery.findings.settlements import Settlements
 from .postgres import lease, server_info
 from .postgres.connection import Database
 from .proof import external_acts

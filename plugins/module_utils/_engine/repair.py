@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from .._errors.database import RowsLocked
 from .._errors.option_names import variable_of
 from .crypto.keyring import Keyring
-from .discovery.settlements import Settlements
-from .discovery.target import Target
+from .discovery.columns.target import Target
+from .discovery.findings.settlements import Settlements
 from .postgres import sql
 from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array

@@ -15,8 +15,8 @@ from .crypto.key_entry import KeyEntries
 from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery import target_survey
-from .discovery.settlements import BY_COMMAND, UNREADABLE, Settlements
-from .discovery.target import Target
+from .discovery.columns.target import Target
+from .discovery.findings.settlements import BY_COMMAND, UNREADABLE, Settlements
 from .postgres import locks
 from .postgres.connection import Database
 from .proof.census import Census
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .application.guarded_start import StartReport
     from .application.key_uses import Use
     from .crypto.scheme_description import SchemesOption, TargetsOption
-    from .discovery.other_databases import OtherDatabase
+    from .discovery.elsewhere.other_databases import OtherDatabase
     from .proof.outside_columns import Unopened
     from .rewrite.rewriter import RewritePolicy, Work
     from .rewrite.worker_pool import Stop
@@ -250,7 +250,7 @@ class Application:
     @functools.cached_property
     def other_databases(self) -> list[OtherDatabase]:
         """Return the databases that are not PostgreSQL, with what was found in them. They are read once."""
-        from .discovery import other_databases
+        from .discovery.elsewhere import other_databases
 
         return other_databases.look(self.keyring)
 

@@ -16,9 +16,9 @@ from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
-from .discovery.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
-from .discovery.findings import Finding, Findings, refuse, unsettled
-from .discovery.search_recipes import SearchColumnRecipe
+from .discovery.columns.search_recipes import SearchColumnRecipe
+from .discovery.findings.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
+from .discovery.findings.findings import Finding, Findings, refuse, unsettled
 from .request import TRIAL
 from .rotation import Application
 
@@ -141,9 +141,9 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
         return []
     proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
     keyring = Keyring(proving, {TRIAL: application.trial}, application.keyring.application, TRIAL)
-    read = application.processes[TRIAL].opener.read
+    process = trial_reading.TrialProcess(keyring, application.processes[TRIAL].opener.read)
     under_data_keys = {name for survey in application.surveys for name, _ in survey.findings.typed(DataKeyValues)}
-    return trial_reading.findings(application.read, application.keyring, keyring, read, ignore, under_data_keys)
+    return trial_reading.findings(application.read, application.keyring, process, ignore, under_data_keys)
 
 
 def unfit_online(application: Application, ignore: Collection[str]) -> list[Finding]:

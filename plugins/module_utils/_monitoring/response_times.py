@@ -27,7 +27,7 @@ from .._services.health import HealthCheck
 
 if TYPE_CHECKING:
     from .._engine.crypto.keyring import Keyring
-    from .._engine.discovery.target import Target
+    from .._engine.discovery.columns.target import Target
     from .._engine.proof.table_pages import RowText
     from .._engine.rotation import Application
     from .._result_types.monitoring_types import ComparedMeasure, Measure

@@ -18,7 +18,7 @@ from .._destinations import key_destinations
 from .._engine import application_findings
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
-from .._engine.discovery.layer_classes import NESTED
+from .._engine.discovery.columns.layer_classes import NESTED
 from .._engine.open_application import open_application
 from .._engine.postgres.lease import Holder
 from .._engine.proof import census_findings

@@ -95,7 +95,7 @@ def _of_django(application: Application, request: Request, params: TaskParams) -
 def _held_in_caches(application: Application) -> ModuleResult:
     """Return the caches that outlive the processes, and what they and the sessions hold under the old keys."""
     from .._engine.application import lasting_caches
-    from .._engine.discovery import cached_tokens
+    from .._engine.discovery.elsewhere import cached_tokens
 
     held = [tokens for part in application.databases for tokens in cached_tokens.find(*part, application.keyring)]
     return {
@@ -121,7 +121,7 @@ def _preparation(application: Application, request: Request, *, wanted: bool) ->
 
 
 def _files(application: Application) -> list[Any]:
-    from .._engine.discovery import stored_files
+    from .._engine.discovery.elsewhere import stored_files
 
     return [
         stored_files.as_fact(stored_file, application.settlements)

@@ -13,7 +13,7 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
-    from .._engine.discovery.target import Target
+    from .._engine.discovery.columns.target import Target
     from .._engine.postgres.connection import Database
     from .._engine.proof.reading_types import RecordedReading
     from .._engine.rotation import Application

@@ -12,7 +12,7 @@ from .._errors.base import RotationError
 from .host_task import HostTask, ModuleResult, surveys_of
 
 if TYPE_CHECKING:
-    from .._engine.discovery.findings import Notice
+    from .._engine.discovery.findings.findings import Notice
     from .._engine.rotation import Application
 
 
@@ -20,9 +20,9 @@ def make_plan(task: HostTask) -> ModuleResult:
     """Open the application and report its content. If the files hold other keys than the store, report only their key
     ID."""
     from .._destinations import agreement, env_file_editor, key_destinations
-    from .._engine.create_plan import create_plan
     from .._engine.crypto.key_set import KeySet
     from .._engine.open_application import open_application
+    from .._engine.plan.create_plan import create_plan
     from .._options.engine_request import Purpose, request_of
 
     params = task.params

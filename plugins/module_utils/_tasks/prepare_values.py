@@ -22,7 +22,7 @@ def prepare_values(task: HostTask) -> ModuleResult:
     """Everything that can be prepared; or the proof of it, by a process that has only the keys of the destination."""
     from .._engine import application_findings, preparation, under_new_keys
     from .._engine.crypto import schemes
-    from .._engine.discovery.findings import refuse
+    from .._engine.discovery.findings.findings import refuse
     from .._engine.open_application import open_application
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
@@ -71,7 +71,7 @@ def _counted(params: TaskParams, application: Application) -> PreparationResult:
     What stops a rotation before its first write stops the preparation here.
     """
     from .._engine import application_findings, preparation
-    from .._engine.discovery.findings import refuse
+    from .._engine.discovery.findings.findings import refuse
     from .._engine.proof import census_findings, row_digests
 
     row_digests.discard(params["row_digests"])

@@ -16,7 +16,7 @@ from .host_task import HostTask, ModuleResult, TaskParams
 from .reencryption import Examined, Reencryption
 
 if TYPE_CHECKING:
-    from .._engine.prepared_census import PreparedCensus
+    from .._engine.comparison.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
     from .._engine.proof.row_digests import Recording
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
@@ -149,7 +149,7 @@ def _is_settlement(params: TaskParams) -> bool:
 def _examined(application: Application, params: TaskParams) -> Examined:
     """Take the census before the first write, and refuse what it finds."""
     from .._engine import application_findings, under_new_keys
-    from .._engine.discovery.findings import refuse
+    from .._engine.discovery.findings.findings import refuse
     from .._engine.proof import census_findings, row_digests
     from .._engine.request import TRIAL
 
@@ -190,7 +190,7 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
 
     After the switch, it is the census of the rows that changed since they were written.
     """
-    from .._engine.prepared_census import PreparedCounting
+    from .._engine.comparison.prepared_census import PreparedCounting
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.prepared_table import NEW, OLD
 

@@ -11,7 +11,7 @@ from .._errors.base import RotationError
 from .host_task import ModuleResult, TaskParams
 
 if TYPE_CHECKING:
-    from .._engine.prepared_census import PreparedCensus
+    from .._engine.comparison.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress

@@ -29,7 +29,7 @@ def forwards(run: Reencryption) -> ModuleResult:
 
     Raise E_OWN_COMMAND_FAILED, E_OWN_COMMAND_UNSEEN, the refusals of a census, E_COUNT_CHANGED and E_DIGEST_CHANGED.
     """
-    from .._engine.discovery.findings import refuse
+    from .._engine.discovery.findings.findings import refuse
     from .._engine.proof import census_comparison, census_findings
     from .._engine.proof.value_classes import UNOPENED
 

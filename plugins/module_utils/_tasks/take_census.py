@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from .host_task import HostTask, ModuleResult, TaskParams, surveys_of
 
 if TYPE_CHECKING:
-    from .._engine.census_task import CensusOptions, CensusTask, Compared
-    from .._engine.expected_census import CensusRefusal
+    from .._engine.comparison.census_task import CensusOptions, CensusTask, Compared
+    from .._engine.comparison.expected_census import CensusRefusal
     from .._engine.postgres.database_session_types import DatabaseSession
     from .._engine.proof.census_result import CensusResult, ColumnCounts
     from .._engine.rotation import Application
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def take_census(task: HostTask) -> ModuleResult:
     """Open the application, classify every value, and compare the result with what was expected."""
     from .._backup.database_swap import kept_aside
-    from .._engine import application_findings, census_counting, expected_census
+    from .._engine import application_findings
+    from .._engine.comparison import census_counting, expected_census
     from .._engine.open_application import open_application
     from .._options.engine_request import Purpose, request_of
 
@@ -44,7 +45,7 @@ def take_census(task: HostTask) -> ModuleResult:
 
 def _read_options(params: TaskParams) -> CensusOptions:
     from .._destinations import key_destinations
-    from .._engine.census_task import CensusOptions
+    from .._engine.comparison.census_task import CensusOptions
     from .._engine.proof.census_result import CensusResult
 
     names = (
@@ -70,7 +71,7 @@ def _read_options(params: TaskParams) -> CensusOptions:
 def _begin(params: TaskParams, application: Application) -> CensusTask:
     """Return the census of an open application. Raise what no census can work with."""
     from .._engine import application_findings
-    from .._engine.census_task import CensusTask
+    from .._engine.comparison.census_task import CensusTask
     from .._options.engine_request import refuse_other_source
 
     outside = application_findings.find_passed(application, params["recorded_columns"])
@@ -89,7 +90,8 @@ def _rehearse(params: TaskParams, asked: CensusTask) -> None:
 
 def _find_more(params: TaskParams, asked: CensusTask, compared: Compared) -> ModuleResult:
     """Return what is read from the open application besides the counts. The action judges ``needing``."""
-    from .._engine import application_findings, expected_census
+    from .._engine import application_findings
+    from .._engine.comparison import expected_census
 
     leaving, application = params["leaving"], asked.application
     doubtful = application_findings.find_doubtful(application) if params["accounted"] else []
@@ -122,7 +124,7 @@ def _connected_since_before(params: TaskParams, application: Application) -> lis
 
 def _format_refusal(asked: CensusTask, compared: Compared, refused: CensusRefusal) -> ModuleResult:
     """Return the failed result: the counts of the refused census, and the rows that are the reason."""
-    from .._engine.census_counting import first_rows
+    from .._engine.comparison.census_counting import first_rows
 
     return {
         "changed": False,
@@ -138,8 +140,9 @@ def _format_refusal(asked: CensusTask, compared: Compared, refused: CensusRefusa
 
 
 def _format_census(params: TaskParams, asked: CensusTask, compared: Compared) -> ModuleResult:
-    from .._engine import census_counting, migration
+    from .._engine import migration
     from .._engine.application import django_project
+    from .._engine.comparison import census_counting
 
     return {
         "targets": _format_targets([*compared.results, *census_counting.proved_before(asked.options)]),
@@ -155,7 +158,7 @@ def _format_census(params: TaskParams, asked: CensusTask, compared: Compared) ->
 
 def _format_differences(asked: CensusTask, compared: Compared) -> ModuleResult:
     """Return what other processes wrote since the baseline."""
-    from .._engine.census_counting import count_unwrapped, first_rows
+    from .._engine.comparison.census_counting import count_unwrapped, first_rows
 
     if asked.options.serving:
         return {"served": compared.concurrent_rows}

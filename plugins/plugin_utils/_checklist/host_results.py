@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...module_utils._backup.manifest import ListedBackups
     from ...module_utils._destinations.file_readers import FileReader
     from ...module_utils._engine.fact_types import SecretKeyUsers
-    from ...module_utils._engine.plan_document import PlanDocument
+    from ...module_utils._engine.plan.plan_document import PlanDocument
     from ...module_utils._engine.postgres.database_session_types import HeldSession
     from ...module_utils._engine.proof.reading_types import ReadingForecast
     from ...module_utils._engine.result_types import CensusOutcome

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...module_utils._engine import plan_document
+from ...module_utils._engine.plan import plan_document
 from ...module_utils._errors.approval import (
     ApprovalEnvironment,
     ApprovalFormat,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import yaml
 from ansible.parsing.dataloader import DataLoader
 
-from ...module_utils._engine import plan_document
-from ...module_utils._engine.plan_document import PlanDocument
+from ...module_utils._engine.plan import plan_document
+from ...module_utils._engine.plan.plan_document import PlanDocument
 from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ...module_utils._system import atomic_file
 from .._control_node.paths import path_from_inventory, state_folder

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...module_utils._engine.discovery.layer_classes import NESTED
+from ...module_utils._engine.discovery.columns.layer_classes import NESTED
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.application import ApplicationReads
 from ...module_utils._errors.base import changed_nothing

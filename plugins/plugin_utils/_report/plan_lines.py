@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import yaml
 
-from ...module_utils._engine.plan_document import PlanDocument
+from ...module_utils._engine.plan.plan_document import PlanDocument
 from ...module_utils._errors.counts import counted, join_first
 from ...module_utils._errors.option_names import variable_of
 from .step_lines import with_unchanged

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...module_utils._engine.discovery.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
+from ...module_utils._engine.discovery.findings.settlements import BY_COMMAND, NOT_OURS, UNREADABLE
 from ...module_utils._engine.postgres.database_sessions import format_session
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_list import format_values

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from ...module_utils._engine.discovery.layer_classes import NESTED
+from ...module_utils._engine.discovery.columns.layer_classes import NESTED
 from ...module_utils._record import sshsig
 from ...module_utils._record.events import (
     CensusEvent,

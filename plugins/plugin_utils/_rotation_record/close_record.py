@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...module_utils._engine.discovery.findings import Finding, refuse
-from ...module_utils._engine.discovery.settlements import UNREADABLE
+from ...module_utils._engine.discovery.findings.findings import Finding, refuse
+from ...module_utils._engine.discovery.findings.settlements import UNREADABLE
 from ...module_utils._engine.proof.damage_words import NOTHING, build_damaged_error
 from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_classes import UNOPENED

@@ -38,7 +38,7 @@ def find(flow: KeyFlow) -> Iterator[Use]:
                 is_object = name in signers or (name == "__init__" and is_signer)
                 if not (is_object or (name in _FUNCTIONS and _is_of_django(module, function))):
                     continue
-                taken = [each.value for each in call.keywords if each.arg in ("key", None)]
+                taken = [keyword.value for keyword in call.keywords if keyword.arg in ("key", None)]
                 taken += given[:1] if is_object else given[1:2]
                 if any(not words_of(each).isdisjoint(keys) for each in taken):
                     yield Use(module.shown_path, call.lineno, code.name, "signs with it")

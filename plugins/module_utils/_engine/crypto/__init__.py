@@ -3,6 +3,7 @@
 """Keys and tokens: key sets, derivations, formats, wrappers, schemes.
 
 ``_backup``, ``_destinations``, ``_engine``, ``_monitoring``, ``_options``, ``_services``, ``_stores``, ``_tasks``,
-``application``, ``discovery``, ``plugin_utils``, ``proof``, ``rewrite`` and ``value_forms`` import it. It imports
-``_errors``, ``_system`` and ``cryptography``.
+``application``, ``columns``, ``comparison``, ``digests``, ``discovery``, ``elsewhere``, ``plan``, ``plugin_utils``,
+``proof``, ``recipes``, ``rewrite`` and ``value_forms`` import it. It imports ``_errors``, ``_system`` and
+``cryptography``.
 """

@@ -50,6 +50,15 @@ def encode(raw: bytes, encoding: bytes) -> bytes:
     return text.rstrip(b"=") if encoding.endswith(_BARE) else text
 
 
+def is_utf8(text: bytes) -> bool:
+    """Return whether bytes are text in UTF-8."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_same(one: bytes, other: bytes) -> bool:
     """Return whether two encodings are the same, but for padding, which depends on the length too."""
     return one.removesuffix(_BARE) == other.removesuffix(_BARE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 
+from . import text_encoding
 from .aes_cbc import BLOCK, unpad
 from .tokens import Opened, SingleTokenCipher
 
@@ -33,19 +34,11 @@ class AesBlocks(SingleTokenCipher):
         decryptor = self._cipher.decryptor()
         blocks = decryptor.update(token) + decryptor.finalize()
         text = unpad(blocks)
-        return Opened(blocks) if text is not None and _is_utf8(text) else None
+        return Opened(blocks) if text is not None and text_encoding.is_utf8(text) else None
 
     def seal(self, inside: Opened) -> bytes:
         encryptor = self._cipher.encryptor()
         return encryptor.update(inside.plaintext) + encryptor.finalize()
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 class AesEcb(AesBlocks):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Discovery: which columns hold encrypted values, under which scheme, and what cannot be accounted for.
 
-``_backup``, ``_engine``, ``_monitoring``, ``_tasks``, ``plugin_utils``, ``proof`` and ``rewrite`` import
-it. It imports ``_engine``, ``_errors``, ``application``, ``crypto``, ``django``, ``postgres``, ``proof`` and
-``value_forms``.
+``_engine``, ``_tasks``, ``digests``, ``elsewhere``, ``plan``, ``proof`` and ``rewrite`` import it. It imports
+``_errors``, ``application``, ``columns``, ``crypto``, ``django``, ``findings``, ``postgres``, ``proof``, ``recipes``
+and ``value_forms``.
 """

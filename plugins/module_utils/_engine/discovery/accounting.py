@@ -32,21 +32,13 @@ from ..postgres.catalog import LARGE_OBJECT, NUMBER, NUMBER_LISTS, UUIDS, Column
 from ..postgres.connection import Database
 from ..value_forms import known_forms
 from ..value_forms.recognized_formats import identify
-from . import (
-    model_evidence,
-    proposal,
-    raw_frames,
-    row_samples,
-    shared_values,
-    signed_values,
-    sql_type_readers,
-    unexplained,
-)
-from .finding_facts import SparseLook, UnplacedHashing
-from .findings import Finding, Findings, unsettled
-from .settlements import DECISIONS, Settlements
+from . import model_evidence, proposal, shared_values, signed_values
+from .columns import raw_frames, row_samples, sql_type_readers, unexplained
+from .columns.target import Target
+from .findings.finding_facts import SparseLook, UnplacedHashing
+from .findings.findings import Finding, Findings, unsettled
+from .findings.settlements import DECISIONS, Settlements
 from .survey_findings import IN_REACH
-from .target import Target
 from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
@@ -208,7 +200,7 @@ def _put_encoded(
 
 def _accounted(survey: Survey) -> set[str]:
     """Return the columns that the survey accounts for: targets, what follows them, and those with a finding."""
-    derived = {target.table.label_of(each.column) for target in survey.targets for each in target.derived}
+    derived = {target.table.label_of(recipe.column) for target in survey.targets for recipe in target.derived}
     reported = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
     return {*(target.name for target in survey.targets), *derived, *reported}
 
@@ -390,7 +382,7 @@ def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, s
             keyring,
             keyring.keys_of(
                 [target.scheme, *survey.evidence.other_schemes(target.name)],
-                [name for each in target.derived for name in each.settings],
+                [name for recipe in target.derived for name in recipe.settings],
             ),
         )
         for survey in surveys

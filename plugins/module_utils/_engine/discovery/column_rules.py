@@ -12,13 +12,13 @@ from ..crypto.keyring import Keyring
 from ..postgres.catalog import Column, RowKey, Table
 from ..postgres.connection import Database
 from ..proof.table_pages import PAGE_ROWS, PageRequest, by_table, pages
-from .column_evidence import SurveyEvidence
-from .column_sample import SAMPLE
-from .findings import Findings
-from .nesting import bare
-from .plaintext_rules import PlaintextRule, rule
-from .settlements import ONE_LAYER, TWO_LAYERS
-from .target import Target
+from .columns.column_evidence import SurveyEvidence
+from .columns.column_sample import SAMPLE
+from .columns.nesting import bare
+from .columns.plaintext_rules import PlaintextRule, rule
+from .columns.target import Target
+from .findings.findings import Findings
+from .findings.settlements import ONE_LAYER, TWO_LAYERS
 
 
 @dataclass(frozen=True)

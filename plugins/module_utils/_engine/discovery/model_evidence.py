@@ -27,7 +27,7 @@ from ..postgres.catalog import Table
 from ..value_forms import addresses
 from ..value_forms.plain_text_look import is_wordy
 from ..value_forms.value_look import ENCODED
-from . import row_samples, unexplained
+from .columns import row_samples, unexplained
 
 SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
 BETWEEN = 15  # from all over the table

@@ -17,9 +17,9 @@ from ..application.function_pairs import Candidates
 from ..crypto.function_names import TO_FILL_IN
 from ..crypto.schemes import IN_DOCUMENTS
 from ..postgres.catalog import Column, Table
-from .column_types import KINDS, JsonCodec
-from .finding_kinds import KindName
-from .findings import Finding
+from .columns.column_types import KINDS, JsonCodec
+from .findings.finding_kinds import KindName
+from .findings.findings import Finding
 from .target_survey import AUTO, Survey
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class OpenColumn(NamedTuple):
 
 def columns_of(findings: Iterable[Finding], surveys: Sequence[Survey]) -> Iterator[OpenColumn]:
     """The columns of these findings in which functions could open and write values."""
-    names = {each.column for each in findings if each.kind.name in UNKNOWN_FORMAT}
+    names = {finding.column for finding in findings if finding.kind.name in UNKNOWN_FORMAT}
     for survey in surveys if names else ():
         fields = {
             (name, model_fields.column_of(field)): field for name, field in model_fields.of_models(survey.model_tables)

@@ -20,8 +20,8 @@ from ..crypto.key_set import KeySet, split_list
 from ..crypto.keyring import Keyring
 from ..value_forms.plain_text_look import is_word
 from . import proposal
-from .finding_facts import SharedWord
-from .findings import Finding
+from .findings.finding_facts import SharedWord
+from .findings.findings import Finding
 
 REMOVE = "If nothing reads {name}, remove it."
 LIST_BOTH = f"If the application encrypts with it, list both, and they get one new value: {{line}}. {REMOVE}"

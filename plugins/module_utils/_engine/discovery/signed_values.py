@@ -136,9 +136,9 @@ def find_unproved(
     encrypted otherwise: a signature without a time looks like ciphertext after a prefix.
     """
     signatures = list(_signatures(_texts(values)))
-    timed = sum(each.has_time and each.is_random for each in signatures)
+    timed = sum(signature.has_time and signature.is_random for signature in signatures)
     if 2 * len(signatures) >= len(values):
-        number = timed or (sum(each.looks_bare for each in signatures) if is_explained else 0)
+        number = timed or (sum(signature.looks_bare for signature in signatures) if is_explained else 0)
         if number and 2 * number >= len(values):
             if survey.rotates(SECRET_KEY):
                 return Signed(number, "signed by Django, as they look,", SECRET_KEY)
@@ -149,22 +149,22 @@ def find_unproved(
 
 def without_kept(survey: Survey, values: Sequence[Any]) -> list[Any]:
     """Return the values without the signatures of keys that are not rotated."""
-    signatures = {each.text: each for each in _signatures(_texts(values))}
+    signatures = {signature.text: signature for signature in _signatures(_texts(values))}
     if not signatures:
         return [*values]
     signers = _Signers(survey.kept_keys())
-    return _without(values, (each for each in signatures.values() if signers.have_signed(each)))
+    return _without(values, (signature for signature in signatures.values() if signers.have_signed(signature)))
 
 
 def without_timed(values: Sequence[Any]) -> list[Any]:
     """Return the values without signatures after a time, if their look says that they are signatures."""
-    timed = [each for each in _signatures(_texts(values)) if each.has_time]
+    timed = [signature for signature in _signatures(_texts(values)) if signature.has_time]
     are_random = 2 * sum(each.is_random for each in timed) >= len(timed)
     return _without(values, timed if are_random else ())
 
 
 def _without(values: Sequence[Any], signatures: Iterable[_Signature]) -> list[Any]:
-    bare = {each.text: each.signed for each in signatures}
+    bare = {signature.text: signature.signed for signature in signatures}
     return [bare.get(value.strip(), value) if isinstance(value, str) else value for value in values]
 
 

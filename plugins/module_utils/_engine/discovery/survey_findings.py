@@ -12,10 +12,10 @@ from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
 from ..crypto.library_schemes import schemes_of_field
 from . import proposal
-from .column_types import WRITTEN
-from .finding_facts import FixedColumn, UnprovedValues
-from .findings import Finding, Findings, unsettled
-from .settlements import NONE, Settlements
+from .columns.column_types import WRITTEN
+from .findings.finding_facts import FixedColumn, UnprovedValues
+from .findings.findings import Finding, Findings, unsettled
+from .findings.settlements import NONE, Settlements
 from .target_survey import Survey
 
 # What may be said of a column whose rows may each have a data key in a target.
@@ -86,8 +86,8 @@ def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[b
     used |= {each.scheme for survey in surveys for _, each in survey.findings.typed(FixedColumn)}
     made_of = [schemes[scheme] for scheme in used if not schemes[scheme].functions]
     names = {name for scheme in made_of for name in keyring.settings_of(scheme) - scheme.optional}
-    derived = [each for survey in surveys for target in survey.targets for each in target.derived]
-    names = names.union(*(each.settings for each in derived))
+    derived = [recipe for survey in surveys for target in survey.targets for recipe in target.derived]
+    names = names.union(*(recipe.settings for recipe in derived))
     return {name: values for name in names if (values := members(keyring.application(name)))}
 
 

@@ -16,16 +16,16 @@ from ..postgres import catalog
 from ..postgres.catalog import Column, Table, word
 from ..postgres.connection import Database
 from ..value_forms.token_look import SHORTEST
-from . import search_columns
-from .column_types import JsonCodec
-from .finding_facts import KeptHash, SameTokens
-from .finding_kinds import KindName
-from .findings import Findings
+from .columns.column_types import JsonCodec
+from .columns.target import Target
+from .findings.finding_facts import KeptHash, SameTokens
+from .findings.finding_kinds import KindName
+from .findings.findings import Findings
+from .recipes import search_columns
 from .survey_models import SurveyModels
-from .target import Target
 
 if TYPE_CHECKING:
-    from .given_recipes import GivenColumn
+    from .recipes.given_recipes import GivenColumn
 
 IGNORED: Sequence[KindName] = ("ignored", "ignored_open", "ignored_tokens")  # about ignored columns
 _TIMELESS = b"gAAAAAAAAAAA"  # a Fernet token with the time 0
@@ -65,12 +65,12 @@ class SurveySurroundings:
         for given in self.given:
             self._add_given(given)
         for table, column in dict.fromkeys(
-            (target.table, each.column) for target in self.targets for each in target.derived
+            (target.table, recipe.column) for target in self.targets for recipe in target.derived
         ):
             self._put_down_obstacles(table, column)
         self._look_for_copies()
         for target in self.targets:
-            if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
+            if {target.column, *(recipe.column for recipe in target.derived)} & {*target.key.columns}:
                 self._tie(target.name, *_IN_THE_KEY)
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:

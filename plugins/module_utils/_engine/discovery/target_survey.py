@@ -38,9 +38,9 @@ from ..value_forms.packed_values import unpacked
 from ..value_forms.recognized_formats import Signature, of_another_format
 from ..value_forms.token_look import AROUND, FERNET_BEGINS, SHORTEST, looks_like_a_token
 from ..value_forms.token_texts import RAW_FRAME
-from .column_evidence import SurveyEvidence
 from .column_rules import ColumnRules
-from .column_sample import (
+from .columns.column_evidence import SurveyEvidence
+from .columns.column_sample import (
     ANYWHERE,
     SAMPLE,
     ClosedColumn,
@@ -51,21 +51,21 @@ from .column_sample import (
     pieces_of,
     read_values,
 )
-from .column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
-from .finding_facts import DataKeyValues, EmptyField, FixedColumn, UnprovedValues
-from .finding_kinds import KindName
-from .findings import Findings
-from .nesting import holding
-from .plaintext_rules import PlaintextRule
-from .scheme_match import match_scheme
-from .settlements import DECISIONS, MIXED, NONE, ONE_LAYER, Settlements
+from .columns.column_types import KINDS, WRITTEN, ArrayCodec, JsonCodec
+from .columns.nesting import holding
+from .columns.plaintext_rules import PlaintextRule
+from .columns.scheme_match import match_scheme
+from .columns.target import Target
+from .findings.finding_facts import DataKeyValues, EmptyField, FixedColumn, UnprovedValues
+from .findings.finding_kinds import KindName
+from .findings.findings import Findings
+from .findings.settlements import DECISIONS, MIXED, NONE, ONE_LAYER, Settlements
 from .survey_models import SurveyModels
 from .survey_surroundings import SurveySurroundings
-from .target import Target
 
 if TYPE_CHECKING:
-    from .given_recipes import GivenColumn
-    from .raw_frames import RawFrames
+    from .columns.raw_frames import RawFrames
+    from .recipes.given_recipes import GivenColumn
 
 AUTO = "auto"  # instead of targets, or as one of them: all that are found
 _SAYS_ENCRYPTED = re.compile(r"(?<!un)encrypted(?!_(?:by|at|on)(?![a-z]))|ciphertext|_enc$", re.IGNORECASE)
@@ -267,7 +267,7 @@ class Survey:
 
     def raw_frames(self, values: Sequence[Any]) -> RawFrames:
         """The values that are the bytes of Fernet tokens under rotated keys, or their hex."""
-        from . import raw_frames
+        from .columns import raw_frames
 
         return raw_frames.find(self._keyring, values)
 
@@ -404,10 +404,10 @@ class Survey:
 
     def look_for_data_keys(self) -> None:
         """Explain the columns whose values are under data keys that targets hold."""
-        from .data_keys import DataKeySearch
+        from .columns.data_keys import DataKeySearch
 
         decided = {name for name, settlement in self.settled.items() if settlement.decision in DECISIONS}
-        derived = {target.table.label_of(each.column) for target in self.targets for each in target.derived}
+        derived = {target.table.label_of(recipe.column) for target in self.targets for recipe in target.derived}
         reported = {*self.findings.columns()}.difference(self.findings.columns(*OPEN))
         passed_over = {*(target.name for target in self.targets), *derived, *decided, *reported}
         search = DataKeySearch(self._database, self._keyring, self.tables, self._samples)
@@ -423,13 +423,13 @@ class Survey:
     def plain_indexes(self) -> Iterator[tuple[str, str]]:
         """Yield search columns under rotated keys that are computed from a target with plain text, with it."""
         for target in self.targets:
-            for column in dict.fromkeys(each.column for each in target.derived if each.is_rotated(self._keyring)):
+            for column in dict.fromkeys(recipe.column for recipe in target.derived if recipe.is_rotated(self._keyring)):
                 if target.mixed:
                     yield target.table.label_of(column), target.name
 
     def take_digests(self, entry: Mapping[str, Any], index: int, ignore: Collection[str]) -> None:
         """Add the search column that an entry of ``targets`` describes, if it is in this database."""
-        from . import given_recipes
+        from .recipes import given_recipes
 
         given = given_recipes.parse(entry, index, self.tables, lambda table: catalog.types_of(self._database, table))
         if given is None:

@@ -12,7 +12,7 @@ from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import of_keys
 from ..value_forms.value_look import looks_encrypted
-from .findings import Finding
+from .findings.findings import Finding
 from .target_survey import Survey
 
 

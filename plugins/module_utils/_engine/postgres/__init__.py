@@ -3,6 +3,7 @@
 """PostgreSQL: connections, locks, the lease, the catalog.
 
 ``_backup``, ``_engine``, ``_monitoring``, ``_record``, ``_result_types``, ``_services``, ``_tasks``, ``action``,
-``application``, ``discovery``, ``plugin_utils``, ``proof`` and ``rewrite`` import it. It imports ``_errors``,
-``django`` and ``psycopg2``.
+``application``, ``columns``, ``comparison``, ``digests``, ``discovery``, ``elsewhere``, ``findings``, ``plan``,
+``plugin_utils``, ``proof``, ``recipes`` and ``rewrite`` import it. It imports ``_errors``, ``django`` and
+``psycopg2``.
 """

@@ -279,7 +279,8 @@ def unfilled(database: Database) -> list[str]:
     return [name for (name,) in rows]
 
 
-_QUOTED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
+# The words of a grant, as the server quotes them.
+_GRANT = "quote_ident(n.nspname), quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(current_user)"
 
 
 def unreadable(database: Database) -> list[tuple[str, str, str]]:
@@ -287,22 +288,29 @@ def unreadable(database: Database) -> list[tuple[str, str, str]]:
 
     Each has its name, what it is, and the statement that lets the role read it. System schemas do not count.
     """
-    return database.rows(
-        "SELECT n.nspname || '.' || c.relname, 'a table', CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN ''"
-        " ELSE 'GRANT USAGE ON SCHEMA ' || quote_ident(n.nspname) || ' TO ' || quote_ident(current_user) || '; ' END"
-        f" || 'GRANT SELECT ON ' || {_QUOTED} || ' TO ' || quote_ident(current_user)"
+    rows = database.rows(
+        f"SELECT n.nspname || '.' || c.relname, has_schema_privilege(n.oid, 'USAGE'), NULL, {_GRANT}"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
         " AND (NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_any_column_privilege(c.oid, 'SELECT'))"
         " AND NOT EXISTS (SELECT FROM pg_depend d"
         " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
-        " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column',"
-        f" 'GRANT SELECT (' || quote_ident(a.attname) || ') ON ' || {_QUOTED} || ' TO ' || quote_ident(current_user)"
+        f" UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, true, quote_ident(a.attname), {_GRANT}"
         f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
         " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
         (OUR_TABLES, [*OWN_ROWS, *FOREIGN], OUR_TABLES, list(OPAQUE)),
     )
+    return [
+        (name, "a column" if column else "a table", _format_grant(column, *words, may_use=may_use))
+        for name, may_use, column, *words in rows
+    ]
+
+
+def _format_grant(column: str | None, schema: str, table: str, role: str, *, may_use: bool) -> str:
+    """Return the statements that let a role read a column, or a whole table."""
+    use = "" if may_use else f"GRANT USAGE ON SCHEMA {schema} TO {role}; "
+    return f"{use}GRANT SELECT{f' ({column})' if column else ''} ON {table} TO {role}"
 
 
 # Obstacles to the rewriting of a column: a description, what to do about it, and how the catalog shows it.
@@ -437,18 +445,24 @@ def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, 
 
 def _violated(database: Database, table: Table, column: str) -> list[str]:
     """Return the names of the constraints that a row with a value in this column violates."""
-    expression = (
-        "coalesce(pg_get_expr(conbin, conrelid), (SELECT quote_ident(attname) || ' IS NOT NULL' FROM pg_attribute"
+    constraints = database.rows(
+        "SELECT conname::text, conrelid::regclass::text, coalesce(pg_get_expr(conbin, conrelid),"
+        " (SELECT quote_ident(attname) || ' IS NOT NULL' FROM pg_attribute"
         " WHERE attrelid = conrelid AND attnum = conkey[1]))"
-    )
-    looks = database.rows(
-        "SELECT conname::text, 'SELECT 1 FROM ONLY ' || conrelid::regclass || ' WHERE ' || quote_ident(%s::text)"
-        f" || ' IS NOT NULL AND NOT (' || {expression} || ') LIMIT 1'"
         f" {UNVALIDATED} AND has_table_privilege(conrelid, 'SELECT')",
-        (column, table.regclass, column),
+        (table.regclass, column),
         table=table.label,
     )
-    return sorted({name for name, look in looks if database.rows(sql.verbatim(look), table=table.label)})
+    look = sql.SQL("SELECT 1 FROM ONLY {} WHERE {} IS NOT NULL AND NOT ({}) LIMIT 1")
+    return sorted(
+        {
+            name
+            for name, checked, expression in constraints
+            if database.rows(
+                look.format(sql.verbatim(checked), sql.Identifier(column), sql.verbatim(expression)), table=table.label
+            )
+        }
+    )
 
 
 ON_UPDATE = 16  # a bit of pg_trigger.tgtype

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
-from ..discovery.column_types import JsonCodec
-from ..discovery.target import Target
+from ..discovery.columns.column_types import JsonCodec
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_key, tables
 from ..postgres.connection import Database

@@ -19,7 +19,7 @@ from ..crypto import loose_base64
 from ..crypto.aes_cbc import Hmac, fastest_hmac
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import OpenedByLaterKey
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import Database

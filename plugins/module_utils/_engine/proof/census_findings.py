@@ -13,12 +13,12 @@ from ..._errors.counts import join_first
 from ..._errors.error_catalog import build_error
 from ..._errors.values import PlainUnclear, UnsupportedFormat, ValuesEncryptedTwice, ValuesLeftAlone, ValuesNotCurrent
 from ..crypto.keyring import Keyring
-from ..discovery.finding_facts import LaterKeys, LooseTokens, NestedTokens, StayingPlain, UnsearchedTexts
-from ..discovery.findings import Finding, FindingFacts, refuse
-from ..discovery.layer_classes import NESTED
-from ..discovery.listed_rows import EXAMPLES, ListedRows
-from ..discovery.settlements import URLSAFE, Settlements
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import NESTED
+from ..discovery.columns.target import Target
+from ..discovery.findings.finding_facts import LaterKeys, LooseTokens, NestedTokens, StayingPlain, UnsearchedTexts
+from ..discovery.findings.findings import Finding, FindingFacts, refuse
+from ..discovery.findings.listed_rows import EXAMPLES, ListedRows
+from ..discovery.findings.settlements import URLSAFE, Settlements
 from ..postgres.catalog import word
 from ..value_forms import plain_text_look
 from .census_result import RowsNeeding

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..crypto.aes_cbc import Hmac
-from ..discovery.layer_classes import NESTED
-from ..discovery.listed_rows import EXAMPLES, LISTED
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import NESTED
+from ..discovery.columns.target import Target
+from ..discovery.findings.listed_rows import EXAMPLES, LISTED
 from ..postgres.catalog import word
 from ..value_forms.recognized_formats import Signature
 from .census_result import DIGEST_MODULUS, CensusResult

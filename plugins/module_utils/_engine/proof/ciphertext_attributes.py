@@ -17,7 +17,7 @@ from typing import Any
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from .model_readers import ModelReader
 from .row_tokens import RowTokens, cannot_be_resealed
 from .value_text import text_of

@@ -19,8 +19,8 @@ from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.application_values import EMPTY, as_python, is_one_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.column_types import ArrayCodec
-from ..discovery.target import Target
+from ..discovery.columns.column_types import ArrayCodec
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.catalog import key_of, word
 from .census_tally import Tally

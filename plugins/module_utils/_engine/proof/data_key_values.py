@@ -14,10 +14,10 @@ from typing import Any
 from ..._errors.values import ValuesHoldTokens, ValuesOutsideDataKeys
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.data_keys import DataKeyColumn, ciphers_of
-from ..discovery.findings import Finding
-from ..discovery.nesting import holding
-from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
+from ..discovery.columns.data_keys import DataKeyColumn, ciphers_of
+from ..discovery.columns.nesting import holding
+from ..discovery.findings.findings import Finding
+from ..discovery.findings.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
 from ..value_forms.value_look import looks_encrypted

@@ -16,7 +16,7 @@ from ..._errors.base import RotationError
 from ..application.custom_functions import ApplicationProcess, FunctionCipher
 from ..crypto.key_set import split_list
 from ..crypto.keyring import Keyring
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..discovery.target_survey import Survey
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database

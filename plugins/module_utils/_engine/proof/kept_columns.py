@@ -13,11 +13,11 @@ from typing import Any
 from ..._errors.values import UnreadableValues, ValuesHoldTokens, ValuesUnderRotatedKey
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.findings import Finding
-from ..discovery.layer_classes import TOKEN_INSIDE
-from ..discovery.nesting import held_inside, holding
-from ..discovery.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import TOKEN_INSIDE
+from ..discovery.columns.nesting import held_inside, holding
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding
+from ..discovery.findings.settlements import NONE, NOT_OURS, UNREADABLE, Settlements
 from ..postgres.catalog import row_name
 from ..postgres.connection import Database
 from .census_findings import RowFinding, findings_of_rows

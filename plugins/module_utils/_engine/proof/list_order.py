@@ -16,8 +16,8 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.key_entry import KeyEntries
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes, key_number
-from ..discovery.findings import Finding, Findings
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding, Findings
 from .model_readers import ModelReader, by_model
 from .round_trips import TEXTS, send
 

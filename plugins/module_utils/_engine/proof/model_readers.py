@@ -24,7 +24,7 @@ from ..application.application_values import EMPTY, is_one_of
 from ..application.model_fields import column_of, table_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..value_forms.token_look import SHORTEST
 from . import external_acts
 from .hidden_values import is_hidden

@@ -36,9 +36,9 @@ from ..application.application_values import as_python
 from ..application.django_errors import sqlstate_of
 from ..application.model_fields import ModelTables, column_of, of_models
 from ..crypto.keyring import Keyring
-from ..discovery.finding_kinds import KINDS
-from ..discovery.findings import Finding
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.finding_kinds import KINDS
+from ..discovery.findings.findings import Finding
 from ..postgres.catalog import Table
 from ..postgres.connection import SEE_LOG
 from . import external_acts

@@ -15,13 +15,13 @@ from ..._errors.discovery import SetAsideOpen
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
 from ..crypto.tokens import as_bytes
-from ..discovery.column_sample import ClosedColumn
-from ..discovery.column_types import KINDS
-from ..discovery.finding_kinds import KindName
-from ..discovery.findings import Finding
-from ..discovery.nesting import holding
-from ..discovery.settlements import NOT_OURS, UNREADABLE
-from ..discovery.target import Target
+from ..discovery.columns.column_sample import ClosedColumn
+from ..discovery.columns.column_types import KINDS
+from ..discovery.columns.nesting import holding
+from ..discovery.columns.target import Target
+from ..discovery.findings.finding_kinds import KindName
+from ..discovery.findings.findings import Finding
+from ..discovery.findings.settlements import NOT_OURS, UNREADABLE
 from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.connection import Database

@@ -11,9 +11,9 @@ from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
 from ..crypto.loose_base64 import without_foreign
 from ..crypto.tokens import Opened
-from ..discovery.layer_classes import NESTED, TWO_LAYERS
-from ..discovery.nesting import NestingDecision, holding, unwrapped
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import NESTED, TWO_LAYERS
+from ..discovery.columns.nesting import NestingDecision, holding, unwrapped
+from ..discovery.columns.target import Target
 from .value_classes import INSIDES, KEPT_KEY, OTHER_SCHEME, PLAINTEXT, TOKEN_IN_TEXT
 
 INTEGERS = ("smallint", "integer", "bigint")

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..._errors.discovery import PasswordPepper
 from ..application import password_hashers
-from ..discovery.findings import Finding
+from ..discovery.findings.findings import Finding
 from ..discovery.target_survey import Survey
 from ..postgres import sql
 from ..postgres.connection import Database

@@ -16,8 +16,8 @@ from ..._errors.values import UnreadableValues, ValuesUnderUnlistedKey
 from ..application.application_errors import APPLICATION_ERRORS, is_error
 from ..application.application_values import is_one_of
 from ..crypto.keyring import Keyring
-from ..discovery.findings import Finding
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding
 from .model_readers import ModelReader, by_model
 from .model_reading import row_of
 from .value_text import text_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..crypto.keyring import Keyring
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from .model_readers import ModelReader
 
 STAGE = "current"  # in a rotation under way, the application may have other keys than a row

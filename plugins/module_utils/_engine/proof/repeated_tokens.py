@@ -18,8 +18,8 @@ from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened, as_bytes
 from ..crypto.unusable_key import UnusableKey
-from ..discovery.findings import Finding, Findings
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding, Findings
 from .model_readers import ModelReader, by_model
 from .model_reading import instances_of
 from .round_trips import send

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..value_forms.token_look import SHORTEST
 
 HIDDEN = "token"  # in a digest, instead of a token that is read as it is stored

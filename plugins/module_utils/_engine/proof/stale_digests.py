@@ -14,11 +14,11 @@ from ..._errors.options import RecipeExplainsNothing
 from ..._errors.values import StaleDigests
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
-from ..discovery.findings import Finding, unsettled
-from ..discovery.layer_classes import TWO_LAYERS
-from ..discovery.listed_rows import ListedRows
-from ..discovery.settlements import Settlements
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import TWO_LAYERS
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding, unsettled
+from ..discovery.findings.listed_rows import ListedRows
+from ..discovery.findings.settlements import Settlements
 from ..postgres.catalog import row_name, word
 from ..postgres.connection import Database
 from ..rewrite.search_digests import Derivations, DigestDerivation, find_stale, row_columns

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.catalog import RowKey, Table
 from ..postgres.connection import Database, Patience, Yielded, array

@@ -18,8 +18,8 @@ from ..._errors.discovery import DependsOnKey
 from ..application.application_errors import APPLICATION_ERRORS
 from ..crypto.keyring import Keyring
 from ..crypto.unusable_key import UnusableKey
-from ..discovery.findings import Finding
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding
 from . import external_acts
 from .model_readers import ModelReader, by_model, is_ignored
 from .model_reading import format_ignored, instances_of
@@ -47,16 +47,22 @@ class TrialReadings:
     raising: list[ModelReader] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class TrialProcess:
+    """A process of the application with other keys. ``keyring`` has them, under a stage of their own."""
+
+    keyring: Keyring
+    ask: Ask
+
+
 def findings(
     targets: Sequence[Target],
     keyring: Keyring,
-    trial: Keyring,
-    ask: Ask,
+    process: TrialProcess,
     ignore: Collection[str],
     under_data_keys: Collection[str] = (),
 ) -> list[Finding]:
-    """One finding for each attribute that depends on a key, but those in ``ignore``. ``trial`` has the keys of the
-    process that ``ask`` asks, under the stage that is not in ``keyring``.
+    """One finding for each attribute that reads otherwise in ``process``, but those in ``ignore``.
 
     An attribute that reads a column ``under_data_keys`` may read its data key in another table, which a trial of one
     row cannot imitate.
@@ -78,10 +84,10 @@ def compare(
         asked: list[RowQuestion] = []
         here: list[list[RowQuestion]] = []
         with contextlib.suppress(*APPLICATION_ERRORS):  # those who read all of a model report one that cannot be
-            asked, here = _questions(readers, keyring, trial)
+            asked, here = _questions(readers, keyring, process.keyring)
         if asked:
             before = [answer_all(questions) for questions in here]
-            there = ask(asked)
+            there = process.ask(asked)
             after = answer_all(here[0])  # the application serves: what a user changes now depends on no key
             _compare(readers, list(zip(*before, after, there)), compared)
     return compared

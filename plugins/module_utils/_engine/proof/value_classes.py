@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..discovery.layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
+from ..discovery.columns.layer_classes import NESTED_UNREADABLE, TOKEN_INSIDE, TWO_LAYERS
 
 PLAINTEXT = "plaintext"  # the class of a value that does not look encrypted
 OTHER_SCHEME = "other_scheme"  # the class of a value under an available key, by another scheme than its column

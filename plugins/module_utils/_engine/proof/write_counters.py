@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres import catalog, sql
 from ..postgres.connection import Database, array
 from ..rewrite.concurrent_writers import ConcurrentWrites

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Re-encryption: batches, worker processes, throttling, the write fence, and writers other than the engine.
 
-``_backup``, ``_engine``, ``_monitoring``, ``_tasks``, ``plugin_utils`` and ``proof`` import it. It imports ``_errors``,
-``_system``, ``crypto``, ``discovery``, ``postgres`` and ``proof``.
+``_backup``, ``_engine``, ``_monitoring``, ``_tasks``, ``comparison``, ``plugin_utils`` and ``proof`` import it. It
+imports ``_errors``, ``_system``, ``columns``, ``crypto``, ``discovery``, ``findings``, ``postgres`` and ``proof``.
 """

@@ -23,7 +23,7 @@ from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielde
 from . import fence_refusals
 
 if TYPE_CHECKING:  # a lease is released without them
-    from ..discovery.target import Target
+    from ..discovery.columns.target import Target
 
 EVENTS = ("insert", "update")
 PAUSE_SECONDS = 1.0  # between two tries to drop a trigger: each may hold up readers for Database.batch's lock_timeout

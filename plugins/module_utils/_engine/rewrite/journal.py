@@ -17,7 +17,7 @@ from typing import Any
 from ..._errors.database import JournalNotCreated, StatementFailed
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
 from ..postgres.connection import FORBIDDEN, Database

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
 from ..crypto.keyring import Keyring
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres import catalog, sql
 from ..postgres.catalog import PREPARED as TABLE
 from ..postgres.connection import Database, Yielded, array

@@ -23,8 +23,8 @@ from ..._errors.error_catalog import build_error
 from ..._errors.run import WorkersKilled
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
-from ..discovery.layer_classes import NESTED, TWO_LAYERS
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import NESTED, TWO_LAYERS
+from ..discovery.columns.target import Target
 from ..postgres.catalog import Table, row_name
 from ..postgres.connection import Database, Yielded
 from ..proof import page_tokens

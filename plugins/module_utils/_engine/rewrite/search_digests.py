@@ -16,9 +16,9 @@ from typing import NamedTuple, Union
 
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
-from ..discovery.layer_classes import NESTED
-from ..discovery.search_recipes import MAY_BE, WRITTEN_IN, DigestMaker, DigestRecipe, RowValue
-from ..discovery.target import Target
+from ..discovery.columns.layer_classes import NESTED
+from ..discovery.columns.search_recipes import MAY_BE, WRITTEN_IN, DigestMaker, DigestRecipe, RowValue
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.connection import Database, array
 from ..proof.table_pages import RowText, TargetGroup

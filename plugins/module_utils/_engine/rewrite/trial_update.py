@@ -18,8 +18,8 @@ from ..._errors.base import RotationError
 from ..._errors.database import StatementFailed
 from ..._errors.discovery import ColumnTied
 from ..crypto.keyring import Keyring
-from ..discovery.findings import Finding, unsettled
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding, unsettled
 from ..discovery.target_survey import Survey
 from ..postgres import catalog, sql
 from ..postgres.catalog import Table

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
 from ..postgres import sql
 from ..postgres.connection import Database, array
 from ..proof.table_pages import RowText, TargetGroup

@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The forms of one stored value: known, plain, encoded, or like ciphertext. No key, no database and no Django.
 
-``discovery`` and ``proof`` import it. It imports ``crypto``.
+``columns``, ``discovery``, ``elsewhere`` and ``proof`` import it. It imports ``crypto``.
 """

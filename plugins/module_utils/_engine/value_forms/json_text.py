@@ -61,4 +61,4 @@ def _parts(part: Any) -> Iterator[Any]:
 
 
 def _may_be_bytes(members: list[Any]) -> bool:
-    return len(members) >= SHORTEST and all(isinstance(each, _Number) and each in _BYTES for each in members)
+    return len(members) >= SHORTEST and all(isinstance(member, _Number) and member in _BYTES for member in members)

@@ -84,8 +84,8 @@ def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path,
     assert (bool(result.get("failed")), (tmp_path / "up").exists()) == (half, not half), result
     assert json.loads(memory.read_text())["held"] == "", "the command that it names may go on"
     if half:
-        assert "E_HALF_WAY: rotation r1 is incomplete" in result["msg"]
-        assert "Nothing was started. The hold on operations is released. Run ansible-playbook" in result["msg"]
+        assert result["error"]["code"] == "E_HALF_WAY"
+        assert "rotation r1" in result["error"]["what"]
         assert json.loads(memory.read_text())["down"], "that command starts it"
         assert by_hand("started", interrupted="accept")["services"] == ["web"]
 

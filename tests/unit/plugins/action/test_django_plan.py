@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan_document
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan_document
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._keys.configured_store import open_store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._plans.plan_file import HEAD

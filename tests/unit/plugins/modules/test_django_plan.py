@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import create_plan, open_application
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import create_plan
 from ansible_collections.tetech.key_rotation.plugins.modules import django_plan
 
 STORED = {"current": {"A": "CANARY-a", "B": "CANARY-b"}}

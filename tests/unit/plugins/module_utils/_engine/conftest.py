@@ -8,7 +8,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import RowKey, Table
 
 # An application that sets nothing itself: all its settings are in the key sets.

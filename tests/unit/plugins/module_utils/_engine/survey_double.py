@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import finding_facts
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.column_evidence import (
     ColumnEvidence,
     SurveyEvidence,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding, Findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import finding_facts
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import (
+    Finding,
+    Findings,
+)
 
 FACTS = {
     each.kind: each

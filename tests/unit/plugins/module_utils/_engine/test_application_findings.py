@@ -14,7 +14,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting, settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import accounting
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import repair
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 
 TARGETS = {"users._name"}
 COLUMNS = {"users._name", "users._email", "users._phone"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan_document
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import plan_document
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import users

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import host_facts
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import user_sessions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.user_sessions import SigningKeys
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database, Yielded
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks.change_user_sessions import why_not_resigned

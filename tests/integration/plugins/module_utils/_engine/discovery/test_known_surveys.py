@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import open_application
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_facts import SparseLook
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_facts import (
+    SparseLook,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.known_surveys import KnownSurveys
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database

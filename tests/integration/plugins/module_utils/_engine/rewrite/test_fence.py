@@ -18,14 +18,14 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.given_recipes import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.search_recipes import (
+    SearchColumnRecipe,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.recipes.given_recipes import (
     DataRecipe,
     InputPart,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
-    SearchColumnRecipe,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (

@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages

@@ -12,20 +12,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation, prepared_census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import preparation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.comparison import prepared_census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.comparison.prepared_census import (
+    PreparedCensus,
+    PreparedCounting,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import (
     ApplicationSettings,
     Keyring,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, server_info
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.prepared_census import (
-    PreparedCensus,
-    PreparedCounting,
-)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census,
     census_comparison,

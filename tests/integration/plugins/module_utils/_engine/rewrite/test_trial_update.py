@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import trial_update
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.discovery import ColumnTied

@@ -6,7 +6,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import create_plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import key_uses
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.code_uses import CodeUses
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
@@ -14,6 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.plan import create_plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
 
 

@@ -12,7 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import AesCbcHmac
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.library_schemes import KNOWN_SCHEMES
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_types import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.column_types import KINDS
 from ansible_collections.tetech.key_rotation.tests.key_pairs import key_pair
 
 from .....conftest import CHECKOUT

@@ -16,10 +16,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     target_survey,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.column_evidence import (
     SurveyEvidence,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 
 from ..conftest import nothing_set

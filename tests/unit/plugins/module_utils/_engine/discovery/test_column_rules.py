@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_evidence import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_rules import ColumnRules
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.column_evidence import (
     SurveyEvidence,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_rules import ColumnRules
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Findings
 
 from ..conftest import nothing_set
 from .surveys import FIELD, INSIDE, PROFILE, TEXT, keyring

@@ -11,8 +11,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, shared_values
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import unsettled
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import shared_values
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import unsettled
 
 KEYS = [{"name": "FIELD_KEY", "type": "fernet", "keep": 1, "destination": {"file": "/etc/app.env"}}]
 

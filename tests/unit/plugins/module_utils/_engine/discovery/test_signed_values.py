@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import signed_values, unexplained
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import signed_values
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns import unexplained
 from django.core import signing
 
 SEEDS = range(8)

@@ -12,11 +12,9 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
     ApplicationSettings,
     Keyring,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
-    settlements,
-    survey_findings,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import refuse
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import survey_findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import refuse
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 

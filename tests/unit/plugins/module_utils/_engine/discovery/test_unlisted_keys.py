@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unlisted_keys
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.finding_kinds import KINDS
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import Finding
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.finding_kinds import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings.findings import Finding
 from cryptography.fernet import Fernet
 
 KEY, INNER = Fernet.generate_key(), Fernet.generate_key()

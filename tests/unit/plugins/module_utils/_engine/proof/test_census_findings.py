@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
     census_findings,
 )

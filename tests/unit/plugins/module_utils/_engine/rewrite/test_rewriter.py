@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_recipes import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.search_recipes import (
     SearchColumnRecipe,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewriter
