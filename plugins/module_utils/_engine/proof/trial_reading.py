@@ -67,17 +67,16 @@ def findings(
     An attribute that reads a column ``under_data_keys`` may read its data key in another table, which a trial of one
     row cannot imitate.
     """
-    compared = compare(targets, keyring, trial, ask, ignore)
+    compared = compare(targets, keyring, process, ignore)
     opened = {target.scheme for reader in compared.same for target in reader.targets}
     others = [reader for reader in compared.other if reader.targets or not _columns_of(reader) & {*under_data_keys}]
     return [_finding(reader) for reader in others if _is_established(reader, opened)]
 
 
 def compare(
-    targets: Sequence[Target], keyring: Keyring, trial: Keyring, ask: Ask, ignore: Collection[str]
+    targets: Sequence[Target], keyring: Keyring, process: TrialProcess, ignore: Collection[str]
 ) -> TrialReadings:
-    """Return the attributes that read the same in the process that ``ask`` asks, with tokens under the keys of
-    ``trial``, and those that do not."""
+    """Return the attributes that read the same in ``process``, with tokens under its keyring, and those that do not."""
     compared = TrialReadings()
     for known in by_model(targets, keyring, b""):
         readers = [reader for reader in known if not is_ignored(reader.full_name, ignore)]

@@ -16,10 +16,11 @@ from ..._errors.discovery import NotOnline
 from ..crypto.key_set import KeySet
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
-from ..discovery.findings import Finding, Findings
-from ..discovery.target import Target
+from ..discovery.columns.target import Target
+from ..discovery.findings.findings import Finding, Findings
 from . import trial_reading
 from .model_readers import by_model, is_ignored
+from .trial_reading import TrialProcess
 from .trial_row import WriteQuestion
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Reading:
         self._unread: set[str] = set()  # columns
         for process in trial.processes.values():
             for sealed in (trial.old, trial.thrown_away):
-                compared = trial_reading.compare(targets, trial.keyring, sealed, process.read, ignore)
+                compared = trial_reading.compare(targets, trial.keyring, TrialProcess(sealed, process.read), ignore)
                 well = {target.name for reader in compared.same for target in reader.targets}
                 wrong = (*compared.other, *compared.raising)
                 self._unread |= {target.name for reader in wrong for target in reader.targets} - well
