@@ -898,6 +898,11 @@ def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the
     assert judged(keyring, "plain", tokens).scheme == "plain over plain"
 
 
+def test_two_layers_under_one_key_are_no_design_unless_they_are_the_rule(keyring: Keyring) -> None:
+    single = [sealed(keyring, "plain", ("current",), b"%d" % number) for number in range(11)]
+    assert judged(keyring, "plain", [sealed(keyring, "plain", ("current", "current")), *single]) == ("plain", False)
+
+
 def test_layers_under_two_versions_are_never_by_design(keyring: Keyring) -> None:
     tokens = [sealed(keyring, "plain", ("current", "pending")) for _ in range(3)]
     assert judged(keyring, "plain", tokens).scheme == "plain"

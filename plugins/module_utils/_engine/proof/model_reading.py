@@ -495,8 +495,11 @@ def _take(reader: ModelReader, instance: Any, savepoints: SavepointsOfReading) -
 
 
 def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -> bool:
-    """Return whether the application reads only these inner tokens in the first rows of a column, and so does not
-    decrypt them. A property made of the column counts, as in ``of_application``."""
+    """Return whether the application reads these inner tokens in the first rows of a column, and does not decrypt them.
+
+    Of a row that has one, an attribute that shows what is stored says nothing. A property made of the column counts, as
+    in ``of_application``.
+    """
     answers: set[bool] = set()
     schema = "" if table.visible else table.schema
     for _, stored in of_models(ModelTables(table.alias, table.names)):
@@ -504,10 +507,14 @@ def reads_inner(table: Table, column: str, tokens: Collection[str], rows: int) -
             continue
         with contextlib.suppress(*APPLICATION_ERRORS), read_only(table.alias, stored.model, schema):
             for instance in stored.model._base_manager.using(table.alias).order_by("pk")[:rows]:
+                read: set[str] = set()
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(*APPLICATION_ERRORS), external_acts.refused_of(stored.model, name):
                         value = as_python(getattr(instance, name))
-                        answers |= {value in tokens} if isinstance(value, str) and value else set()
+                        read |= {value} if isinstance(value, str) and value else set()
+                inner = read & {*tokens}
+                kept = {value for value in read if any(len(value) > len(token) for token in inner)}  # the outer one
+                answers |= {value in inner for value in read - kept} if inner else set()
     return answers == {True}
 
 
