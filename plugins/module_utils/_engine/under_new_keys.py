@@ -159,7 +159,7 @@ def unfit_online(application: Application, ignore: Collection[str]) -> list[Find
         stage: application.processes[stage].opener for stage in two_keys.STAGES if _answers(application, stage)
     }
     proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
-    trial = KeySet({}) if application.trial is None else application.trial
+    trial = application.trial or KeySet({})
     thrown_away = Keyring(proving, {TRIAL: trial}, application.keyring.application, TRIAL)
     return two_keys.find(application.targets, two_keys.Trial(application.keyring, thrown_away, processes), ignore)
 
