@@ -98,6 +98,10 @@ databases:
   type: list
   elements: str
   returned: success
+was_online:
+  description: Whether the rotation has written both keys to a host, as C(key_rotation_mode=online) does.
+  type: bool
+  returned: always
 leaving:
   description:
     - With the strategy V(backwards), the stage whose keys a .env file is about to lose. Empty if no file has
