@@ -26,10 +26,9 @@ class ActionModule(HostAction):
     def _expected(self, options: TaskArguments) -> str | None:
         if options["moment"] == "before":
             return None
-        history = self.store(options).load()
-        if (stage := options["stage"]) in history.transitions:
-            return history.transitions[stage].key_id
-        return history.stage(stage).key_id
+        history, stage = self.store(options).load(), options["stage"]
+        both = history.transitions.get(stage)
+        return both.key_id if both else history.stage(stage).key_id
 
     def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         stale = [process for process in result.get("processes", []) if process["stale"]]

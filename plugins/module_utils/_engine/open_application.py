@@ -13,7 +13,7 @@ from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import ProgressFile
 from .application import custom_functions, django_project, key_uses, own_command
 from .crypto import schemes
-from .crypto.key_set import KeySet
+from .crypto.key_set import KeySet, transitions
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import target_survey
 from .discovery.findings import settlements
@@ -42,7 +42,8 @@ def open_application(request: Request, known: KnownSurveys | None = None) -> Ite
     with contextlib.ExitStack() as stack:
         trial = {TRIAL: KeySet(request.trial)} if request.trial else {}
         singles = _single_changes(request, described)
-        key_sets = {**stages, **trial, **singles, **_lists_of_two(request)}
+        both = transitions(request.key_sets.get(request.base, {}), request.trial) if request.online else {}
+        key_sets = {**stages, **trial, **singles, **both}
         processes = stack.enter_context(custom_functions.processes(request.place, key_sets, request.file_keys))
         waiting = _waiting_command(request, stack)
         trace = key_uses.Trace(request.names, request.project_dir) if request.traced else None
@@ -109,15 +110,6 @@ def _single_changes(request: Request, described: Mapping[str, schemes.Scheme]) -
     unseen = {entry["name"] for entry in request.keys if "read" in (entry.get("destination") or ())}
     key_sets = function_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
     return {f"{function_keys.SINGLE}{name}": KeySet(keys) for name, keys in key_sets.items() if name not in unseen}
-
-
-def _lists_of_two(request: Request) -> dict[str, KeySet]:
-    """Return the key sets with the present and the throwaway keys, if the application is to be rotated online."""
-    if not request.online:
-        return {}
-    from .proof import two_keys
-
-    return two_keys.key_sets(request.key_sets.get(request.base, {}), request.trial)
 
 
 def _waiting_command(request: Request, stack: contextlib.ExitStack) -> own_command.CommandProcess | None:

@@ -14,7 +14,7 @@ from .._errors.discovery import ColumnTied, DerivedFromKeys
 from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
-from .crypto.key_set import KeySet
+from .crypto.key_set import TRANSITIONS, KeySet
 from .crypto.keyring import Keyring
 from .discovery.columns.search_recipes import SearchColumnRecipe
 from .discovery.findings.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
@@ -139,9 +139,7 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
 
     if application.trial is None or not _starts_under_new_keys(application):
         return []
-    proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
-    keyring = Keyring(proving, {TRIAL: application.trial}, application.keyring.application, TRIAL)
-    process = trial_reading.TrialProcess(keyring, application.processes[TRIAL].opener.read)
+    process = trial_reading.TrialProcess(_thrown_away(application), application.processes[TRIAL].opener.read)
     under_data_keys = {name for survey in application.surveys for name, _ in survey.findings.typed(DataKeyValues)}
     return trial_reading.findings(application.read, application.keyring, process, ignore, under_data_keys)
 
@@ -155,13 +153,16 @@ def unfit_online(application: Application, ignore: Collection[str]) -> list[Find
 
     if not application.online:
         return []
-    processes = {
-        stage: application.processes[stage].opener for stage in two_keys.STAGES if _answers(application, stage)
-    }
-    proving = {name: scheme for name, scheme in application.keyring.schemes.items() if not scheme.functions}
-    trial = application.trial or KeySet({})
-    thrown_away = Keyring(proving, {TRIAL: trial}, application.keyring.application, TRIAL)
-    return two_keys.find(application.targets, two_keys.Trial(application.keyring, thrown_away, processes), ignore)
+    processes = {stage: application.processes[stage].opener for stage in TRANSITIONS if _answers(application, stage)}
+    trial = two_keys.Trial(application.keyring, _thrown_away(application), processes)
+    return two_keys.find(application.targets, trial, ignore)
+
+
+def _thrown_away(application: Application) -> Keyring:
+    """Return the keyring of the throwaway values, for the formats that the engine itself writes."""
+    known = application.keyring
+    proving = {name: scheme for name, scheme in known.schemes.items() if not scheme.functions}
+    return Keyring(proving, {TRIAL: application.trial or KeySet({})}, known.application, TRIAL)
 
 
 def refuse_made_of_keys(application: Application, destination: str) -> None:

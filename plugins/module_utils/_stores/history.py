@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict, cast
 
 from .._engine.crypto.key_entry import KeyEntries, without_unset
-from .._engine.crypto.key_set import KeySet, split_list
+from .._engine.crypto.key_set import KeySet, split_list, transitions
 from .._errors.approval import ApprovalUsed
 from .._errors.base import word
 from .._errors.keys import KeyReused, PreviousDestroyed, VersionNeeded
@@ -26,10 +26,6 @@ from .._result_types.key_types import VersionDescription, VersionFields
 from .._system.timestamps import add_days, now
 
 STAGES = ("current", "pending", "previous")
-# What an application that reads every key of a list has on its way from one version to the next: it still encrypts with
-# the old key, then with the new one. Both are computed, and no store keeps them.
-READABLE, PRIMARY = "readable", "primary"
-TRANSITIONS = (READABLE, PRIMARY)
 # What to do if no version has the requested stage.
 ADVICE = {
     "current": "Run the rotate playbook first.",
@@ -215,12 +211,8 @@ class History:
         """
         if len(self.stages) < 2:
             return {}
-        before, after = (version.values for version in self.last_change)
-        both = [(name, before[name], after[name].split(",")[0]) for name in after if name in before]
-        return {
-            READABLE: KeySet({name: f"{old},{new}" for name, old, new in both}),
-            PRIMARY: KeySet({name: f"{new},{old}" for name, old, new in both}),
-        }
+        before, after = self.last_change
+        return transitions(before.values, after.values)
 
     @property
     def open_rotation(self) -> str | None:

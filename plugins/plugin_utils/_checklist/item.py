@@ -148,6 +148,10 @@ class Observations:
         return bool(services) and not any(service.get("stop") or service.get("workload") for service in services)
 
     @property
+    def online(self) -> bool:
+        return self.options.get("mode") == "online"
+
+    @property
     def is_switched(self) -> bool:
         """Return whether this run resumes a rotation that has written the new keys on a host."""
         files = [results["env_file"] for results in self.hosts.values() if "env_file" in results]

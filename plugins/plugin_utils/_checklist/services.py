@@ -101,7 +101,7 @@ def fence(observations: Observations) -> ChecklistItem:
     """Check that no other session can write between stop and start, or that no value would be lost by it."""
     if not observations.facts:
         return unseen("fence")
-    if observations.options.get("mode") == "online":
+    if observations.online:
         return ChecklistItem("fence", SKIP, "online: the application writes all the while")
     why = _unfenced(observations)
     if not why:
@@ -125,7 +125,7 @@ def fence(observations: Observations) -> ChecklistItem:
 
 def _unfenced(observations: Observations) -> list[str]:
     """The reasons why other sessions can write between stop and start; empty if they cannot."""
-    if observations.options.get("mode") == "online":
+    if observations.online:
         return ["key_rotation_mode is online"]
     if observations.options["fence"] == "off":
         return ["key_rotation_fence is off"]
@@ -136,7 +136,7 @@ def mode(observations: Observations) -> ChecklistItem:
     """Show when the values are re-encrypted, and which tables cannot be prepared before the stop."""
     if not observations.facts:
         return unseen("mode")
-    if observations.options.get("mode") == "online":
+    if observations.online:
         return _online(observations)
     unprepared = next(
         (each["unprepared"] for each in observations.facts.values() if each.get("unprepared") is not None), None

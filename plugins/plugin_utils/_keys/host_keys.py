@@ -58,8 +58,11 @@ class SealedKeys:
 
 def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
     """The stage or transition that the host has, or ``rolled back``, ``several`` or ``other``."""
-    for stage, key_id in (history.stages | {name: each.key_id for name, each in history.transitions.items()}).items():
+    for stage, key_id in history.stages.items():
         if key_id == keys.key_id:
+            return stage
+    for stage, both in history.transitions.items():  # by their values: a key ID takes long to make
+        if both == keys:
             return stage
     if history.find_rolled_back(keys.key_id):
         return "rolled back"

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._engine.crypto.key_set import TRANSITIONS, KeySet
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import StageOfOtherRotation
-from ...module_utils._stores.history import ROLLED_BACK, TRANSITIONS, History
+from ...module_utils._stores.history import ROLLED_BACK, History
 from .._task_types import TaskArguments
 
 PLAN = "plan"  # the rotation ID while a plan is created

@@ -182,8 +182,10 @@ class Downtime:
     @property
     def seconds(self) -> float:
         """The length of all outages that are over, other than ``restarts``."""
-        ended = (outage for outage in self.outages if outage.last and outage not in self.restarts)
-        return sum(seconds(outage.first, outage.last) for outage in ended if outage.last)
+        restarts = self.restarts
+        return sum(
+            seconds(outage.first, outage.last) for outage in self.outages if outage.last and outage not in restarts
+        )
 
     @property
     def restarts(self) -> list[Outage]:

@@ -18,7 +18,6 @@ from .._rotation_record.rotation_log import RotationLog
 from .._screen import lines
 from . import rollback_strategy
 from .rollback_look import LookFailed, RollbackLook
-from .rollback_records import was_online
 from .rollback_situation import find_situation
 from .rollback_strategy import RollbackStrategy, Situation
 
@@ -84,7 +83,7 @@ def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
         unopened=bool(data_state.odd(situation.values)),
         seen=_describe_look(look, log.store.load()),
         databases=situation.damaged_databases if chosen.name == "restore" else [],
-        was_online=bool(situation.rotation_id) and was_online(log.record(situation.rotation_id).decoded()),
+        was_online=situation.was_online,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ...module_utils._engine.crypto.key_set import PRIMARY
 from ...module_utils._engine.postgres.catalog import Table
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.base import RotationError
@@ -14,7 +15,6 @@ from ...module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ...module_utils._record import reader
 from ...module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, EnvFileEvent, Event, RestoreEvent, RunEvent
 from ...module_utils._record.writer import Record
-from ...module_utils._stores.history import PRIMARY
 from .._report import read_rotation
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ...module_utils._stores.history import History
 from .._rotation_record.rotation_log import RotationLog
 from . import rollback_strategy
 from .rollback_look import RollbackLook
-from .rollback_records import changed_nothing, closed_after, lost_tables, was_restored
+from .rollback_records import changed_nothing, closed_after, lost_tables, was_online, was_restored
 from .rollback_strategy import OfStore, Situation
 
 UNKNOWN_KEYS = (
@@ -84,6 +84,7 @@ def _situation(log: RotationLog, look: RollbackLook, of_store: OfStore, history:
         files=look.files,
         lost=lost_tables(look.backup, events),
         restored=was_restored(events),
+        was_online=was_online(events),
         backup=look.manifest["snapshot"]["time"] if look.manifest else "",
         prefer=look.prefer,
         named=len(look.repair),

@@ -57,6 +57,7 @@ class Situation:
     named: int = 0  # values that a person wants from the backup, whatever they are now
     done: Sequence[str] = ()  # strategies that this run has completed
     restored: bool = False  # whether the record of the rotation says that a backup replaced a database
+    was_online: bool = False  # whether it says that a host had the keys of both versions
     compromised: str = ""  # the key ID of the version to roll back to, if it is compromised
     returns: bool = False  # whether to roll back to a compromised version anyway
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._errors.discovery import NotOnline
-from ..crypto.key_set import KeySet
+from ..crypto.key_set import PRIMARY, READABLE
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.columns.target import Target
@@ -26,21 +27,9 @@ from .trial_row import WriteQuestion
 if TYPE_CHECKING:
     from ..application.custom_functions import ApplicationProcess
 
-STAGES = READABLE, PRIMARY = "readable", "primary"  # of a host between two versions
 UNREAD = "nothing shows that the application reads it"
 SECOND = "the application encrypts it with the second key"
 UNWRITTEN = "nothing shows that the application encrypts it with the first key"
-
-
-def key_sets(before: Mapping[str, str], trial: Mapping[str, str]) -> dict[str, KeySet]:
-    """Return the two lists of the old keys and of throwaway ones. Empty without those."""
-    both = {name: (before[name], new.split(",")[0]) for name, new in trial.items() if name in before}
-    if not both:
-        return {}
-    return {
-        READABLE: KeySet({name: f"{old},{new}" for name, (old, new) in both.items()}),
-        PRIMARY: KeySet({name: f"{new},{old}" for name, (old, new) in both.items()}),
-    }
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class Trial:
     thrown_away: Keyring
     processes: Mapping[str, ApplicationProcess]
 
-    @property
+    @cached_property
     def old(self) -> Keyring:
         known = self.keyring
         schemes = {name: scheme for name, scheme in known.schemes.items() if name in self.thrown_away.schemes}
@@ -95,7 +84,6 @@ class _Order:
     """With which key of its list the application encrypts, by the attributes to which a text can be given."""
 
     def __init__(self, targets: Sequence[Target], trial: Trial, ignore: Collection[str]) -> None:
-        self._keyring = trial.keyring
         self._right: set[str] = set()  # schemes
         self._wrong: set[str] = set()  # columns
         for stage, first, second in (
