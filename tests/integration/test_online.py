@@ -225,6 +225,30 @@ def test_killed_between_a_write_of_the_keys_and_the_restart_it_is_resumed_or_rol
     assert len(listed.stored()["versions"]) == 2, "the old and one new"
 
 
+def test_after_a_kill_every_playbook_knows_the_keys_of_both_versions(listed: Site) -> None:
+    (old,) = present(listed)
+    process = listed.start("rotate", *ONLINE)
+    until(lambda: STAGES["primary"](old, present(listed)), process)
+    kill_group(process)
+    wait_until_gone(listed)
+
+    verified, monitored = listed.play("verify"), listed.play("monitor")
+    planned, dry = listed.play("plan", *ONLINE), listed.play("rotate", *ONLINE, "--check")
+
+    current, pending = (listed.stored()["stages"][stage] for stage in ("current", "pending"))
+    for done in (verified, monitored):
+        assert done.code != 0
+        text = " ".join(done.text.split())
+        assert "E_ENV_NOT_SWITCHED" not in text, done.text
+        assert f"contains the keys of two versions: first those of {pending}, then those of {current}" in text
+    assert planned.code == 0, planned.text
+    assert dry.code == 0, dry.text
+    assert "would restart one host after the other" in dry.text
+    assert "would stop" not in dry.text
+    assert "would wait for" not in dry.text
+    assert listed.play("rotate", *ONLINE).code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

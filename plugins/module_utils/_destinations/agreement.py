@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._engine.crypto.key_entry import KeyEntries
+from .._engine.crypto.key_transitions import of_stages
 from . import key_destinations
 
 KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
@@ -18,13 +19,14 @@ KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
 def agrees(file_values: Mapping[str, str], key_sets: KeySets, keys: KeyEntries, base: str) -> bool:
     """Return whether the files hold the current values of all keys that both the store and ``file_values`` have.
 
-    While a rotation is open, each file may hold the values of any stage.
+    While a rotation is open, each file may hold the values of any stage, or those between two of them.
     """
     current = key_sets.get("current", {})
     if not file_values or not current:
         return True
     is_open = "pending" in key_sets or base != "current"
     stages = [key_sets[stage] for stage in ("current", "pending", "previous") if stage in key_sets]
+    stages += [both.values for both in of_stages(key_sets).values()]
     staged = stages if is_open else [current]
     return bool(file_values.keys() & current.keys()) and each_file_is_staged(file_values, staged, keys)
 

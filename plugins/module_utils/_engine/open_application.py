@@ -13,7 +13,8 @@ from .._errors.options import InvalidLeaveAlone, InvalidOption
 from .._system.progress_file import ProgressFile
 from .application import custom_functions, django_project, key_uses, own_command
 from .crypto import schemes
-from .crypto.key_set import KeySet, transitions
+from .crypto.key_set import KeySet
+from .crypto.key_transitions import transitions
 from .crypto.keyring import ApplicationSettings, Keyring
 from .discovery import target_survey
 from .discovery.findings import settlements

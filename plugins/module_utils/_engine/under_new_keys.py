@@ -14,7 +14,8 @@ from .._errors.discovery import ColumnTied, DerivedFromKeys
 from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
-from .crypto.key_set import TRANSITIONS, KeySet
+from .crypto.key_set import KeySet
+from .crypto.key_transitions import TRANSITIONS
 from .crypto.keyring import Keyring
 from .discovery.columns.search_recipes import SearchColumnRecipe
 from .discovery.findings.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried

@@ -210,6 +210,18 @@ class EnvNotLive(RotationError):
     )
 
 
+class EnvBetweenVersions(RotationError):
+    code = "E_ENV_BETWEEN_VERSIONS"
+    path: str
+    first: str
+    second: str
+    problem = "{path} contains the keys of two versions: first those of {first}, then those of {second}"
+    remedy = (
+        "A rotation or rollback with O(mode) online has not finished. The application reads every value with both "
+        "keys. Run the same command again, or the rollback playbook, with O(mode) online too."
+    )
+
+
 class EnvNotSwitched(RotationError):
     code = "E_ENV_NOT_SWITCHED"
     path: str

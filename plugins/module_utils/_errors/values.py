@@ -334,8 +334,9 @@ class ValuesNotCurrent(RotationError):
     rows: str
     problem = "{count:value is|values are} not under the keys {key_id}: {rows}"
     remedy = (
-        "A process writes under other keys, or a rotation is not finished. Stop every process that is connected to the "
-        "database and is not in O(services), restart it with the keys in the .env file, and run the rotate playbook."
+        "If a rotation or rollback has not finished, run the same command again. Otherwise a process writes under "
+        "other keys: stop every process that is connected to the database and is not in O(services), restart it with "
+        "the keys in the .env file, and run the rotate playbook."
     )
     next_command = "rotate"
 

@@ -18,6 +18,7 @@ from .._destinations import key_destinations
 from .._engine import application_findings
 from .._engine.crypto.key_set import KeySet
 from .._engine.crypto.keyring import Keyring
+from .._engine.crypto.keys_in_files import build_env_error
 from .._engine.discovery.columns.layer_classes import NESTED
 from .._engine.open_application import open_application
 from .._engine.postgres.lease import Holder
@@ -30,7 +31,6 @@ from .._engine.rewrite.throttle import Throttle
 from .._engine.rotation import Application
 from .._errors.base import RotationError
 from .._errors.counts import counted
-from .._errors.env_file import EnvNotSwitched
 from .._errors.error_catalog import build_error
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
@@ -287,7 +287,7 @@ def _census(params: ProbeOptions) -> tuple[CensusSnapshot, list[RotationError], 
         aside = kept_aside(database for database, _ in application.databases)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
-    problems = [*unproved, *_other_keys(params, keys), *_odd_values(tallies, keyring, unopened)]
+    problems = [*unproved, *_other_keys(params, keys, keyring), *_odd_values(tallies, keyring, unopened)]
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
     values += sum(column.values for column in closed if not column.is_accepted)
     current = sum(tally.classes["current"] for tally in tallies)
@@ -321,11 +321,11 @@ def _closed(column: Unopened, unopened: Collection[str]) -> ColumnCounts:
     return {"table": column.table, "column": column.column, "classes": classes, "left_alone": left}
 
 
-def _other_keys(params: ProbeOptions, keys: KeySet) -> Iterator[RotationError]:
-    """E_ENV_NOT_SWITCHED if the host has other keys than the store."""
+def _other_keys(params: ProbeOptions, keys: KeySet, keyring: Keyring) -> Iterator[RotationError]:
+    """E_ENV_BETWEEN_VERSIONS or E_ENV_NOT_SWITCHED if the host has other keys than the store."""
     if params["expected"] and keys.key_id != params["expected"]:
         place = key_destinations.described(params["env_file"], params["keys"])
-        yield EnvNotSwitched(path=place, key_id=keys.key_id, expected=params["expected"])
+        yield build_env_error(place, keys, params["expected"], keyring.stages)
 
 
 def _odd_values(tallies: Sequence[Tally], keyring: Keyring, unopened: Mapping[str, str]) -> Iterator[RotationError]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._errors.base import RotationError
 from .._errors.counts import counted
-from .._errors.env_file import EnvNotSwitched
+from .._errors.env_file import EnvBetweenVersions, EnvNotSwitched
 from .._errors.monitoring import MonitoringFindings, MonitorOpen, MonitorOverdue
 from .._errors.values import PlaintextValues, UnreadableValues, ValuesNotCurrent
 from .response_times import OPENING, milliseconds
@@ -23,6 +23,7 @@ NEXT = {
     UnreadableValues.code: "repair",
     PlaintextValues.code: "verify",
     ValuesNotCurrent.code: "rotate",
+    EnvBetweenVersions.code: "rotate",
     EnvNotSwitched.code: "rotate",
     MonitorOpen.code: "rotate",
     MonitorOverdue.code: "rotate",

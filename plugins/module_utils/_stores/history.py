@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict, cast
 
 from .._engine.crypto.key_entry import KeyEntries, without_unset
-from .._engine.crypto.key_set import KeySet, split_list, transitions
+from .._engine.crypto.key_set import KeySet, split_list
+from .._engine.crypto.key_transitions import last_change, of_stages
 from .._errors.approval import ApprovalUsed
 from .._errors.base import word
 from .._errors.keys import KeyReused, PreviousDestroyed, VersionNeeded
@@ -200,7 +201,7 @@ class History:
     @property
     def last_change(self) -> tuple[Version, Version]:
         """Return the versions before and after the last rotation. Raise E_STORE_STAGE."""
-        before, after = ("current", "pending") if "pending" in self.stages else ("previous", "current")
+        before, after = last_change(self.stages)
         return self.stage(before), self.stage(after)
 
     @property
@@ -209,10 +210,13 @@ class History:
 
         Each is a list of both keys. Empty without two versions.
         """
-        if len(self.stages) < 2:
-            return {}
-        before, after = self.last_change
-        return transitions(before.values, after.values)
+        return of_stages({stage: keys.values for stage, keys in self.key_sets.items()})
+
+    @property
+    def key_sets(self) -> dict[str, KeySet]:
+        """Return the key sets of the versions that have a stage."""
+        versions = {stage: self.stage(stage) for stage in self.stages}
+        return {stage: KeySet(version.values, version.key_id) for stage, version in versions.items()}
 
     @property
     def open_rotation(self) -> str | None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.proof.census_result import CensusResult
@@ -26,8 +26,7 @@ def lines(variables: Variables) -> list[str]:
         *(_would(results.get("keys")) for results in hosts.values()),
         _would(first.get("pending")),
         *_preparation(first.get("facts", {}).get("facts")),
-        *_restarts(variables),
-        *(_would(results.get("stops")) for results in hosts.values()),
+        *_stops(hosts.values(), variables),
         *_reencryption(first.get("django_census_info", {}), variables),
         *(_would(results.get("env_file")) for results in hosts.values()),
     ]
@@ -51,12 +50,14 @@ def _preparation(facts: HostFacts | None) -> Iterator[str]:
         yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
 
 
-def _restarts(variables: Variables) -> Iterator[str]:
+def _stops(hosts: Iterable[ChecklistResults], variables: Variables) -> Iterator[str]:
     if variables.get("key_rotation_mode") == "online":
         yield (
             "would restart one host after the other, with both keys and then with the new one alone, and re-encrypt "
             "while the application serves (key_rotation_mode: online)"
         )
+    else:
+        yield from (_would(results.get("stops")) for results in hosts)
 
 
 def _reencryption(census: CensusOutcome, variables: Variables) -> Iterator[str]:

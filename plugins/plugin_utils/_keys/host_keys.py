@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...module_utils._destinations import agreement, key_destinations
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
-from ...module_utils._errors.env_file import EnvNotSwitched
+from ...module_utils._engine.crypto.keys_in_files import build_env_error
 from ...module_utils._errors.keys import KeysNotProved
 from ...module_utils._module.sealed_result import Envelope
 from ...module_utils._stores.history import History
@@ -70,9 +70,15 @@ def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
 
 
 def refuse_other_stage(history: History, keys: KeySet, files: KeyFiles, stage: str) -> None:
-    """Raise E_ENV_NOT_SWITCHED unless the host has the version of that stage, if the store has any."""
-    if history.versions and history.stage(stage).key_id != keys.key_id:
-        raise EnvNotSwitched(path=files.described, key_id=keys.key_id, expected=history.stage(stage).key_id)
+    """Raise E_ENV_BETWEEN_VERSIONS or E_ENV_NOT_SWITCHED unless the host has the version of that stage.
+
+    With an empty store, it may have any keys.
+    """
+    if not history.versions:
+        return
+    expected = history.stage(stage).key_id
+    if expected != keys.key_id:
+        raise build_env_error(files.described, keys, expected, history.key_sets)
 
 
 def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:

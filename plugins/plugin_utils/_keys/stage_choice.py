@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...module_utils._engine.crypto.key_set import TRANSITIONS, KeySet
+from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._engine.crypto.key_transitions import TRANSITIONS
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import StageOfOtherRotation
 from ...module_utils._stores.history import ROLLED_BACK, History

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...module_utils._engine.crypto.key_set import PRIMARY
+from ...module_utils._engine.crypto.key_transitions import PRIMARY
 from ...module_utils._engine.postgres.catalog import Table
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.base import RotationError

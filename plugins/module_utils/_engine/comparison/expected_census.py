@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..._errors.base import RotationError
-from ..._errors.env_file import EnvNotSwitched
 from .. import application_findings
+from ..crypto.keys_in_files import build_env_error
 from ..discovery.findings.findings import refuse
 from ..proof import census_comparison, census_findings
 from ..proof.value_classes import UNOPENED, UNOPENED_ALONE
@@ -19,6 +19,7 @@ from . import census_counting
 from .row_comparison import SecondLook, second_look
 
 if TYPE_CHECKING:
+    from ..crypto.key_set import KeySet
     from ..discovery.findings.findings import Finding
     from ..proof.census_result import CensusResult, RowsNeeding
     from ..proof.census_tally import Tally
@@ -112,7 +113,7 @@ def _refuse(task: CensusTask, tallies: Sequence[Tally], baseline: list[CensusRes
     if expected:
         census_findings.refuse_nested(tallies)
         census_findings.refuse_other_than(expected, tallies, keyring)
-        _refuse_other_env(task, keys.key_id, keyring.key_id(expected))
+        _refuse_other_env(task, keys, expected)
 
 
 def _refuse_unopened(
@@ -137,10 +138,12 @@ def _refuse_unopened(
         raise
 
 
-def _refuse_other_env(task: CensusTask, key_id: str, expected: str) -> None:
+def _refuse_other_env(task: CensusTask, keys: KeySet, expect_stage: str) -> None:
     """Raise an error unless the keys in the .env file are the ones that were proved."""
-    if key_id != expected:
-        raise EnvNotSwitched(path=task.options.keys_place, key_id=key_id, expected=expected)
+    keyring = task.application.keyring
+    expected = keyring.key_id(expect_stage)
+    if keys.key_id != expected:
+        raise build_env_error(task.options.keys_place, keys, expected, keyring.stages)
 
 
 def _refuse_unsettled(task: CensusTask, tallies: Sequence[Tally]) -> None:

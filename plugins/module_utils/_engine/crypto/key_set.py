@@ -17,9 +17,6 @@ with contextlib.suppress(ImportError):  # module.run reports it
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
-# What an application that reads every key of a list has on its way from one version to the next: it still encrypts with
-# the old key, then with the new one. Both are computed, and no store keeps them.
-TRANSITIONS = READABLE, PRIMARY = "readable", "primary"
 DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
 
 
@@ -42,18 +39,6 @@ class KeySet:
 
     def _canonical(self) -> bytes:
         return json.dumps(dict(self.values), sort_keys=True).encode("utf-8")
-
-
-def transitions(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, KeySet]:
-    """Return the key sets between two versions by their stage, each with a list of both keys. Empty if they have no key
-    in common."""
-    both = [(name, before[name], after[name].split(",")[0]) for name in after if name in before]
-    if not both:
-        return {}
-    return {
-        READABLE: KeySet({name: f"{old},{new}" for name, old, new in both}),
-        PRIMARY: KeySet({name: f"{new},{old}" for name, old, new in both}),
-    }
 
 
 def split_list(value: str, *, blanks: bool = False) -> list[str]:

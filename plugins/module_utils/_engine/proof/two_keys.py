@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._errors.discovery import NotOnline
-from ..crypto.key_set import PRIMARY, READABLE
+from ..crypto.key_transitions import PRIMARY, READABLE
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import as_bytes
 from ..discovery.columns.target import Target

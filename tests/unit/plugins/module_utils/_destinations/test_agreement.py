@@ -37,6 +37,14 @@ def test_while_a_rotation_is_open_each_file_may_hold_either_version(key_sets, ba
     assert not agrees({"A": "new", "B": "by hand"}, key_sets, apart, base)
 
 
+@pytest.mark.parametrize("both", ["old,new", "new,old"])
+def test_only_while_a_rotation_is_open_a_file_may_hold_the_keys_of_both_versions(both):
+    found = {"A": both, "B": both}
+    assert agrees(found, OPEN, KEYS, "current")
+    assert agrees(found, CLOSED, KEYS, "previous")
+    assert not agrees(found, CLOSED, KEYS, "current")
+
+
 def test_without_a_version_there_is_nothing_to_differ_from():
     assert agrees({"A": "new"}, {}, KEYS, "current")
 
