@@ -60,6 +60,8 @@ DOMAINS = {
         "django_reencrypt",
         "django_repair",
         "django_sessions",
+        "run_control",
+        "run_control_info",
         "write_fence",
     ),
     "key": (

@@ -10,6 +10,7 @@ from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._rotation_record.close_record import DRY_RUN, complete, roll_back
 from ..plugin_utils._rotation_record.fail_record import fail, sign_added
 from ..plugin_utils._rotation_record.open_record import open_record
+from ..plugin_utils._rotation_record.ready_record import tell_ready
 from ..plugin_utils._rotation_record.record_task import RecordTask
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_options import find_wrong
@@ -17,6 +18,7 @@ from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 STATES = {
     "opened": open_record,
+    "ready": tell_ready,
     "completed": complete,
     "rolled_back": roll_back,
     "failed": fail,

@@ -531,6 +531,14 @@ options:
           - Otherwise, and with V(0), the module only reports which tables have many dead rows afterwards.
         type: int
         default: 0
+      query:
+        description: Wait while the first column of the first row of this SQL query is true. It runs read only.
+        type: str
+      critical_query:
+        description:
+          - Fail (E_CRITICAL_QUERY) as soon as the first column of the first row of this SQL query is true. A rollback
+            ignores it.
+        type: str
 """
     # For modules that compute how long a rotation takes.
     ESTIMATE = r"""

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.sessions
   - tetech.key_rotation.key_rotation.unread
   - tetech.key_rotation.key_rotation.mode
+  - tetech.key_rotation.key_rotation.throttle
   - tetech.key_rotation.key_rotation.application
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -69,6 +69,12 @@ preparation:
       not prepared. They are re-encrypted in the maintenance window.
   type: dict
   returned: success
+control:
+  description:
+    - C(orders) has all that a person ordered the run (M(tetech.key_rotation.run_control)), and C(switch) the last order
+      about the switch.
+  type: dict
+  returned: if there were orders
 """
 
 from ansible.module_utils.basic import AnsibleModule

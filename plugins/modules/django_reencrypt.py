@@ -149,6 +149,12 @@ work:
       is how many values were changed as they had been prepared.
   type: dict
   returned: success
+control:
+  description:
+    - C(orders) has all that a person ordered the run (M(tetech.key_rotation.run_control)), and C(switch) the last order
+      about the switch.
+  type: dict
+  returned: if there were orders
 concurrent_writes:
   description:
     - What is known about other processes that write. C(since) is the transaction from which they are tracked in each

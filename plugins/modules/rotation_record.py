@@ -19,11 +19,12 @@ options:
   state:
     description:
       - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
+      - V(ready) when the run waits for a person to order the switch.
       - V(signed) after work for a rotation whose run has ended, such as dropping what a restore kept. The lines that
         were added are signed too, and the report is written again.
     type: str
     required: true
-    choices: [opened, completed, rolled_back, failed, signed]
+    choices: [opened, ready, completed, rolled_back, failed, signed]
   direction:
     description: With O(state=opened), the purpose of the run.
     type: str

@@ -60,6 +60,7 @@ RECORDED = (
     "repaired",
     "left",
     "preparation",
+    "control",
     "removed",
     "stale",
     "settlements",

@@ -21,7 +21,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.columns.target import Target
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, locks
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
+    catalog,
+    lease,
+    locks,
+    run_orders,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
@@ -32,6 +37,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrit
     update_statement,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.work_control import WorkControl
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import (
     MOST_LOST,
     Crew,
@@ -279,3 +285,39 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     assert time.monotonic() - started < 15
     assert not work.values, "nothing is written while the file is there"
     assert set(workers_of(os.getpid())) <= before
+
+
+def slots(database: Database) -> int:
+    """How many processes have a slot, by PostgreSQL's own account."""
+    ours = "classid = (hashtext('tetech.key_rotation workers')::bigint & 4294967295)::oid"
+    return int(database.rows(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {ours}")[0][0])
+
+
+@pytest.mark.parametrize("ordered", [1, 2])
+def test_no_more_workers_work_at_once_than_were_ordered_and_none_is_forgotten(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, ordered: int
+) -> None:
+    fill(database, keyring)
+    monkeypatch.setattr(table_passes, "SPAN_ROWS", 250)
+    lease.take(database, {"rotation_id": "r1", "host": "here", "machine": "m", "pid": 1, "started": "1"})
+    run_orders.give(database, {"order": f"workers={ordered}", "by": "ada", "at": "now"})
+    journal.Journal(database, keyring, [target(database)]).prepare()
+    stop, work = Stop(), rewriter.Work()
+    policy = rewriter.RewritePolicy(throttle=Throttle(control=WorkControl()))
+    rewriting = rewriter.Rewriting([target(database)], keyring, "pending", policy=policy)
+    crew = Crew(4, rewriting.batches, database.another, stop)
+    at_once: list[int] = []
+    waited: set[str] = set()
+
+    def look(batch: rewriter.BatchResult) -> None:
+        waited.add(batch.waits_for)
+        with contextlib.closing(Database("default", "look")) as other:
+            at_once.append(slots(other))
+
+    work.report = look
+    table_passes.reencrypt(database, rewriting, crew, work)
+
+    assert waited == {"", f"one of the {ordered} workers that were ordered"}
+    assert max(at_once) == ordered
+    assert slots(database) == 0
+    assert census.Census(database, [target(database)], keyring, b"k").take()[0].classes == {"pending": ROWS}

@@ -227,6 +227,26 @@ class DebugSettingOn(RotationError):
     remedy = "Unset it, then run again."
 
 
+class RunAborted(RotationError):
+    code = "E_ABORTED"
+    by: str
+    at: str
+    problem = "{by} ordered this run to abort at {at}"
+    remedy = "To rotate, run the same command again."
+
+
+class CriticalLoad(RotationError):
+    code = "E_CRITICAL_QUERY"
+    problem = "the critical_query in O(throttle) is true"
+    remedy = "Run the same command again when it is no longer true."
+
+
+class NothingAtWork(RotationError):
+    code = "E_NOTHING_AT_WORK"
+    problem = "no rotation and no rollback is at work in the databases of this application"
+    remedy = "Run the verify playbook: it shows whether one was interrupted, and the command that continues it."
+
+
 class DiskFull(RotationError):
     code = "E_DISK_FULL"
     error: str | None

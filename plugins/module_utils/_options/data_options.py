@@ -185,6 +185,21 @@ DJANGO_SESSIONS_MODULE: Spec = {
     **RUN_INTERNAL,
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
 }
+RUN_CONTROL: Spec = {
+    **APPLICATION,
+    "order": {"type": "str", "required": True},
+}
+RUN_CONTROL_MODULE: Spec = {
+    **RUN_CONTROL,
+    "by": {"type": "str", "default": ""},
+}
+RUN_CONTROL_INFO: Spec = {
+    **APPLICATION,
+    "wait_for": {"type": "str", "choices": ["nothing", "postponed", "switch"], "default": "nothing"},
+    "metrics_file": {"type": "path"},
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+}
 WRITE_FENCE: Spec = {
     **APPLICATION,
     **ROTATION,

@@ -21,6 +21,7 @@ from .shared_options import (
     SESSIONS,
     SIGNERS,
     STORE,
+    THROTTLE,
     UNREAD,
 )
 
@@ -28,6 +29,7 @@ CHECKLIST_INFO: Spec = {
     **SESSIONS,
     **UNREAD,
     **MODE,
+    **THROTTLE,
     **APPLICATION,
     **PROJECT,
     **KEYS,
@@ -110,7 +112,11 @@ ROTATION_RECORD: Spec = {
     **ENVIRONMENT,
     **RECORD,
     **STORE,
-    "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back", "failed", "signed"]},
+    "state": {
+        "type": "str",
+        "required": True,
+        "choices": ["opened", "ready", "completed", "rolled_back", "failed", "signed"],
+    },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "policy": {"type": "str"},

@@ -194,6 +194,8 @@ THROTTLE: Spec = {
             "wal_backlog": {"type": "float", "default": 0},
             "pause_file": {"type": "path"},
             "vacuum_rows": {"type": "int", "default": 0},
+            "query": {"type": "str"},
+            "critical_query": {"type": "str"},
         },
     },
 }

@@ -18,6 +18,7 @@ from .._errors.run import NotRun
 
 if TYPE_CHECKING:
     from .._engine.postgres.database_session_types import DatabaseSession
+    from .._engine.postgres.run_orders import Control
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import RecordedReading
     from .._engine.result_types import (
@@ -56,7 +57,8 @@ class Event:
     ``raw`` is the line as stored, ``asked`` are the arguments of the step. ``error`` is the error of a failed step.
     ``took`` is its seconds in a process that it shared with others. ``changed`` and ``syslog`` (whether there was one)
     are None if the event does not say. ``follows`` and ``follows_refused`` are heads of other records.
-    ``unsigned_before`` counts the lines before it without a signature.
+    ``unsigned_before`` counts the lines before it without a signature. ``control`` has what a person had ordered the
+    run by then.
     """
 
     name: str = ""
@@ -77,6 +79,7 @@ class Event:
     follows: str = ""
     follows_refused: str = ""
     unsigned_before: int = 0
+    control: Control = field(default_factory=_empty)
     raw: LineContent = field(default_factory=dict)
 
     @property

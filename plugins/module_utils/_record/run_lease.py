@@ -96,6 +96,11 @@ def describe_holder(rotation_id: str, pid: int) -> Holder:
     }
 
 
+def describe_person() -> str:
+    """Return who runs this process, and on which machine."""
+    return f"{getpass.getuser()} on {socket.gethostname()}"
+
+
 def alive(held: Holder) -> bool:
     """Return whether the run continues. A run of another control node cannot be seen, and counts as alive."""
     return not is_here(held) or (_started(held["pid"]) == held["started"] != "")

@@ -32,6 +32,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
     request = request_of(params, Purpose("checklist"))
     with open_application(request, surveys_of(task)) as application:
         databases = [database for database, _ in application.databases]
+        _try_queries(databases, params)
         schemes = sorted({target.scheme for target in application.targets})
         connected = _sessions(databases, params)
         django, read = _of_django(application, request, params)
@@ -56,6 +57,14 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "cores": os.cpu_count() or 1,
         }
     return {"changed": False, "facts": facts}
+
+
+def _try_queries(databases: Sequence[Database], params: TaskParams) -> None:
+    """Run the queries of the throttle once. Raise E_OPTION for one that fails, and E_CRITICAL_QUERY."""
+    from .._engine.rewrite import work_control
+
+    for database in databases:
+        work_control.rehearse(database, params["throttle"] or {})
 
 
 def _replaced_file(params: TaskParams) -> str | None:

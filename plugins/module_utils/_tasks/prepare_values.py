@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .._errors.values import PreparedDiffers
 from .host_task import HostTask, ModuleResult, TaskParams
+from .reencryption import throttle_of
 
 if TYPE_CHECKING:
     from .._engine.proof.census_result import CensusResult
@@ -24,10 +25,12 @@ def prepare_values(task: HostTask) -> ModuleResult:
     from .._engine.crypto import schemes
     from .._engine.discovery.findings.findings import refuse
     from .._engine.open_application import open_application
+    from .._engine.postgres import run_orders
     from .._engine.proof.census_result import CensusResult
     from .._options.engine_request import Purpose, request_of
 
     params, started = task.params, time.monotonic()
+    controlled: run_orders.ControlResult = {}
     if task.check_mode:
         return {"changed": True, "preparation": {}}
     request = request_of(params, Purpose(params["rotation_id"], run=params["run"], step=params["step"]))
@@ -46,19 +49,17 @@ def prepare_values(task: HostTask) -> ModuleResult:
             under_new_keys.refuse_unfit(application, params["destination"])
             known = schemes.tried(request.schemes, request.names)
             result = _prepared(params, application, known)
+            controlled = run_orders.describe_control(application.databases[0][0])
     seconds = round(time.monotonic() - started, 1)
-    return {"changed": bool(result.get("rows")), "preparation": {**result, "seconds": seconds}}
+    return {"changed": bool(result.get("rows")), "preparation": {**result, "seconds": seconds}, **controlled}
 
 
 def _prepared(params: TaskParams, application: Application, known: Collection[str]) -> PreparationResult:
     from .._engine import preparation
     from .._engine.rewrite.rewriter import RewritePolicy
-    from .._engine.rewrite.throttle import Throttle, refuse_unfit
     from .._engine.rewrite.worker_pool import Stop, cores
 
-    asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
-    refuse_unfit(asked)
-    policy, stop = RewritePolicy(throttle=Throttle(**asked)), Stop()
+    policy, stop = RewritePolicy(throttle=throttle_of(params, abortable=True)), Stop()
     work = preparation.Preparing(params["destination"], known, policy, params["workers"] or cores(), stop)
     with stop.listening():
         rows = work.run(application)

@@ -33,6 +33,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
     """
     from .._engine import application_findings
     from .._engine.open_application import open_application
+    from .._engine.postgres import run_orders
     from .._engine.proof.census_result import CensusResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_result import RewriteResult
@@ -64,11 +65,12 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         if refusal:
             failed = refusal.with_changed(changed(run.work, key_id)).as_result()
             return {"changed": True, "failed": True, **failed, "others_rows": _first(run.concurrent_writes)}
+        controlled = run_orders.describe_control(application.databases[0][0])
         if until_end := getattr(task, "until_end", None):
             _stay_the_one_run(run, until_end)
     seconds = time.monotonic() - started
     result = RewriteResult(before, run.work, key_id, seconds, run.concurrent_writes, run.progress.unwritten).as_result()
-    return {**result, "settlements": settlements, **fenced, **examined.as_result(), **more}
+    return {**result, "settlements": settlements, **fenced, **examined.as_result(), **more, **controlled}
 
 
 def _purpose(task: HostTask) -> Purpose:

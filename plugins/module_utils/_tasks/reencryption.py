@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress
     from .._engine.rewrite.rewriter import Share
+    from .._engine.rewrite.throttle import Throttle
     from .._engine.rotation import Application
 
 
@@ -67,16 +68,13 @@ class Reencryption:
     def act(self) -> None:
         """Let the engine do all that is left."""
         from .._engine.rewrite.rewriter import RewritePolicy
-        from .._engine.rewrite.throttle import Throttle, refuse_unfit
         from .._engine.rewrite.worker_pool import cores
 
         params = self.params
-        asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
-        refuse_unfit(asked)
         prepared = self.examined.prepared
         policy = RewritePolicy(
             not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
-            Throttle(**asked),
+            throttle_of(params, abortable=not params["reverse"]),
             self.share,
             self.concurrent_writes,
             params["prepared"],
@@ -86,3 +84,14 @@ class Reencryption:
         workers = params["workers"] or cores()
         with self.stop.listening():
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
+
+
+def throttle_of(params: TaskParams, *, abortable: bool) -> Throttle:
+    """The throttle of the options, which obeys the orders of a person. Raise E_OPTION."""
+    from .._engine.rewrite.throttle import Throttle, refuse_unfit
+    from .._engine.rewrite.work_control import QUERIES, WorkControl
+
+    asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
+    queries = {name: asked.pop(name) for name in QUERIES if name in asked}
+    refuse_unfit(asked)
+    return Throttle(**asked, control=WorkControl(**queries, abortable=abortable))

@@ -33,6 +33,8 @@ from .._options.data_options import (
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
     DJANGO_SESSIONS_MODULE,
+    RUN_CONTROL_INFO,
+    RUN_CONTROL_MODULE,
     WRITE_FENCE_MODULE,
 )
 from .._options.key_options import (
@@ -116,6 +118,8 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_restore": ModuleWork(POSTGRESQL_RESTORE_MODULE, "restore_database"),
     "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
     "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
+    "run_control": ModuleWork(RUN_CONTROL_MODULE, "control_run"),
+    "run_control_info": ModuleWork(RUN_CONTROL_INFO, "watch_run"),
     "secret_key_fallbacks": ModuleWork(SECRET_KEY_FALLBACKS_MODULE, "set_fallbacks"),
     "write_fence": ModuleWork(WRITE_FENCE_MODULE, "remove_fence"),
 }

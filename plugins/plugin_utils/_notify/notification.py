@@ -36,7 +36,8 @@ from .._report.shown_text import one_line
 from .._report.templates import TemplateValues, attributes
 from . import sample_records
 
-STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
+STARTED, READY, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "ready", "completed", "failed", "rolled back")
+HAPPENED = {READY: "is ready"}  # all other moments are "has started" and so on
 SECONDS = 10  # that a server may take for each word
 ALTOGETHER = 30  # seconds for a channel: a server may say its words sign by sign
 TEMPLATE = os.path.join(os.path.dirname(__file__), "message.j2")
@@ -93,6 +94,11 @@ class PartlyRefused(Exception):
     def __init__(self, refused: Mapping[str, int], reached: Sequence[str]) -> None:
         super().__init__(_refused(refused))
         self.reached = reached
+
+
+def happened(moment: str) -> str:
+    """Return what a notification says of a run, such as "has started"."""
+    return HAPPENED.get(moment, f"has {moment}")
 
 
 def check(channels: Any, placed: Callable[[str], str]) -> Channels:
@@ -198,7 +204,7 @@ def _template_mistake(channel: Channel) -> str | None:
         except EmptyMessage:  # which it may have to say of some moment, and reports when it does
             continue
         except Exception as exc:  # noqa: BLE001  # whatever a template does
-            return f"cannot notify that it has {moment}: {_reason(exc)}"
+            return f"cannot notify that it {happened(moment)}: {_reason(exc)}"
     return None
 
 

@@ -100,6 +100,7 @@ WORKED: Sequence[LineContent] = [
 # What its record holds when people are notified of each moment.
 EVENTS: Mapping[str, Sequence[LineContent]] = {
     "started": STARTED,
+    "ready": STARTED,
     "completed": [*WORKED, {"event": "rotate", "versions": [{**VERSION, **NOW}]}],
     "failed": [*WORKED, {"event": "rotate", "phase": "failed", "failed_task": "A step", "error": ERROR}],
     "rolled back": [

@@ -8,7 +8,7 @@ It has who ran it, when and why, who authorized it, and how it ended.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from .event_time import moment, seconds
 from .timeline import Bar, Timeline
 
 if TYPE_CHECKING:
+    from ...module_utils._engine.postgres.lease import Order
     from ...module_utils._result_types.approval_types import RecordedApproval
 
 RETIRE = "retire"
@@ -81,6 +82,7 @@ class Run:
     by_sets: int = 0  # how many of these by prepared values
     prepared: list[PreparationEvent] = field(default_factory=list)
     logins: list[LoginsEvent] = field(default_factory=list)
+    orders: Sequence[Order] = ()  # of a person while it was at work
     after: list[Event] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
@@ -113,6 +115,7 @@ class Run:
         self._note(event)
 
     def _note(self, event: Event) -> None:
+        self.orders = event.control.get("orders") or self.orders
         self.rolled_back |= isinstance(event, KeyEvent) and event.state in ROLLED_BACK
         if isinstance(event, ReencryptionEvent) and event.is_done:
             self.worked |= bool(event.targets)

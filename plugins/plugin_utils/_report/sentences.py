@@ -19,6 +19,7 @@ from .step_lines import unsteady
 
 if TYPE_CHECKING:
     from ...module_utils._engine.postgres.database_session_types import DatabaseSession
+    from ...module_utils._engine.postgres.lease import Order
     from ...module_utils._engine.proof.reading_types import RecordedReading
     from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
 
@@ -49,6 +50,11 @@ def census(result: CensusOutcome, plain_before: Mapping[str, int]) -> Iterator[s
     yield from unopened(result.get("unopened"))
     yield from outside(result.get("outside") or ())
     yield from more_plain(data_state.count_more(plain_before, plain_now))
+
+
+def orders(given: Sequence[Order]) -> str:
+    """Return what persons ordered a run while it was at work."""
+    return "; ".join(f"{each['order']}, by {each['by']} at {each['at']}" for each in given)
 
 
 def reencryption(result: StepResult) -> Iterator[str]:

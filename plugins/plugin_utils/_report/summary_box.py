@@ -51,6 +51,8 @@ def _rows(ending: Ending) -> Iterator[Row]:
     yield from _keys(ending)
     yield from _data(ending)
     yield from _times(ending)
+    if ending.run.orders:
+        yield Row("ordered", sentences.orders(ending.run.orders), whole=False)
     for event in ending.run.logins:
         yield Row("sessions", sentences.logins(event.logins), whole=False)
     yield from _backups(ending.state)

@@ -38,6 +38,7 @@ STEPS = {
     "database_lease": "Database lease",
     "django_prepare": "Preparation",
     "django_prepare verified": "Preparation: verified with only the new keys",
+    "run_control_info": "Waited for the order to switch",
     "django_reencrypt": "Re-encryption",
     "django_repair": "Repair from the backup",
     "django_sessions": "Sessions of users",

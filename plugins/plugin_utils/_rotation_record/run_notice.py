@@ -25,13 +25,15 @@ def notify_people(log: RotationLog, record: Record, moment: str, notify: Any) ->
     try:
         rotation, asked = read(record), channels(log, notify)
     except Exception as exc:  # noqa: BLE001  # a record of another version may hold anything
-        log.controller.warn(f"Nobody was notified that it has {moment}: {type(exc).__name__}.")
+        log.controller.warn(f"Nobody was notified that it {notification.happened(moment)}: {type(exc).__name__}.")
         return
     for result in notification.tell(asked, moment, rotation):
         problem = result.get("found")
         if problem:
             who = "Not everybody" if result.get("reached") else "Nobody"
-            log.controller.warn(f"{who} was notified by {result['channel']} that it has {moment}: {problem}.")
+            log.controller.warn(
+                f"{who} was notified by {result['channel']} that it {notification.happened(moment)}: {problem}."
+            )
         try:
             record.append("notification", "failed" if problem else "done", **result)
         except RotationError as exc:

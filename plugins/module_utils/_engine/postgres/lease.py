@@ -25,8 +25,19 @@ TABLE = "tetech_key_rotation_lease"  # the same in a database
 SHOWN = ("rotation_id", "user", "host", "since", "pid")
 
 
+class Order(TypedDict):
+    """What a person ordered the run (run_orders.py), such as ``workers=2``, who gave the order, and when."""
+
+    order: str
+    by: str
+    at: str
+
+
 class Holder(TypedDict, total=False):
-    """A run that holds a lease, as the table and the file have it: that of an earlier version may lack members."""
+    """A run that holds a lease, as the table and the file have it: that of an earlier version may lack members.
+
+    Only the table has ``orders``, and ``waits_since`` while the run waits for the order to switch.
+    """
 
     rotation_id: str
     user: str
@@ -35,6 +46,8 @@ class Holder(TypedDict, total=False):
     pid: int
     started: str
     since: str
+    orders: list[Order]
+    waits_since: str
 
 
 def run_name(held: Holder) -> str:

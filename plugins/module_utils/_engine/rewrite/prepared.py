@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
@@ -364,23 +364,24 @@ class Preparation:
         rewriting = self.rewriting
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
-        pace = Pace(throttle.batch_seconds)
+        pace = Pace(partial(throttle.seconds, database))
         read = pages(database, PageRequest(group, span, fit=pace.rows))
-        yield from rewriting.waits(throttle.wait(database, rewriting.stopped), group.table)
-        while not rewriting.stopped() and (page := rewriter.next_page(database, read)) is not None:
-            if not page:
-                yield rewriter.locked(group.table)
-                continue
-            started = time.monotonic()
-            known = prepared.find_prepared_keys(page)
-            rows = [row for row in page if row[0] not in known]
-            changes = rewriting.changes(group.members, rows, {})
-            if rows:
-                prepared.store(whole(rows, changes))
-            worked = time.monotonic() - started
-            pace.took(len(page), worked)
-            yield BatchResult(group.table.label, rows=len(page), rewritten=len(changes))
-            yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
+        with throttle.working(database):
+            yield from rewriting.waits(throttle.wait(database, rewriting.stopped), group.table)
+            while not rewriting.stopped() and (page := rewriter.next_page(database, read)) is not None:
+                if not page:
+                    yield rewriter.locked(group.table)
+                    continue
+                started = time.monotonic()
+                known = prepared.find_prepared_keys(page)
+                rows = [row for row in page if row[0] not in known]
+                changes = rewriting.changes(group.members, rows, {})
+                if rows:
+                    prepared.store(whole(rows, changes))
+                worked = time.monotonic() - started
+                pace.took(len(page), worked)
+                yield BatchResult(group.table.label, rows=len(page), rewritten=len(changes))
+                yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
 
 
 def prepare(
@@ -421,29 +422,30 @@ class SetRewrite:
         group, throttle = rewriting.tables[number], rewriting.policy.throttle
         prepared = PreparedRows(database, group, source)
         since = rewriting.policy.concurrent_writes.since.get(database.alias, "")
-        pace, rows = Pace(rewriting.seconds(database)), PAGE_ROWS
-        yield from rewriting.waits(throttle.wait(database, rewriting.stopped), group.table)
-        while after < last and not rewriting.stopped():
-            started, until = time.monotonic(), min(last, after + rows)
-            batch = BatchResult(group.table.label)
-            try:
-                update = prepared.apply(after, until, since, side)
-            except Yielded as yielded:
-                if yielded.slow and until - after > 1:
-                    rows = (until - after) // 2
-                    continue
-                batch.yielded, update = until - after, SetUpdate(None, kept=False, rows=0, tokens=())
-            batch.rewritten = update.rows
-            if update.transaction:
-                (batch.kept if update.kept else batch.transactions).append(update.transaction)
-                batch.values = Counter(
-                    {target.name: count for target, count in zip(group.members, update.tokens) if count}
-                )
-            worked = time.monotonic() - started
-            pace.took(until - after, worked)
-            after, rows = until, pace.rows(MOST_ROWS)
-            yield batch
-            yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
+        pace, rows = Pace(partial(rewriting.seconds, database)), PAGE_ROWS
+        with throttle.working(database):
+            yield from rewriting.waits(throttle.wait(database, rewriting.stopped), group.table)
+            while after < last and not rewriting.stopped():
+                started, until = time.monotonic(), min(last, after + rows)
+                batch = BatchResult(group.table.label)
+                try:
+                    update = prepared.apply(after, until, since, side)
+                except Yielded as yielded:
+                    if yielded.slow and until - after > 1:
+                        rows = (until - after) // 2
+                        continue
+                    batch.yielded, update = until - after, SetUpdate(None, kept=False, rows=0, tokens=())
+                batch.rewritten = update.rows
+                if update.transaction:
+                    (batch.kept if update.kept else batch.transactions).append(update.transaction)
+                    batch.values = Counter(
+                        {target.name: count for target, count in zip(group.members, update.tokens) if count}
+                    )
+                worked = time.monotonic() - started
+                pace.took(until - after, worked)
+                after, rows = until, pace.rows(MOST_ROWS)
+                yield batch
+                yield from rewriting.waits(throttle.rest(database, worked, rewriting.stopped), group.table)
 
 
 def apply(database: Database, rewriting: Rewriting, crew: Crew, work: Work) -> SetResult:

@@ -178,6 +178,16 @@ class Progress:
         return {}, 0
 
 
+def read_document(metrics: str | None, rotation_id: str) -> dict[str, RewriteNumbers]:
+    """Return the last numbers of a rotation as ``progress``. Empty if there are none next to the metrics."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with open(str(ProgressFiles(metrics=metrics).document), encoding="utf-8") as handle:
+            document: RewriteNumbers = json.load(handle)
+        if document["rotation_id"] == rotation_id:
+            return {"progress": document}
+    return {}
+
+
 def _known_pace(numbers: ColumnNumbers | RewriteNumbers) -> Iterator[tuple[str, int]]:
     yield "retries", numbers["retries"]
     yield "values_per_second", numbers["values_per_second"]

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -155,19 +155,23 @@ class Rewriting:
         """
         group = self.tables[number]
         journal = Journal(database, self.keyring, self.targets)
-        pace, since = Pace(self.seconds(database)), self.policy.concurrent_writes.since.get(database.alias, "")
+        pace = Pace(partial(self.seconds, database))
+        since = self.policy.concurrent_writes.since.get(database.alias, "")
         read = pages(database, PageRequest(group, span, besides, since, pace.rows))
-        yield from self.waits(self.policy.throttle.wait(database, self.stopped), group.table)
-        while not self.stopped() and (page := next_page(database, read)) is not None:
-            if page:
-                started = time.monotonic()
-                batch = self._rewritten(PageWork(database, group, journal, BatchResult(group.table.label)), page, since)
-                worked = time.monotonic() - started
-                pace.took(len(page), worked)
-                yield batch
-                yield from self.waits(self.policy.throttle.rest(database, worked, self.stopped), group.table)
-            else:
-                yield locked(group.table)
+        with self.policy.throttle.working(database):
+            yield from self.waits(self.policy.throttle.wait(database, self.stopped), group.table)
+            while not self.stopped() and (page := next_page(database, read)) is not None:
+                if page:
+                    started = time.monotonic()
+                    batch = self._rewritten(
+                        PageWork(database, group, journal, BatchResult(group.table.label)), page, since
+                    )
+                    worked = time.monotonic() - started
+                    pace.took(len(page), worked)
+                    yield batch
+                    yield from self.waits(self.policy.throttle.rest(database, worked, self.stopped), group.table)
+                else:
+                    yield locked(group.table)
 
     def waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
         """Yield the reasons for a wait, as batches that do nothing."""
@@ -206,7 +210,7 @@ class Rewriting:
 
     def seconds(self, database: Database) -> float:
         """Return what a batch may take: at most half of the time after which its statement would give way."""
-        asked = self.policy.throttle.batch_seconds
+        asked = self.policy.throttle.seconds(database)
         return min(asked, database.patience / 2) if asked else asked
 
     def add_written(self, exc: RotationError, work: Work) -> RotationError:

@@ -14,10 +14,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..._errors.options import InvalidOption
 from ..postgres import server_info
 from ..postgres.connection import Database
+
+if TYPE_CHECKING:
+    from .work_control import WorkControl
 
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
 WEIGHT = 0.3  # of the last batch in the moving average of seconds per row
@@ -33,6 +37,7 @@ class Throttle:
     The work waits while the slowest replica is more than ``replica_lag`` seconds behind. It waits while the archive or
     a replication slot keeps more than ``wal_backlog`` megabytes of WAL, and while the ``pause_file`` exists. After
     every ``vacuum_rows`` rewritten rows a table is vacuumed. 0 or an empty value turns each of them off.
+    ``control`` has the orders of a person, if the run obeys any.
     """
 
     batch_seconds: float = 0.25  # docs/design/concurrency.md
@@ -41,6 +46,16 @@ class Throttle:
     wal_backlog: float = 0.0
     pause_file: str = ""
     vacuum_rows: int = 0
+    control: WorkControl | None = None
+
+    def seconds(self, database: Database) -> float:
+        """Return what a batch may take now."""
+        ordered = self.control.orders(database).batch_seconds if self.control else None
+        return self.batch_seconds if ordered is None else ordered
+
+    def working(self, database: Database) -> contextlib.AbstractContextManager[None]:
+        """Return the context in which a process works on a span."""
+        return self.control.working(database) if self.control else contextlib.nullcontext()
 
     def rest(self, database: Database, worked: float, stopped: Callable[[], bool]) -> Iterator[str]:
         """Rest after a batch that took ``worked`` seconds, then ``wait``. A request to stop ends it."""
@@ -65,7 +80,7 @@ class Throttle:
             return f"a replica that is {lag:.0f} s behind"
         if self.wal_backlog and (backlog := server_info.read_wal_backlog(database) / MEGABYTE) > self.wal_backlog:
             return f"{backlog:,.0f} MB of WAL to be archived or fetched"
-        return ""
+        return self.control.find_reason(database) if self.control else ""
 
 
 def refuse_unfit(throttle: Mapping[str, object]) -> None:
@@ -79,14 +94,14 @@ def refuse_unfit(throttle: Mapping[str, object]) -> None:
 
 
 class Pace:
-    """The number of rows for a batch of so many ``seconds``, by moving averages of the last batches.
+    """The number of rows for a batch of as many ``seconds`` as it may take now, by moving averages of the last batches.
 
     Some of the time may not depend on the rows, such as a trigger for each statement or a slow disk at the COMMIT. The
     line of seconds over rows separates the two. Fewer rows do not help against that part, so at least half of the time
     is for rows.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._last = (0, 0.0)
         self._means: tuple[float, ...] = ()  # of rows, seconds, rows squared, rows times seconds
@@ -100,7 +115,8 @@ class Pace:
 
     def rows(self, most: int) -> int:
         """Return the number of rows for the next batch."""
-        if not self._seconds or not self._means:
+        limit = self._seconds()
+        if not limit or not self._means:
             return most
         rows, seconds, squares, products = self._means
         spread = squares - rows * rows
@@ -108,9 +124,9 @@ class Pace:
         row_seconds = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
         last_rows, last_seconds = self._last
         fixed = seconds - max(row_seconds, 0.0) * rows
-        if last_seconds > FAR_TOO_LONG * (self._seconds + fixed):  # whatever was before
-            return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
+        if last_seconds > FAR_TOO_LONG * (limit + fixed):  # whatever was before
+            return max(1, min(most, int(last_rows * limit / last_seconds)))
         if row_seconds <= 0:  # rows cost nothing that can be seen
             return min(most, int(2 * rows) + 1)
-        left = max(self._seconds - fixed, self._seconds / 2)
+        left = max(limit - fixed, limit / 2)
         return max(1, min(most, int(left / row_seconds)))

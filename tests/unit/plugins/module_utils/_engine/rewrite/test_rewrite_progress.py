@@ -228,7 +228,7 @@ def test_who_watches_learns_what_the_work_waits_for(clock):
 
 
 def test_the_size_of_a_batch_follows_from_what_the_last_ones_took():
-    pace = throttle.Pace(0.25)
+    pace = throttle.Pace(lambda: 0.25)
     assert pace.rows(1000) == 1000
     pace.took(1000, 2.5)
     assert pace.rows(1000) == 100
@@ -237,7 +237,7 @@ def test_the_size_of_a_batch_follows_from_what_the_last_ones_took():
     assert 450 < pace.rows(1000) <= 500
     pace.took(1, 60.0)
     assert pace.rows(1000) == 1
-    assert throttle.Pace(0).rows(1000) == 1000
+    assert throttle.Pace(lambda: 0).rows(1000) == 1000
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_the_size_of_a_batch_follows_from_what_the_last_ones_took():
 )
 def test_the_size_of_a_batch_is_not_of_what_it_takes_whatever_its_size(fixed, each, rows):
     """Seconds of a batch are a part that is always the same and one for each row, and some chance."""
-    chance, pace, size, last = random.Random(1), throttle.Pace(0.25), 16, []
+    chance, pace, size, last = random.Random(1), throttle.Pace(lambda: 0.25), 16, []
     for _ in range(60):
         pace.took(size, (fixed + each * size) * chance.uniform(0.95, 1.05))
         size = min(pace.rows(1000), 8 * size)  # as pages grow
@@ -256,7 +256,7 @@ def test_the_size_of_a_batch_is_not_of_what_it_takes_whatever_its_size(fixed, ea
 @pytest.mark.parametrize(("fixed", "target"), [(1.0, 0.25), (0.2, 0.05)])
 def test_what_a_batch_takes_at_least_makes_none_of_one_row(fixed, target):
     """As a COMMIT that waits for a replica in another place."""
-    chance, pace, size, last = random.Random(1), throttle.Pace(target), 16, []
+    chance, pace, size, last = random.Random(1), throttle.Pace(lambda: target), 16, []
     for _ in range(60):
         pace.took(size, (fixed + 0.00002 * size) * chance.uniform(0.95, 1.05))
         size = min(pace.rows(1000), 8 * size)
@@ -265,7 +265,7 @@ def test_what_a_batch_takes_at_least_makes_none_of_one_row(fixed, target):
 
 
 def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_before():
-    pace = throttle.Pace(0.25)
+    pace = throttle.Pace(lambda: 0.25)
     for _ in range(20):
         pace.took(1000, 0.02)
     pace.took(1000, 5.0)
