@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encryption of single fields, under a key derived from SECRET_KEY and ENCRYPTION_SALT.
+"""Encryption of single fields, under a key derived from SECRET_KEY and ENCRYPTION_SALT, or under a list of keys.
 
 What is odd here is so on purpose: this is how the application of the runbook stores and fails.
 """
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from django.conf import settings
@@ -25,7 +25,7 @@ class EncryptionManager:
     """Encrypts and decrypts text. The key lives in the class, so a process keeps the first key it used."""
 
     _encryption_key: bytes | None = None
-    _fernet: Fernet | None = None
+    _fernet: Fernet | MultiFernet | None = None
 
     @classmethod
     def _get_encryption_key(cls) -> bytes:
@@ -35,9 +35,11 @@ class EncryptionManager:
         return cls._encryption_key
 
     @classmethod
-    def _get_fernet(cls) -> Fernet:
+    def _get_fernet(cls) -> Fernet | MultiFernet:
         if cls._fernet is None:
-            cls._fernet = Fernet(cls._get_encryption_key())
+            # Of a list, every key is read, and the first one encrypts: such an application is rotated without a stop.
+            keys = [Fernet(key) for key in settings.ENCRYPTION_KEYS]
+            cls._fernet = MultiFernet(keys) if keys else Fernet(cls._get_encryption_key())
         return cls._fernet
 
     @classmethod

@@ -16,6 +16,8 @@ load_dotenv(BASE_DIR / ".env")
 # Both have a usable default, so a missing .env changes the key without a word. The original does the same.
 SECRET_KEY = os.getenv("SECRET_KEY", "django-insecure-development-key-change-in-production")
 ENCRYPTION_SALT = os.getenv("ENCRYPTION_SALT", "food-ordering-encryption-salt-v1").encode("utf-8")
+# With Fernet keys here, separated by commas, these encrypt the fields. The original has no such setting.
+ENCRYPTION_KEYS = [key for key in os.getenv("ENCRYPTION_KEYS", "").split(",") if key]
 
 DEBUG = os.getenv("DEBUG", "True").strip().lower() in {"1", "true", "yes", "on"}
 ALLOWED_HOSTS = [host.strip() for host in os.getenv("ALLOWED_HOSTS", "localhost,127.0.0.1").split(",") if host.strip()]

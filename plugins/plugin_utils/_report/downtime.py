@@ -51,8 +51,9 @@ class Outage:
         elif not event.is_done:
             return
         elif isinstance(event, ServicesEvent) and event.state == STARTED:
-            self.starting.add(event.host)
-            self._up(event)
+            if event.services or event.host in self.down:  # otherwise it was up, and nothing was started
+                self.starting.add(event.host)
+                self._up(event)
         elif isinstance(event, HealthEvent) and event.host in self.starting:
             self.starting.remove(event.host)
             self._up(event)

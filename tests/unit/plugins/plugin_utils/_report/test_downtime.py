@@ -217,6 +217,13 @@ def test_hosts_that_are_restarted_one_after_the_other_are_no_downtime():
     assert (downtime.seconds, len(downtime.restarts), downtime.longest_restart) == (0, 2, 3)
 
 
+def test_a_start_with_nothing_left_to_start_makes_no_restart_longer():
+    ends = [services(50, "started", host, found=()) for host in ("app1", "app2")]
+    answers = [health(55, host) for host in ("app1", "app2")]
+    lines = (BEGUN, *restarted(5, "app1"), *restarted(10, "app2"), *ends, *answers)
+    assert Downtime.of(map(decode, lines)).longest_restart == 3
+
+
 def test_restarts_of_the_only_host_are_downtime():
     downtime = Downtime.of(decode(each) for each in (BEGUN, *restarted(5, "app1"), *restarted(10, "app1")))
     assert (downtime.seconds, downtime.restarts) == (6, [])
