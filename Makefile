@@ -83,7 +83,7 @@ stories-oldest:
 	$(STORY) -s rotate
 
 stories-one:
-	$(BY_NEWEST) $(STORY) -s resume -s second_operator -s migration_method -s monitoring
+	$(BY_NEWEST) $(STORY) -s resume -s second_operator -s migration_method -s monitoring -s prepared
 
 # The example for Compose, in containers of its own, with images made of that of the hosts.
 test-containers: $(CONTROL)/.dev $(TREE)
@@ -93,7 +93,7 @@ test-containers: $(CONTROL)/.dev $(TREE)
 stories-two: override KEY_ROTATION_STAGING = $(SECOND)
 stories-two:
 	mkdir -p $(SECOND)
-	$(BY_NEWEST) $(STORY) -s rollback -s environment_only -s stale_host -s scale_out >$(SECOND)/log 2>&1; ended=$$?; cat $(SECOND)/log; exit $$ended
+	$(BY_NEWEST) $(STORY) -s rollback -s environment_only -s stale_host -s scale_out -s online >$(SECOND)/log 2>&1; ended=$$?; cat $(SECOND)/log; exit $$ended
 	python examples/staging/hosts.py $(SECOND) --down
 
 # Where one has no work for a core, another has.
