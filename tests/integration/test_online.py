@@ -5,6 +5,7 @@ while."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -247,6 +248,57 @@ def test_after_a_kill_every_playbook_knows_the_keys_of_both_versions(listed: Sit
     assert "would stop" not in dry.text
     assert "would wait for" not in dry.text
     assert listed.play("rotate", *ONLINE).code == 0
+
+
+def test_a_write_fence_of_a_killed_run_refuses_no_write_of_the_application_that_serves(listed: Site) -> None:
+    fences = "SELECT 1 FROM pg_trigger WHERE tgname LIKE 'tetech_key_rotation_fence%'"
+    process = listed.start("rotate")
+    until(lambda: bool(listed.sql(fences)), process)
+    kill_group(process)
+    wait_until_gone(listed)
+
+    done = listed.play("rotate", *ONLINE)
+
+    assert done.code == 0, done.text
+    refuse_unread(listed)  # and the worker, which ends with a write that is refused, is up: see end()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", [ONLINE, ()])
+def test_a_rollback_that_was_killed_is_finished_by_a_rollback_whatever_was_typed_between(
+    listed: Site, mode: Sequence[str]
+) -> None:
+    (old,) = present(listed)
+    assert listed.play("rotate", *ONLINE).code == 0
+    process = listed.start("rollback", *mode)
+    until(lambda: present(listed) == [old], process)
+    kill_group(process)
+    wait_until_gone(listed)
+
+    refused = listed.play("rotate", *mode)
+    verified = listed.play("verify")
+    finished = listed.play("rollback", *mode)
+
+    assert (refused.code != 0, refused.error()) == (True, "E_ROLLBACK_INTERRUPTED"), refused.text
+    assert "rollback.yml" in verified.text.partition("To finish the run that died, run ")[2], verified.text
+    assert ("key_rotation_mode=online" in verified.text) == bool(mode)
+    assert finished.code == 0, finished.text
+    assert present(listed) == [old]
+    refuse_unread(listed)
+    assert listed.play("verify").code == 0
+
+
+def test_of_compromised_keys_none_stays_in_the_list(listed: Site) -> None:
+    (old,) = present(listed)
+    keeping = json.dumps({"key_rotation_keys": [{**KEYS[0], "keep": 1}]})
+
+    done = listed.play("rotate", *ONLINE, "-e", keeping, "-e", "key_rotation_reason=compromise")
+
+    assert done.code == 0, done.text
+    assert "leaves no previous key in FERNET_KEYS" in done.text
+    (new,) = present(listed)
+    assert new != old
+    refuse_unread(listed)
 
 
 @pytest.mark.parametrize(

@@ -115,13 +115,15 @@ def generate(
     current: Mapping[str, str] = NONE,
     supplied: Mapping[str, str] = NONE,
     dialect: str = "dotenv",
+    *,
+    compromised: bool = False,
 ) -> dict[str, str]:
     """Return new values for ``keys`` by name: those ``supplied``, and generated ones for the others.
 
     A key with ``keep: N`` is a list with commas. The application encrypts with its first value and decrypts with all.
-    The new value is put before the N newest of the ``current`` list. It is as long as the newest, see ``key_length``.
-    Keys that share one ``current`` value get one new
-    value, since a stored value does not show which of them it is under. Raise E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE,
+    The new value is put before the N newest of the ``current`` list, unless these are ``compromised``. It is as long
+    as the newest, see ``key_length``. Keys that share one ``current`` value get one new value, since a stored value
+    does not show which of them it is under. Raise E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE,
     and E_KEY_DIALECT if the reader of the .env file would change a value.
     """
     check_keys(keys)
@@ -134,7 +136,7 @@ def generate(
         if present:
             newest.setdefault(_likeness(key, current), value)
         old = [part for part in present.split(",") if part]
-        values[name] = ",".join([value, *old[: key.get("keep") or 0]])
+        values[name] = ",".join([value, *old[: 0 if compromised else key.get("keep") or 0]])
         if not _is_carried(key, dialect, values[name]):
             raise KeyDialect(name=name, dialect=dialect)
     return values

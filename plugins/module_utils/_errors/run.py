@@ -241,6 +241,14 @@ class CriticalLoad(RotationError):
     remedy = "Run the same command again when it is no longer true."
 
 
+class RollbackInterrupted(RotationError):
+    code = "E_ROLLBACK_INTERRUPTED"
+    rotation_id: str
+    problem = "the rollback of rotation {rotation_id} was interrupted, so no new rotation can begin"
+    remedy = "Run the rollback playbook again: it finishes the rollback. Then rotate."
+    next_command = "rollback"
+
+
 class NothingAtWork(RotationError):
     code = "E_NOTHING_AT_WORK"
     problem = "no rotation and no rollback is at work in the databases of this application"

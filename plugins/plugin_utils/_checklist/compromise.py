@@ -76,6 +76,8 @@ def what_happens(observations: Observations, rotation_id: str) -> Iterator[str]:
     """The lines about a compromise."""
     yield "  The keys in use are compromised. This rotation"
     yield from (f"  - {line};" for line in _of_secret_key(observations))
+    if kept := [key["name"] for key in observations.options["settings"] if key.get("keep")]:
+        yield f"  - leaves no previous key in {', '.join(kept)}, although keep is set in key_rotation_keys;"
     yield "  - marks the version in use as compromised: rollback.yml does not return to it without an override;"
     yield "  - returns to it only if this run itself fails, and then says so."
     if backups := exposed_backups(observations, rotation_id):

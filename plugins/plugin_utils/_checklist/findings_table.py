@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -39,6 +40,7 @@ NEXT = {"plan": (ROTATE, ["--check"])}  # by playbook, the next command if nothi
 RESUME = "To finish the run that died, run {}"
 AGAIN = "Do what the table says for each finding, then run {}"
 LEFT = (RecordUnsigned.code, DatabaseFenced.code, PreparedLeft.code)  # what a run that died leaves
+MODE = re.compile(r"key_rotation_mode=\w+")
 CheckResults = Mapping[str, TaskResult]  # the results of one host by module
 
 
@@ -61,8 +63,8 @@ def summarize_findings(registered: Sequence[TaskResult], log: RotationLog, playb
     if not failed:
         next_lines = [_next_line(command(*NEXT[playbook]))] if playbook in NEXT else []
         return FindingsSummary(next_lines, {"changed": False, "msg": "; ".join(_messages(hosts))})
-    interrupted = _find_interrupted_playbook(log, failed)
-    next_command = command(interrupted or playbook)
+    interrupted = _find_resuming_command(log, failed)
+    next_command = interrupted or command(playbook)
     if len(failed) == 1:
         error = _error_of(failed[0], hosts)
         named = "" if interrupted else named_command(error.get("error") or {})
@@ -77,12 +79,15 @@ def _next_line(typed: str) -> str:
     return f"  next: {typed}"
 
 
-def _find_interrupted_playbook(log: RotationLog, failed: Sequence[ChecklistItem]) -> str:
-    """Return the playbook that resumes a run that died; empty without one."""
+def _find_resuming_command(log: RotationLog, failed: Sequence[ChecklistItem]) -> str:
+    """Return the command that resumes a run that died, in the mode of that run; empty without one."""
     if left_over := log.lease.left_over():
         state = reduce(left_over, log.record(left_over).decoded())
         if any(item.code in LEFT for item in failed) or state.is_interrupted:
-            return state.last_run.direction or ROTATE
+            playbook = state.last_run.direction or ROTATE
+            mode = MODE.search(state.said.commands[playbook].typed) if playbook in state.said.commands else None
+            typed = command(playbook)
+            return command(playbook, ["-e", mode[0]]) if mode and not MODE.search(typed) else typed
     return ""
 
 

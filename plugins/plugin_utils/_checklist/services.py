@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...module_utils._engine.crypto.library_schemes import swallows_errors
 from ...module_utils._engine.postgres.database_session_types import HeldSession
+from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
 from . import unlisted_workloads
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
@@ -187,8 +188,13 @@ def health(observations: Observations) -> ChecklistItem:
 
 
 def _health(observations: Observations, host: str, result: HealthResult) -> ChecklistItem:
-    """Check one host. If an earlier run stopped its services, it cannot answer: this run starts them."""
+    """Check one host. If an earlier run stopped its services, it cannot answer: this run starts them. One that has to
+    read values under other keys than it has may answer with an error: this run re-encrypts them."""
     item = of_result("health", result, "answer")
+    is_stopped_first = observations.options["mode"] != "online"
+    if item.status == STOP and is_stopped_first and (count := _other_keys(observations)):
+        seen = f"{item.seen}; {counted(count, 'value is', 'values are')} under keys that the application does not have"
+        return dataclasses.replace(item, status=WARN, seen=seen, todo="This run re-encrypts them.")
     stopped = observations.hosts[host].get("services", {}).get("services") or []
     if item.status != STOP or not (stopped or observations.options.get("resumed")):
         return item
@@ -197,6 +203,13 @@ def _health(observations: Observations, host: str, result: HealthResult) -> Chec
     what = f"{host}: an earlier run stopped {', '.join(stopped)}, and nothing has started it since"
     todo, facts = "This run starts it after the data has been verified.", {"host": host, "stopped": stopped}
     return ChecklistItem(item.name, WARN, what, todo, facts=facts)
+
+
+def _other_keys(observations: Observations) -> int:
+    """Return how many values are under another version of the store than that of the application."""
+    versions = [stage for stage in observations.census.get("key_ids", {}) if stage != "current"]
+    columns = CensusResult.all_of(observations.census.get("targets", ()))
+    return sum(column.classes.get(stage, 0) for column in columns for stage in versions)
 
 
 class HostSession(HeldSession):

@@ -69,7 +69,9 @@ class NewVersion:
 
     def _add(self, history: History, left: Mapping[str, str] | None) -> str:
         keys, rotation_id = self.request.keys, self.request.rotation_id
-        values = left or key_generation.generate(keys, history.values_in_use, self.supplied, self.request.dialect)
+        values = left or key_generation.generate(
+            keys, history.values_in_use, self.supplied, self.request.dialect, compromised=self.request.compromised
+        )
         for approval in _find_approvals(self.record.decoded()):
             history.use_approval(approval, rotation_id)
         return history.add_pending(KeySet(values), rotation_id, keys).key_id

@@ -26,7 +26,7 @@ OPTIONS = {
 # The -e options that are repeated: paths and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
-    r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
+    r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method|mode)=\S+|@\S+"
 )
 OTHERS = " (and your other -e options)"  # how a command ends that does not show all of them
 # A playbook that a text names by its file, as in a checkout.

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from ...module_utils._errors.run import RollbackInterrupted
 from ...module_utils._record import page_checksums, sshsig, verifier
 from ...module_utils._record.events import (
     FORMAT,
+    ROLLBACK,
     ROTATE,
     LineContent,
     ReencryptionEvent,
@@ -115,11 +117,23 @@ def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
     if task.strategy:
         return Opening(task.direction, task.strategy.rotation_id, NEW, task.strategy.destination)
     asked = task.rotation_id
+    if task.direction == ROTATE:
+        _refuse_half_rolled_back(log, history)
     if task.direction == ROTATE and not asked and not history.open_rotation:
         asked = without_outcome(history, log.lease.left_over())
     rotation_id, how = choose_rotation(history, task.direction, asked)
     destination = "current" if how == COMPLETED else history.destination(task.direction)
     return Opening(task.direction, rotation_id, how, destination)
+
+
+def _refuse_half_rolled_back(log: RotationLog, history: History) -> None:
+    """Raise E_ROLLBACK_INTERRUPTED if the last run died while it rolled back a completed rotation: only a rollback
+    continues, and it finds its rotation by the lease that this run would take over."""
+    left_over = log.lease.left_over()
+    if left_over and history.outcome(left_over) == COMPLETED:
+        state = read(log.record(left_over))
+        if state.is_interrupted and state.last_run.direction == ROLLBACK:
+            raise RollbackInterrupted(rotation_id=left_over)
 
 
 def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -> None:

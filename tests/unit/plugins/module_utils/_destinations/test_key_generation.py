@@ -174,6 +174,12 @@ def test_a_list_begins_with_the_new_value_and_keeps_the_newest_of_the_old():
     assert "," not in made["SALT"]
 
 
+def test_a_list_keeps_no_compromised_value():
+    keys = [{"name": "FERNET_KEYS", "type": "fernet", "keep": 2}]
+    made = key_generation.generate(keys, {"FERNET_KEYS": "second,first"}, compromised=True)
+    Fernet(made["FERNET_KEYS"])
+
+
 @pytest.mark.parametrize("current", [{}, {"FERNET_KEYS": ""}])
 def test_a_list_without_an_old_value_is_the_new_value_alone(current):
     Fernet(key_generation.generate([{"name": "FERNET_KEYS", "type": "fernet", "keep": 2}], current)["FERNET_KEYS"])

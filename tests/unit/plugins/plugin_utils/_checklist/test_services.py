@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .observations import COMMANDS, ERROR, STRAY, both, fact, item, option, result, session
+from .observations import COMMANDS, ERROR, STRAY, both, census, fact, item, option, result, session
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,17 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
     assert (found.status, found.facts) == ("warn", {"host": "app2", "stopped": ["food.service"]})
     assert "food.service" in found.seen
     assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
+
+
+@pytest.mark.parametrize(("mode", "status"), [("window", "warn"), ("prepared", "warn"), ("online", "stop")])
+def test_an_application_that_has_to_read_values_under_other_keys_need_not_answer_before_a_stop(mode, status):
+    def known(made: dict[str, Any]) -> None:
+        made["census"].update(key_ids={"current": "0001", "previous": "0002"})
+
+    others = both(both(result("health", ERROR), known), both(census(current=9, previous=5), option(mode=mode)))
+    assert item("health", others).status == status
+    mine = both(result("health", ERROR), both(census(current=9), option(mode=mode)))
+    assert item("health", mine).status == "stop"
 
 
 WORKER = {"name": "deployment/worker", "namespace": "prod", "context": "prod"}
