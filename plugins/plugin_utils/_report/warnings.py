@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from ...module_utils._engine.crypto.key_transitions import TRANSITIONS
 from ...module_utils._engine.discovery.columns.layer_classes import NESTED
 from ...module_utils._record import sshsig
 from ...module_utils._record.events import (
     CensusEvent,
     CommandsEvent,
+    EnvFileEvent,
     Event,
     FenceEvent,
     NotificationEvent,
@@ -50,6 +52,7 @@ class Warnings:
     notes: list[Note] = field(default_factory=list)
     stale: Counter[str] = field(default_factory=Counter)
     stale_under: str | None = None
+    serves: bool = False  # whether the application serves all the while: then users change rows, which is no sign
     test_record: str = ""  # why it is still there
     from_backups: list[tuple[int, RepairEvent | RestoreEvent]] = field(default_factory=list)
     no_syslog: Counter[str] = field(default_factory=Counter)
@@ -64,13 +67,20 @@ class Warnings:
             code, what = event.error.get("code", "failed"), event.error.get("what", "")
             text = f"{step_name(event)}: {code}: {what}".rstrip(": ")
             self.notes.append(Note(text, self.run, True, event.error.get("what")))
-        self.notes += [Note(text, self.run) for text in _sentences_of(event)]
+        self.serves |= isinstance(event, EnvFileEvent) and event.asked.get("stage") in TRANSITIONS
+        self.notes += [Note(text, self.run) for text in (*_sentences_of(event), *self._since_before(event))]
         if isinstance(event, ReencryptionEvent):
             self._stale(event)
         if isinstance(event, CommandsEvent) and event.purpose == REMOVAL:
             self.test_record = event.error.get("what", "see the record") if event.is_failed else ""
         if isinstance(event, (RepairEvent, RestoreEvent)) and event.is_done:
             self.from_backups.append((self.run, event))
+
+    def _since_before(self, event: Event) -> Iterator[str]:
+        if isinstance(event, CensusEvent) and not self.serves:
+            yield from sentences.since_before(SinceBefore.of(event.since))
+        elif isinstance(event, RunEvent) and not self.serves:
+            yield from sentences.since_before(event.since_before)
 
     def _stale(self, event: ReencryptionEvent) -> None:
         if event.stale is not None and event.key_id != self.stale_under:
@@ -105,7 +115,6 @@ def _sentences_of(event: Event) -> Iterator[str]:
     """Yield the warnings from one event."""
     if isinstance(event, CensusEvent):
         yield from sentences.describe_concurrent_rows(event.concurrent_rows, event.written_rows)
-        yield from sentences.since_before(SinceBefore.of(event.since))
         yield from sentences.unopened(event.unopened)
         yield from sentences.still_connected(event.sessions)
         yield from sentences.outside(event.outside if event.is_proof else ())  # each census of a rollback reports them
@@ -124,7 +133,6 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, RunEvent):
         for key in event.former_signers:
             yield f"The key that signs records was changed or lost before {event.time}: it was {_print(key)}."
-        yield from sentences.since_before(event.since_before)
         if event.resumed:
             yield f"A run that had not ended was resumed at {event.time}."
 
