@@ -27,6 +27,10 @@ options:
     description: With O(method=migration), the application that receives the migration.
     type: str
     default: core
+  abortable:
+    description: Whether an order to abort, or a critical query, ends the re-encryption. Nothing ends O(reverse=true).
+    type: bool
+    default: true
   reverse:
     description:
       - Roll back. A migration that this rotation created is unapplied, and its file is removed.

@@ -135,6 +135,7 @@ DJANGO_REENCRYPT: Spec = {
     **ROTATION,
     "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
+    "abortable": {"type": "bool", "default": True},
     "reverse": {"type": "bool", "default": False},
     "share": {
         "type": "dict",

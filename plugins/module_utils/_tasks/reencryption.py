@@ -74,7 +74,7 @@ class Reencryption:
         prepared = self.examined.prepared
         policy = RewritePolicy(
             not (params["reverse"] or self.examined.refusal),  # whether it stops at a value that does not open
-            throttle_of(params, abortable=not params["reverse"]),
+            throttle_of(params, abortable=params["abortable"] and not params["reverse"]),
             self.share,
             self.concurrent_writes,
             params["prepared"],

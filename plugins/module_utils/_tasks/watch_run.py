@@ -8,6 +8,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from .._errors.base import RotationError
 from .change_lease import databases_of
 from .host_task import HostTask, ModuleResult
 
@@ -52,9 +53,20 @@ def _wait(leased: list[Database], *, asked: bool) -> None:
     stop = Stop()
     if not _is_due(run_orders.read(leased[0]), asked=asked):
         with stop.listening(), _marked(leased):
-            while not _is_due(run_orders.read(leased[0]), asked=asked):
+            while not _is_due(_orders(leased[0]), asked=asked):
                 stop.refuse_to_go_on()
                 time.sleep(LOOK_SECONDS)
+
+
+def _orders(database: Database) -> Orders:
+    """Return the orders. Raise E_NOTHING_AT_WORK if the lease is gone, since nobody could order anything then."""
+    from .._engine.postgres import lease, run_orders
+    from .._errors.run import NothingAtWork
+
+    held = lease.read_holder(database)
+    if held is None:
+        raise NothingAtWork()
+    return run_orders.of_holder(held)
 
 
 def _is_due(orders: Orders, *, asked: bool) -> bool:
@@ -79,4 +91,5 @@ def _marked(leased: list[Database]) -> Iterator[None]:
         yield
     finally:
         for database in leased:
-            run_orders.mark_waiting(database, "")
+            with contextlib.suppress(RotationError):  # only the status reads it
+                run_orders.mark_waiting(database, "")

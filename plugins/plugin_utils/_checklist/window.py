@@ -144,7 +144,7 @@ SAMPLED = "a sample"
 LEAST = 60.0  # seconds without an earlier rotation: stop, switch and start take time even for one value
 STEPS = (15.0, 60.0)  # seconds of all other steps of a run, at least and at most: 27 were measured for the example
 OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
-WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle; their duration cannot be estimated
+WAITS = ("replica_lag", "wal_backlog", "pause_file", "query")  # of the throttle; their duration cannot be estimated
 
 
 def _values(observations: Observations) -> float | None:

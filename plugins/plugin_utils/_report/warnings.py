@@ -52,7 +52,7 @@ class Warnings:
     notes: list[Note] = field(default_factory=list)
     stale: Counter[str] = field(default_factory=Counter)
     stale_under: str | None = None
-    serves: bool = False  # whether the application serves all the while: then users change rows, which is no sign
+    serves: bool = False  # whether the application serves all the while, so that users change rows
     test_record: str = ""  # why it is still there
     from_backups: list[tuple[int, RepairEvent | RestoreEvent]] = field(default_factory=list)
     no_syslog: Counter[str] = field(default_factory=Counter)

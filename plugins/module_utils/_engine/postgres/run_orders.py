@@ -9,7 +9,7 @@ of the run on every host, and ends with the run: what was ordered of a killed ru
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -22,6 +22,7 @@ from .lease import Holder, Order
 PAUSE, RESUME, POSTPONE, SWITCH, ABORT = WORDS = ("pause", "resume", "postpone", "switch", "abort")
 WORKERS, BATCH_SECONDS = NUMBERS = ("workers", "batch_seconds")
 STATUS = "status"
+NEWEST = 8  # orders that the lease keeps besides those in force: a B-tree entry has at most 2,704 bytes
 ADVICE = f"Give one of {STATUS}, {', '.join(WORDS)}, {WORKERS}=2, {BATCH_SECONDS}=0.1."
 
 
@@ -112,7 +113,13 @@ def of_holder(held: Holder | None) -> Orders:
 
 def give(database: Database, order: Order) -> Holder | None:
     """Give an order to the run that holds the lease of this database. Return the run, or None if there is none."""
-    return _change(database, lambda held: {**held, "orders": [*held.get("orders", ()), order]})
+    return _change(database, lambda held: {**held, "orders": compact([*held.get("orders", ()), order])})
+
+
+def compact(orders: Sequence[Order]) -> list[Order]:
+    """Return the newest orders, and of each kind the last one, so that the row of the lease stays small."""
+    last = {_kind(each): at for at, each in enumerate(orders)}
+    return [each for at, each in enumerate(orders) if at >= len(orders) - NEWEST or last[_kind(each)] == at]
 
 
 def mark_waiting(database: Database, since: str) -> None:
@@ -143,16 +150,18 @@ def _change(database: Database, changed: Callable[[Holder], Holder]) -> Holder |
         return after
 
 
+def _kind(order: Order) -> str:
+    word = order["order"].partition("=")[0]
+    return {RESUME: PAUSE, POSTPONE: SWITCH}.get(word, word)
+
+
 def _count(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+    return float(text) if re.fullmatch(r"[1-9][0-9]{0,3}", text) else None
 
 
 def _seconds(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 < number < math.inf else None
+    is_plain = re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text)
+    return float(text) if is_plain and float(text) > 0 else None
 
 
 def _nothing(_text: str) -> None:

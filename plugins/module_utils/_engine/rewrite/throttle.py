@@ -74,13 +74,15 @@ class Throttle:
             time.sleep(LOOK_SECONDS)
 
     def _reason(self, database: Database) -> str:
+        if self.control and (reason := self.control.find_reason(database)):
+            return reason
         if self.pause_file and os.path.exists(self.pause_file):
             return f"the pause file {self.pause_file}"
         if self.replica_lag and (lag := server_info.read_replica_lag(database)) > self.replica_lag:
             return f"a replica that is {lag:.0f} s behind"
         if self.wal_backlog and (backlog := server_info.read_wal_backlog(database) / MEGABYTE) > self.wal_backlog:
             return f"{backlog:,.0f} MB of WAL to be archived or fetched"
-        return self.control.find_reason(database) if self.control else ""
+        return ""
 
 
 def refuse_unfit(throttle: Mapping[str, object]) -> None:

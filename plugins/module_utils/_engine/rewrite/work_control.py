@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..._errors.base import RotationError
+from ..._errors.database import StatementFailed
 from ..._errors.options import InvalidOption
 from ..._errors.run import CriticalLoad, RunAborted
 from ..postgres import run_orders
@@ -23,14 +24,16 @@ from ..postgres.run_orders import NO_ORDERS, Orders
 QUERIES = ("query", "critical_query")
 ORDER_SECONDS = 0.2  # for which what was read of the orders is used again
 QUERY_SECONDS = 1.0  # the same of a query, which may cost more
+QUERY_LIMIT = "5s"
 SLOTS = "hashtext('tetech.key_rotation workers')"  # of the advisory locks that limit how many work at once
 
 
 @dataclass
 class WorkControl:
-    """What one process knows of the orders. ``abortable`` is whether it obeys an abort: a rollback does not.
+    """What one process knows of the orders.
 
-    ``query`` pauses the work while it returns something true, ``critical_query`` ends it.
+    ``query`` pauses the work while it returns something true, ``critical_query`` ends it. ``abortable`` is whether
+    anything may end it. A rollback obeys no abort and asks neither query: the application may be stopped until its end.
     """
 
     query: str = ""
@@ -53,14 +56,15 @@ class WorkControl:
         orders = self.orders(database)
         if orders.aborted and self.abortable:
             raise RunAborted(by=orders.aborted["by"], at=orders.aborted["at"])
+        busy = self._find_true_query(database) if self.abortable else ""
         if orders.paused:
             return f"{orders.paused['by']}, who paused it at {orders.paused['at']}"
-        return self._find_true_query(database) or self._find_slot(database, orders.workers)
+        return busy or self._find_slot(database, orders.workers)
 
     def _find_true_query(self, database: Database) -> str:
         if time.monotonic() <= self._asked_at + QUERY_SECONDS:
             return self._queried
-        if self.critical_query and self.abortable and is_true(database, "critical_query", self.critical_query):
+        if self.critical_query and is_true(database, "critical_query", self.critical_query):
             raise CriticalLoad()
         is_busy = bool(self.query) and is_true(database, "query", self.query)
         self._queried, self._asked_at = "the query of its throttle" if is_busy else "", time.monotonic()
@@ -105,8 +109,10 @@ def is_true(database: Database, name: str, query: str) -> bool:
     """Return whether the first column of the query's first row is true. Raise E_OPTION if PostgreSQL refuses it."""
     try:
         with database.transaction("READ ONLY"):
+            database.execute(f"SET LOCAL statement_timeout = '{QUERY_LIMIT}'")
+            database.execute(f"SET LOCAL lock_timeout = '{QUERY_LIMIT}'")
             rows = database.rows(query)
-    except RotationError as exc:
+    except StatementFailed as exc:
         fault = f"is refused by PostgreSQL: {exc.code}"
         raise InvalidOption(option=f"throttle.{name}", fault=fault, advice="Try it in psql.") from None
     return bool(rows) and rows[0][0] not in (None, False, 0, "", "f", "false", "0")

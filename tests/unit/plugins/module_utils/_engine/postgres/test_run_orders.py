@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.run_orders import Orders, check
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.run_orders import (
+    NEWEST,
+    Orders,
+    check,
+    compact,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.options import InvalidOption
 
 
@@ -26,8 +31,20 @@ def test_an_order_is_stored_in_one_way(typed, stored):
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "puase", "pause=1", "workers", "workers=", "workers=0", "workers=-1", "workers=1.5", "workers=\u0662"]
-    + [f"batch_seconds={value}" for value in ("0", "-1", "nan", "inf", "fast", "")],
+    [
+        "",
+        "puase",
+        "pause=1",
+        "workers",
+        "workers=",
+        "workers=0",
+        "workers=-1",
+        "workers=1.5",
+        "workers=12345",
+        f"workers={'9' * 5000}",
+        "workers=\u0662",
+    ]
+    + [f"batch_seconds={value}" for value in ("0", "-1", "nan", "inf", "fast", "", "1_0", "1e3")],
 )
 def test_any_other_order_is_refused(typed):
     with pytest.raises(InvalidOption):
@@ -56,3 +73,12 @@ def test_without_orders_nothing_is_in_force():
         None,
         None,
     )
+
+
+def test_however_many_orders_there_are_the_lease_keeps_the_last_of_each_kind_and_a_few():
+    many = given("pause", "workers=3", "switch", *(f"batch_seconds={number}" for number in range(1, 1001))).given
+    kept = compact(many)
+    assert len(kept) == NEWEST + 3
+    assert Orders(kept).paused == many[0]
+    assert (Orders(kept).workers, Orders(kept).switch, Orders(kept).batch_seconds) == (3, "switch", 1000)
+    assert compact(given("pause", "resume").given) == list(given("pause", "resume").given)
