@@ -125,7 +125,7 @@ LIBRARIES = (
         "food_ordering",
         "",
         (SECRET_KEY, {"name": "ENCRYPTION_SALT"}),
-        lambda env: {"ENCRYPTION_SALT": env["ENCRYPTION_SALT"].encode()},
+        lambda env: {"ENCRYPTION_SALT": env["ENCRYPTION_SALT"].encode(), "ENCRYPTION_KEYS": []},
         food_ordering,
     ),
 )
