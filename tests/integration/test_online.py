@@ -288,6 +288,7 @@ def test_a_rollback_that_was_killed_is_finished_by_a_rollback_whatever_was_typed
     assert listed.play("verify").code == 0
 
 
+@pytest.mark.thorough
 def test_of_compromised_keys_none_stays_in_the_list(listed: Site) -> None:
     (old,) = present(listed)
     keeping = json.dumps({"key_rotation_keys": [{**KEYS[0], "keep": 1}]})
