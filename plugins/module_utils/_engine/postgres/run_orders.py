@@ -112,7 +112,7 @@ def of_holder(held: Holder | None) -> Orders:
 
 
 def give(database: Database, order: Order) -> Holder | None:
-    """Give an order to the run that holds the lease of this database. Return the run, or None if there is none."""
+    """Give an order to the run that holds the lease of this database. Return the run, or None without one."""
     return _change(database, lambda held: {**held, "orders": compact([*held.get("orders", ()), order])})
 
 

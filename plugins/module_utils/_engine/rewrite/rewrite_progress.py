@@ -179,7 +179,7 @@ class Progress:
 
 
 def read_document(metrics: str | None, rotation_id: str) -> dict[str, RewriteNumbers]:
-    """Return the last numbers of a rotation as ``progress``. Empty if there are none next to the metrics."""
+    """Return the last numbers of a rotation as ``progress``. Empty if the metrics have no such file."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         with open(str(ProgressFiles(metrics=metrics).document), encoding="utf-8") as handle:
             document: RewriteNumbers = json.load(handle)
