@@ -9,12 +9,12 @@ from .host_task import HostTask, ModuleResult
 
 
 def control_run(task: HostTask) -> ModuleResult:
-    """Write the order to the lease of every database. Raise E_OPTION, or E_NOTHING_AT_WORK."""
+    """Write the order to the lease of every database. Raise E_NOTHING_AT_WORK."""
     from .._engine.postgres import lease, run_orders
     from .._errors.run import NothingAtWork
     from .._system.timestamps import now
 
-    given: lease.Order = {"order": run_orders.check(task.params["order"]), "by": task.params["by"], "at": now()}
+    given: lease.Order = {"order": task.params["order"], "by": task.params["by"], "at": now()}
     with databases_of(task.params, "control", settings_only=True) as databases:
         leased = {database: held for database in databases if (held := lease.read_holder(database))}
         if not leased:

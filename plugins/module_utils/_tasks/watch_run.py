@@ -44,14 +44,13 @@ def watch_run(task: HostTask) -> ModuleResult:
 
 
 def _wait(leased: list[Database], *, asked: bool) -> None:
-    from .._engine.postgres import run_orders
     from .._engine.rewrite.worker_pool import Stop
     from .._errors.run import NothingAtWork
 
     if not leased:
         raise NothingAtWork()
     stop = Stop()
-    if not _is_due(run_orders.read(leased[0]), asked=asked):
+    if not _is_due(_orders(leased[0]), asked=asked):
         with stop.listening(), _marked(leased):
             while not _is_due(_orders(leased[0]), asked=asked):
                 stop.refuse_to_go_on()

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..._system import atomic_file
 from ..._system.progress_file import ColumnNumbers, RewriteNumbers, RewritePace
@@ -167,10 +168,9 @@ class Progress:
 
     def _earlier(self) -> tuple[dict[str, dict[str, int]], int]:
         """The targets of an earlier step, by column, and its retries in all."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            with open(str(self._files.document), encoding="utf-8") as handle:
-                document = json.load(handle)
-            if self._files.document and all(document[name] == value for name, value in self._ids.items()):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            document = _last_numbers(self._files)
+            if all(document[name] == value for name, value in self._ids.items()):
                 targets = {
                     target["column"]: {name: int(target[name]) for name in NOTHING} for target in document["targets"]
                 }
@@ -178,13 +178,19 @@ class Progress:
         return {}, 0
 
 
-def read_document(metrics: str | None, rotation_id: str) -> dict[str, RewriteNumbers]:
+def read_document(metrics: str | None, rotation_id: str) -> dict[str, Mapping[str, Any]]:
     """Return the last numbers of a rotation as ``progress``. Empty if the metrics have no such file."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with open(str(ProgressFiles(metrics=metrics).document), encoding="utf-8") as handle:
-            document: RewriteNumbers = json.load(handle)
-        if document["rotation_id"] == rotation_id:
-            return {"progress": document}
+    numbers = _last_numbers(ProgressFiles(metrics=metrics))
+    return {"progress": numbers} if numbers.get("rotation_id") == rotation_id else {}
+
+
+def _last_numbers(files: ProgressFiles) -> Mapping[str, Any]:
+    """Return what the JSON next to the metrics has. Empty without a readable one."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(files.document or os.devnull, encoding="utf-8") as handle:
+            numbers = json.load(handle)
+        if isinstance(numbers, dict):
+            return numbers
     return {}
 
 
