@@ -228,10 +228,10 @@ class Watch:
 
     def _processes(self) -> None:
         while not self._done.is_set():
-            for path in (path for place in ("cmdline", "environ") for path in Path("/proc").glob(f"[0-9]*/{place}")):
-                with suppress(OSError):
-                    if path.parent.name != self.but:
-                        self._keep(f"{path.name} of a process", path.read_bytes())
+            for process in filter(str.isdigit, os.listdir("/proc")):
+                for place in ("cmdline", "environ") if process != self.but else ():
+                    with suppress(OSError):  # the process has ended
+                        self._keep(f"{place} of a process", Path("/proc", process, place).read_bytes())
 
     def _files(self) -> None:
         while not self._done.is_set():
