@@ -25,7 +25,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
     from .._engine import host_facts
     from .._engine.application import django_project
     from .._engine.open_application import open_application
-    from .._engine.rewrite import fence
+    from .._engine.rewrite import column_triggers
     from .._options.engine_request import Purpose, request_of
 
     params = task.params
@@ -45,7 +45,9 @@ def collect_facts(task: HostTask) -> ModuleResult:
             **django,
             "speed": {**host_facts.speed(databases[0], application.keyring, schemes), "read": read},
             "unfenced": [
-                why for database, survey in application.databases for why in fence.obstacles(database, survey.targets)
+                why
+                for database, survey in application.databases
+                for why in column_triggers.obstacles(database, survey.targets)
             ],
             **_preparation(application, request, wanted=params["mode"] == "prepared"),
             **held,

@@ -19,7 +19,7 @@ QUERIES: Mapping[KindName, str] = {
     "update_trigger": (
         "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
         " AND %s::text IS NOT NULL AND NOT tgisinternal"
-        f" AND tgenabled <> 'D' AND (tgtype & 16) <> 0 AND NOT starts_with(tgname, '{catalog.FENCE}')"
+        f" AND tgenabled <> 'D' AND (tgtype & 16) <> 0 AND NOT starts_with(tgname, '{catalog.OUR_TRIGGERS}')"
     ),
     "unvalidated_constraint": f"SELECT 1 {catalog.UNVALIDATED}",
     "generated_column": (

@@ -30,8 +30,11 @@ LARGE_OBJECT = "oid"  # a column of this type may refer to large objects
 UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
 PREPARED = "tetech_key_rotation_prepared"  # the same, see prepared.py
-OUR_TABLES = [JOURNAL, LEASE, PREPARED]
-FENCE = "tetech_key_rotation_fence"  # our own function, and how the names of its triggers begin, see fence.py
+WRITERS = "tetech_key_rotation_writers"  # the same, see write_watch.py
+OUR_TABLES = [JOURNAL, LEASE, PREPARED, WRITERS]
+# Our own functions, and how the names of their triggers begin: see fence.py and write_watch.py.
+FENCE, WATCH = "tetech_key_rotation_fence", "tetech_key_rotation_watch"
+OUR_TRIGGERS = "tetech_key_rotation_"
 
 _BETWEEN = re.compile(r'[.:"]')  # what separates the words of a label
 
@@ -473,7 +476,7 @@ def update_triggers(database: Database, table: Table) -> list[str]:
     rows = database.rows(
         "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
         " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 AND NOT starts_with(tgname, %s) ORDER BY 1",
-        (table.regclass, ON_UPDATE, FENCE),
+        (table.regclass, ON_UPDATE, OUR_TRIGGERS),
     )
     return [name for (name,) in rows]
 

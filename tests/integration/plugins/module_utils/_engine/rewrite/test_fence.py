@@ -29,6 +29,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import (
+    column_triggers,
     fence,
     fence_refusals,
     table_passes,
@@ -353,7 +354,7 @@ def test_it_yields_to_an_open_transaction_and_keeps_nobody_waiting(
     with ThreadPoolExecutor() as pool, session(seed) as third:
         with transaction(stale, "UPDATE secrets SET note = 'n' WHERE id = 1"):
             up = pool.submit(fence.put_up, database, targets(database), "2026-spring", waits.append)
-            while len(waits) < 5:
+            while len(waits) < 5 and not up.done():
                 begun = time.monotonic()
                 third.execute("UPDATE secrets SET note = 'm' WHERE id = 2")
                 longest = max(longest, time.monotonic() - begun)
@@ -405,11 +406,13 @@ def test_a_role_that_does_not_own_the_table_cannot_have_one(database: Database, 
     database.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest; GRANT ALL ON secrets TO guest")
     try:
         database.execute("SET ROLE guest")
-        assert fence.obstacles(database, targets(database)) == [
+        assert column_triggers.obstacles(database, targets(database)) == [
             "the role does not own secrets",
             "the role may not create a function in default",
         ]
-        assert fence.put_up(database, targets(database), "2026-spring") == fence.obstacles(database, targets(database))
+        assert fence.put_up(database, targets(database), "2026-spring") == column_triggers.obstacles(
+            database, targets(database)
+        )
         database.execute("RESET ROLE; GRANT CREATE ON SCHEMA public TO guest; ALTER TABLE secrets OWNER TO guest")
         database.execute("SET ROLE guest")
         put_up(database)
