@@ -9,7 +9,7 @@ from ..plugin_utils._keys.stale_processes import build_stale_error
 from ..plugin_utils._single_module_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
 
-PROCESSES = ("units", "pids", "patterns", "hidden_environment", "orphans", "absent")
+PROCESSES = ("units", "pids", "patterns", "hidden_environment", "orphans", "absent", "timeout")
 FOR_THE_HOST = ("moment", "env_file", "dialect", *PROCESSES)
 
 

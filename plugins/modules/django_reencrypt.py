@@ -31,6 +31,15 @@ options:
     description: Whether an order to abort, or a critical query, ends the re-encryption. Nothing ends O(reverse=true).
     type: bool
     default: true
+  drain:
+    description:
+      - While the application serves with both keys, repeat the passes until no other process has written a value under
+        other keys than those of O(destination) for this number of seconds. 0 does not wait.
+      - Two triggers on each table note the session of each transaction that changes an encrypted column. They refuse
+        nothing, and are removed afterwards.
+      - Fails with E_NOT_DRAINED after 30 times as long.
+    type: float
+    default: 0
   reverse:
     description:
       - Roll back. A migration that this rotation created is unapplied, and its file is removed.
@@ -191,6 +200,12 @@ lost_workers:
   description: How many worker processes were killed. Other workers did their work.
   type: int
   returned: success
+drain:
+  description:
+    - With O(drain), for how many V(seconds) nothing was written under other keys, how many V(values) were written and
+      re-encrypted before that, the first V(rows), the sessions (V(writers)), and why they may be V(unknown).
+  type: dict
+  returned: with O(drain)
 settlements:
   description: Decisions that a person made about columns and values, each with C(column), C(decision) and C(reason).
   type: list

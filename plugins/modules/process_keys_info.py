@@ -78,6 +78,10 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
+  timeout:
+    description: Seconds to wait for stale processes to end or to be restarted.
+    type: float
+    default: 0
   expected:
     description: The key ID of O(stage). Set by the action plugin. Not for playbooks.
     type: str

@@ -61,6 +61,7 @@ RECORDED = (
     "left",
     "preparation",
     "control",
+    "drain",
     "removed",
     "stale",
     "settlements",

@@ -5,13 +5,17 @@ while."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from .conftest import Site, kill_group, thorough
@@ -33,6 +37,14 @@ for number in itertools.count():
     note.save()
     assert all(note.text.startswith("note ") for note in Note.objects.all())
     time.sleep(0.05)
+"""
+# One that was started late, with the old keys in its environment, and knows nothing of the others.
+LATE = """
+import itertools, time
+from customer.models import Note
+for number in itertools.count():
+    Note.objects.create(text=f"note of the late worker: {number}")
+    time.sleep(0.3)
 """
 READ_ALL = """
 from customer.models import Note
@@ -71,6 +83,7 @@ def listed(site: Site) -> Iterator[Site]:
         key_rotation_services=served.entries(),
         key_rotation_health_url=served.profile,
         key_rotation_services_settle=1,
+        key_rotation_drain=2,
     )
     yield site
     end(served)
@@ -224,6 +237,50 @@ def test_killed_between_a_write_of_the_keys_and_the_restart_it_is_resumed_or_rol
     refuse_unread(listed)
     assert listed.play("verify").code == 0
     assert len(listed.stored()["versions"]) == 2, "the old and one new"
+
+
+@contextlib.contextmanager
+def late_worker(site: Site, key: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that nobody restarts, with a key in its environment."""
+    manage = [str(site.project / ".venv/bin/python"), str(site.project / "manage.py")]
+    environment = {**os.environ, "FERNET_KEYS": key, "PGAPPNAME": "late worker"}
+    command = [*manage, "shell", "--verbosity=0", "--command", LATE]
+    with subprocess.Popen(command, cwd=site.project, env=environment) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def noted(site: Site) -> bool:
+    """Whether the write watch has noted a session by its name."""
+    if site.sql("SELECT to_regclass('tetech_key_rotation_writers')") == [(None,)]:
+        return False
+    with contextlib.suppress(psycopg2.errors.UndefinedTable):
+        return bool(site.sql("SELECT 1 FROM tetech_key_rotation_writers WHERE application_name = 'late worker'"))
+    return False
+
+
+def test_a_worker_that_was_started_late_with_the_old_key_is_named_and_keeps_the_old_key_readable(listed: Site) -> None:
+    (old,) = present(listed)
+    process = listed.start("rotate", *ONLINE)
+    until(lambda: STAGES["primary"](old, present(listed)), process)
+    with late_worker(listed, old) as late:
+        until(lambda: noted(listed), process)
+        before = len(listed.sql("SELECT 1 FROM customer_note WHERE id > 0"))
+        until(lambda: len(listed.sql("SELECT 1 FROM customer_note")) > before + 20, process)
+        assert late.poll() is None
+        assert STAGES["primary"](old, present(listed)), "the old key can still be read"
+    text, _ = process.communicate(timeout=300)
+
+    assert process.returncode == 0, text
+    shown = " ".join(text.split())
+    assert "written under the previous keys although every host had the new ones (customer_note:" in shown, text
+    assert "application_name late worker" in shown, text
+    assert len(present(listed)) == 1
+    refuse_unread(listed)
+    assert listed.sql("SELECT 1 FROM pg_trigger WHERE tgname LIKE 'tetech%'") == []
+    assert listed.play("verify").code == 0
 
 
 def test_after_a_kill_every_playbook_knows_the_keys_of_both_versions(listed: Site) -> None:

@@ -71,6 +71,20 @@ class RewriteWork(TypedDict, total=False):
     by_sets: int
 
 
+class DrainResult(TypedDict, total=False):
+    """For how many ``seconds`` nothing was written under other keys at the end.
+
+    Before that, ``values`` were, in these ``rows`` by these sessions (``writers``). ``unknown`` says why a session may
+    not be known.
+    """
+
+    seconds: float
+    values: int
+    rows: Sequence[str]
+    writers: Sequence[str]
+    unknown: Sequence[str]
+
+
 class PreparationResult(TypedDict, total=False):
     """The result of a preparation, as the option ``preparation`` takes it, or of the proof of it."""
 

@@ -148,6 +148,21 @@ class RowsUnsettled(RotationError):
     remedy = "Stop the application's processes (they use the old keys), then run the same command again."
 
 
+class NotDrained(RotationError):
+    code = "E_NOT_DRAINED"
+    seconds: float
+    rows: str
+    sessions: str
+    problem = (
+        "values are still being written under the previous keys ({rows}), so these must stay: no {seconds:g} s "
+        "passed without one. They are written by {sessions}"
+    )
+    remedy = (
+        "Restart that process with the present keys, or stop it. The port of a client shows its process on its host: "
+        "ss -tnp sport = :PORT. Then run the same command again."
+    )
+
+
 class RowsKeptByTrigger(RotationError):
     code = "E_DB_KEPT"
     table: str

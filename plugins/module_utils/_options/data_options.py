@@ -136,6 +136,7 @@ DJANGO_REENCRYPT: Spec = {
     "method": {"type": "str", "choices": ["direct", "migration", "command"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "abortable": {"type": "bool", "default": True},
+    "drain": {"type": "float", "default": 0},
     "reverse": {"type": "bool", "default": False},
     "share": {
         "type": "dict",

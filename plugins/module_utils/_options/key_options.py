@@ -95,6 +95,7 @@ PROCESS_KEYS_INFO: Spec = {
     "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "orphans": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "timeout": {"type": "float", "default": 0},
 }
 PROCESS_KEYS_INFO_MODULE: Spec = {
     **PROCESS_KEYS_INFO,

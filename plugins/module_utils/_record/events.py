@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._engine.proof.census_result import ColumnCounts
     from .._engine.proof.reading_types import RecordedReading
     from .._engine.result_types import (
+        DrainResult,
         FenceOutcome,
         OutsideColumn,
         PreparationResult,
@@ -257,7 +258,8 @@ class ReencryptionEvent(CountingEvent):
     ``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
     ``closed``. ``migration`` is how values that are re-encrypted next to the data get there. ``settlements`` are a
     person's decisions, each with its ``column``, ``decision`` and ``reason``. ``others_rows`` names by table the rows
-    that another process had written, if something stopped the step after the switch.
+    that another process had written, if something stopped the step after the switch. ``drain`` has how long nothing was
+    written under the previous keys, and who wrote before that (rewrite/drain.py).
     """
 
     key_id: str = ""
@@ -267,6 +269,7 @@ class ReencryptionEvent(CountingEvent):
     migration: Any = None
     settlements: Sequence[Mapping[str, str]] = ()
     others_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    drain: DrainResult = field(default_factory=_empty)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ TRIES = 5  # to drop the prepared values, and the triggers of a fence that is op
 def change_lease(task: HostTask) -> ModuleResult:
     """Acquire the lease of every database or of none, or release it and remove the fence."""
     from .._engine.postgres import catalog, lease
-    from .._engine.rewrite import fence, prepared_table
+    from .._engine.rewrite import fence, prepared_table, write_watch
 
     params = task.params
     mine, over = params["holder"], params["over"]
@@ -28,7 +28,8 @@ def change_lease(task: HostTask) -> ModuleResult:
     with databases_of(params, params["rotation_id"], settings_only=is_end) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]
-            undropped = [table for database in ended for table in fence.take_down(database, TRIES)]
+            both = (fence.take_down, write_watch.take_down)
+            undropped = [table for database in ended for remove in both for table in remove(database, TRIES)]
             for database in ended:
                 if not prepared_table.drop(database, TRIES):
                     task.warn(f"The table {catalog.PREPARED} could not be dropped: drop it by hand.")

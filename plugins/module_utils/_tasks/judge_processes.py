@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,8 +37,24 @@ class AskedProcesses(NamedTuple):
         return self.kind == "unit" and Unit(self.name).has_process
 
 
+LOOK_SECONDS = 1.0  # between two looks at stale processes that may end
+
+
 def judge_processes(task: HostTask) -> ModuleResult:
-    """Judge each process that is asked for by the keys it holds. Raise E_ENV_*, E_OPTION or E_PROCESS_*."""
+    """Judge each process that is asked for by the keys it holds. Wait for stale ones as long as the options say.
+
+    Raise E_ENV_*, E_OPTION or E_PROCESS_*.
+    """
+    until = time.monotonic() + task.params["timeout"]
+    while True:
+        result = _judge(task)
+        left = until - time.monotonic()
+        if left <= 0 or not any(process["stale"] for process in result["processes"]):
+            return result
+        time.sleep(min(LOOK_SECONDS, left))
+
+
+def _judge(task: HostTask) -> ModuleResult:
     from .._destinations import key_destinations
     from .._engine.crypto.key_set import KeySet
     from .._services import processes, secret_pods

@@ -205,6 +205,8 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
 
 
 def _directly(run: Reencryption) -> ModuleResult:
+    if run.params["drain"]:
+        return {"drain": run.drain()}
     run.act()
     return {}
 

@@ -13,6 +13,7 @@ from .host_task import ModuleResult, TaskParams
 if TYPE_CHECKING:
     from .._engine.comparison.prepared_census import PreparedCensus
     from .._engine.proof.census_result import CensusResult
+    from .._engine.result_types import DrainResult
     from .._engine.rewrite.concurrent_writers import ConcurrentWrites
     from .._engine.rewrite.rewrite_progress import Progress
     from .._engine.rewrite.rewriter import Share
@@ -84,6 +85,22 @@ class Reencryption:
         workers = params["workers"] or cores()
         with self.stop.listening():
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
+
+    def drain(self) -> DrainResult:
+        """Let the engine do all that is left, until no other process has written anything under the previous keys."""
+        from .._engine.rewrite.drain import Drain
+
+        databases = [(database, survey.targets) for database, survey in self.application.databases]
+        drain = Drain(
+            databases,
+            self.params["drain"],
+            self.work,
+            self.act,
+            self.application.progress.tell,
+            self.stop.refuse_to_go_on,
+        )
+        with self.stop.listening():
+            return drain.wait()
 
 
 def throttle_of(params: TaskParams, *, abortable: bool) -> Throttle:

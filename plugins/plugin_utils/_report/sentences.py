@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...module_utils._engine.postgres.database_session_types import DatabaseSession
     from ...module_utils._engine.postgres.lease import Order
     from ...module_utils._engine.proof.reading_types import RecordedReading
-    from ...module_utils._engine.result_types import CensusOutcome, OutsideColumn, UnopenedValues
+    from ...module_utils._engine.result_types import CensusOutcome, DrainResult, OutsideColumn, UnopenedValues
 
 SHOWN = 12  # sessions in one sentence
 # What happened to users' sessions, by the kinds of engine/application/user_sessions.py.
@@ -60,6 +60,7 @@ def orders(given: Sequence[Order]) -> str:
 def reencryption(result: StepResult) -> Iterator[str]:
     """Yield what a successful re-encryption encountered."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())
+    yield from drained(result.get("drain") or {})
     if result.get("lost_workers"):
         yield fill(
             "{count:worker process was|worker processes were} killed, and others did {count:its/their} work. Check the "
@@ -70,6 +71,21 @@ def reencryption(result: StepResult) -> Iterator[str]:
         yield f"{failed} The engine has restored every encrypted value. Other changes by the command remain."
     if result.get("unwritten"):
         yield f"The numbers for Prometheus could not be written: {result['unwritten']}."
+
+
+def drained(drain: DrainResult) -> Iterator[str]:
+    """Yield who wrote under the previous keys after every process should have had the new ones."""
+    if drain.get("rows"):
+        writers = "; ".join(drain["writers"]) or f"sessions that are not known ({'; '.join(drain['unknown'])})"
+        yield fill(
+            "{count:value was|values were} written under the previous keys although every host had the new ones "
+            "({rows}), by {writers}. {count:It was|They were} re-encrypted, and nothing was written under them for "
+            "{seconds} s afterwards. Restart that process: it was started with other keys.",
+            count=drain["values"],
+            rows=format_values(drain["rows"]),
+            writers=writers.removesuffix(" ()"),
+            seconds=f"{drain['seconds']:g}",
+        )
 
 
 def logins(counts: Mapping[str, int]) -> str:

@@ -60,6 +60,8 @@ def reencrypted(result: StepResult) -> Iterator[str]:
         if work.get("by_sets"):
             by_sets = counted(work["by_sets"], "of these values was", "of these values were")
             yield f"  {by_sets} prepared before the application was stopped"
+    if drain := result.get("drain"):
+        yield f"  nothing was written under the previous keys for {drain['seconds']:g} s"
     if command := result.get("command"):
         yield f"  by the application's own command {command['name']}; the engine re-encrypted {command['left']:,} more"
     for table in result.get("vacuum", []):

@@ -121,6 +121,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
         yield from sentences.of_others(event.others_rows)
+        yield from sentences.drained(event.drain)
         yield from sentences.behind_pooler(event.fence.get("behind_pooler") or ())
     elif isinstance(event, ReadingEvent):
         yield from sentences.written(event.reading)

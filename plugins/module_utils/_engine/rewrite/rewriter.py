@@ -67,7 +67,7 @@ class BatchResult:
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
     kept: list[str] = field(default_factory=list)  # the same, if a trigger restored an old value
     stale: Counter[str] = field(default_factory=Counter)  # digests next to them that stay, by column
-    others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
+    others: dict[str, str] = field(default_factory=dict)  # rows that another process wrote: name and transaction
     waits_for: str = ""  # nothing was done, since something has to be waited for
     portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
 
@@ -182,7 +182,7 @@ class Rewriting:
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
         theirs = {
-            key
+            key: str(values[-1])
             for key, values in rows
             if since and values[-1] and self.policy.concurrent_writes.wrote(alias, values[-1])
         }
@@ -195,7 +195,7 @@ class Rewriting:
         changes = self.changes(members, rows, page.journal.of(members, rows), theirs, hashed)
         batch.remaining = len(changes)
         if since:
-            batch.others = [row_name(change.key) for change in changes if change.key in theirs]
+            batch.others = {row_name(change.key): theirs[change.key] for change in changes if change.key in theirs}
         if changes:
             self._write(page, changes)
         return batch
