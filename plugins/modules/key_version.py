@@ -63,6 +63,13 @@ options:
     type: list
     elements: dict
     default: []
+  processes:
+    description:
+      - With O(state=destroyed), the results of M(tetech.key_rotation.process_keys_info) by host. A host whose processes
+        do not all have the current keys, or could not be checked, refuses the destruction. A process that has the
+        version may still write under it.
+    type: dict
+    default: {}
   hold_days:
     description: With O(state=destroyed), refuse for this number of days after the rotation that replaced the version.
     type: int

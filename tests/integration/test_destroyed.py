@@ -108,12 +108,14 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     assert (limited.code != 0, site.stored()["stages"]) == (True, stages), limited.text
     assert "this run leaves out keeper, other" in " ".join(limited.text.split())
     needed = site.play("retire")
-    assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED"), needed.text
+    assert (needed.code, needed.error()) == (2, "E_VERSION_KEPT"), needed.text
     (site.folder / "backups").rmdir()
     elsewhere.rename(site.folder / "backups")
     site.write_inventory()
     needed = site.play("retire")
-    assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED")
+    assert (needed.code, needed.error()) == (2, "E_VERSION_KEPT")
+    assert "for 2 reasons: (1) E_VERSION_NEEDED:" in " ".join(needed.text.split())
+    assert "(2) E_VERSION_HELD:" in " ".join(needed.text.split())
     assert f"{manifest}: {site.database} as of" in needed.text
     manifest.write_text("{")
     assert site.play("retire").error() == "E_BACKUP_MANIFEST"

@@ -257,7 +257,7 @@ def test_fallbacks_keep_all_that_the_old_key_signed_until_it_is_retired(site: Si
     assert (browser.who(), browser.get("reset", token=token)) == (ADA, {"works": True})
     assert site.play("verify").code == 0
     held = site.play("retire")
-    assert held.error() == "E_VERSION_NEEDED", held.text
+    assert held.error() == "E_VERSION_KEPT", held.text
     assert fallbacks(site) == [old, *own], "what is refused has taken nothing out"
 
     for backup in (site.folder / "backups").iterdir():

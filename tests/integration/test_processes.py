@@ -95,6 +95,30 @@ def test_a_key_that_is_exported_to_a_process_is_named_before_anything_is_changed
     assert not any(value in outcome.text for value in site.env_values().values())
 
 
+def test_a_process_that_was_started_late_with_the_old_keys_is_named_and_keeps_them_from_being_destroyed(
+    site: Site, serve
+) -> None:
+    old = site.env_values()
+    assert site.play("rotate").code == 0
+    _clock_goes_on(site)
+    late = serve(**old)
+    for backup in (site.folder / "backups").iterdir():
+        backup.unlink()
+    now = ("-e", processes(pids=[late.pid], absent="accept"), "-e", "key_rotation_hold_days=0")
+
+    would, held = site.play("retire", *now, "--check"), site.play("retire", *now)
+
+    for refused in (would, held):
+        assert (refused.code, refused.error()) == (2, "E_VERSION_IN_PROCESS"), refused.text
+        assert f"(pid {late.pid})" in refused.text
+    assert site.stored()["versions"][0]["values"] == old, "they are still there"
+    late.kill()
+    late.wait()
+    retired = site.play("retire", *now)
+    assert retired.code == 0, retired.text
+    assert site.stored()["versions"][0]["values"] == {}
+
+
 def _made(site: Site) -> str:
     """The key id of the version that was made."""
     return str(site.stored()["versions"][-1]["key_id"])

@@ -223,6 +223,26 @@ class VersionNeeded(RotationError):
     )
 
 
+class VersionInProcess(RotationError):
+    code = "E_VERSION_IN_PROCESS"
+    key_id: str
+    host: str
+    reason: str
+    advice: str
+    problem = "version {key_id} cannot be destroyed while a process on {host} may have it: {reason}"
+    remedy = "{advice}"
+
+
+class VersionKept(RotationError):
+    code = "E_VERSION_KEPT"
+    key_id: str
+    count: int
+    reasons: str
+    advice: str
+    problem = "version {key_id} cannot be destroyed, for {count:reason|reasons}: {reasons}"
+    remedy = "{advice}"
+
+
 class VersionHeld(RotationError):
     code = "E_VERSION_HELD"
     key_id: str

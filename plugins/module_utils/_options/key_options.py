@@ -56,6 +56,7 @@ KEY_VERSION: Spec = {
     "values_file": {"type": "path"},
     "census": {"type": "dict"},
     "kept_backups": {"type": "list", "elements": "dict", "default": []},
+    "processes": {"type": "dict", "default": {}},
     "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"]},

@@ -368,7 +368,17 @@ class History:
         return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
 
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
-        """Delete the values of a version permanently; the rest of it stays. Raise E_VERSION_*."""
+        """Delete the values of a version permanently; the rest of it stays. Raise E_VERSION_NEEDED."""
+        self.refuse_destruction(key_id)
+        version = self.version(key_id)
+        version.values = {}
+        version.destroyed = version.destroyed or now()
+        version.state = COMPROMISED if compromised or version.state in (COMPROMISED, EXPOSED) else "destroyed"
+        self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
+        return version
+
+    def refuse_destruction(self, key_id: str) -> None:
+        """Raise E_VERSION_NEEDED if the store itself still needs the values of a version."""
         version = self.version(key_id)
         stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
         if stage:
@@ -379,11 +389,6 @@ class History:
             if holder.key_id in self.stages.values():
                 reason = f"its value for {name} is still in the list of version {holder.key_id}"
                 raise VersionNeeded(key_id=key_id, reason=reason)
-        version.values = {}
-        version.destroyed = version.destroyed or now()
-        version.state = COMPROMISED if compromised or version.state in (COMPROMISED, EXPOSED) else "destroyed"
-        self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
-        return version
 
     def listed_by(self, key_id: str) -> list[tuple[str, Version]]:
         """The keys of which another version keeps this one's value in its list, and that version.

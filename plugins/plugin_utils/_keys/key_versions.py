@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...module_utils._destinations.key_generation import check_keys
@@ -14,8 +15,7 @@ from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.crypto.key_set import KeySet
 from ...module_utils._engine.result_types import CensusOutcome
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.counts import counted, join_first
-from ...module_utils._errors.keys import KeysNotProved, VersionNeeded
+from ...module_utils._errors.keys import KeysNotProved
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import RotationOpen
 from ...module_utils._stores.history import ROLLED_BACK, History
@@ -23,16 +23,13 @@ from ...module_utils._stores.store_interface import Store
 from .host_keys import KeyFiles, refuse_other_keys
 from .listed_keys import refuse_unlisted
 from .retention import refuse_held
-from .version_use import refuse_kept_aside, refuse_used
+from .version_use import refuse_backups, refuse_kept_aside, refuse_needed, refuse_processes, refuse_used
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
-    from .._task_types import TaskArguments
+    from .._task_types import TaskArguments, TaskResult
 
 UNMADE = "(created by a real run)"  # instead of the key ID that only a real run creates
-
-
-SHOWN = 10  # backups in a message
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,7 @@ class VersionRequest:
     key_id: str | None = None
     census: CensusOutcome = field(default_factory=CensusOutcome)
     kept_backups: Sequence[KeptBackup] = ()
+    processes: Mapping[str, TaskResult] = field(default_factory=dict)
     hold_days: int = 0
     compromised: bool = False
     former_keys: Sequence[str] = ()
@@ -167,14 +165,16 @@ def destroy(store: Store, request: VersionRequest, records: str) -> Move:
 
 
 def _refuse_needed(history: History, request: VersionRequest, key_id: str, records: str) -> None:
-    """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy requires the version."""
-    refuse_used(request.census, key_id)
-    if needing := sorted({each["manifest"] for each in request.kept_backups if key_id in each["key_ids"]}):
-        number = counted(len(needing), "retained backup needs", "retained backups need")
-        reason = f"{number} it: {join_first(needing, SHOWN)}"
-        raise VersionNeeded(key_id=key_id, reason=reason)
-    refuse_kept_aside(request.census, key_id)
-    refuse_held(history, key_id, request.hold_days, records)
+    """Raise E_VERSION_* with every reason why the version cannot be destroyed."""
+    refuse_needed(
+        key_id,
+        partial(history.refuse_destruction, key_id),
+        partial(refuse_used, request.census, key_id),
+        partial(refuse_processes, request.processes, key_id),
+        partial(refuse_backups, request.kept_backups, key_id),
+        partial(refuse_kept_aside, request.census, key_id),
+        partial(refuse_held, history, key_id, request.hold_days, records),
+    )
 
 
 def _refuse_other_rotation(open_id: str, asked: str) -> None:

@@ -513,6 +513,29 @@ def test_a_version_that_something_needs_is_not_destroyed(
     inside["targets"][0]["layers"] = {"current": 1, "previous": 1}
     assert refusal(old_keys, census=inside) == "E_VERSION_USED", "a token inside a token needs it"
     assert refusal(old_keys) == "E_CENSUS_INCOMPLETE"
+    stale = {"code": "E_PROCESS_STALE", "what": "one (pid 7) is older", "todo": "Restart one."}
+    processes = {"app1": {"changed": False}, "app2": {"failed": True, "error": stale}, "app3": {"skipped": True}}
+    late = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census=census(), processes=processes)
+    assert code(late) == "E_VERSION_IN_PROCESS"
+    assert ("app2" in late["msg"], "one (pid 7) is older" in late["msg"], late["error"]["todo"]) == (
+        True,
+        True,
+        "Restart one.",
+    )
+    several = version(
+        "destroyed",
+        "r2",
+        check=check,
+        key_id=old_keys.key_id,
+        census=census(current=6, previous=1),
+        processes=processes,
+    )
+    assert code(several) == "E_VERSION_KEPT"
+    assert re.findall("E_[A-Z_]+", several["error"]["what"]) == [
+        "E_VERSION_USED",
+        "E_VERSION_IN_PROCESS",
+        "E_PROCESS_STALE",
+    ]
     backups = [
         {"manifest": f"/backups/r{number}.json", "key_ids": [keys.key_id]}
         for number, keys in enumerate((old_keys, new_keys))
