@@ -29,7 +29,7 @@ SHOWN = 10  # backups and columns in a message
 def refuse_needed(key_id: str, *checks: Callable[[], None]) -> None:
     """Raise the error of the only check that fails, or E_VERSION_KEPT with the errors of all that do.
 
-    Raise E_CENSUS_INCOMPLETE if one could not be made.
+    Raise E_CENSUS_INCOMPLETE if the census does not have what one needs.
     """
     errors = [error for check in checks if (error := _error_of(check))]
     if len(errors) == 1:

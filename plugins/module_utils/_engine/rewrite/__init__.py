@@ -3,5 +3,6 @@
 """Re-encryption: batches, worker processes, throttling, the write fence, and writers other than the engine.
 
 ``_backup``, ``_engine``, ``_monitoring``, ``_tasks``, ``comparison``, ``plugin_utils`` and ``proof`` import it. It
-imports ``_errors``, ``_system``, ``columns``, ``crypto``, ``discovery``, ``findings``, ``postgres`` and ``proof``.
+imports ``_engine``, ``_errors``, ``_system``, ``columns``, ``crypto``, ``discovery``, ``findings``, ``postgres`` and
+``proof``.
 """
