@@ -190,13 +190,14 @@ def test_when_the_only_host_is_lost_people_are_notified_anyway(site: Site, two: 
         assert words in page.read_text()
 
 
+@pytest.mark.parametrize(("fence", "passes"), [("auto", 1), pytest.param("off", 2, marks=pytest.mark.thorough)])
 def test_what_can_be_done_on_prepared_hosts_before_the_stop_or_in_one_call_is_not_in_the_downtime(
-    site: Site, two: Two
+    site: Site, two: Two, fence: str, passes: int
 ) -> None:
     plain = site.read_all()
-    outcome = site.play(
-        "rotate", "-e", "key_rotation_mode=prepared", "-e", f"key_rotation_maintenance_file={site.folder}/flag"
-    )
+    options = {"mode": "prepared", "fence": fence, "maintenance_file": str(site.folder / "flag")}
+    extra = {f"key_rotation_{name}": value for name, value in options.items()}
+    outcome = site.play("rotate", "-e", json.dumps(extra))
     assert outcome.code == 0, outcome.text
     assert site.read_all() == plain
     (record,) = (site.folder / "records").glob("*/record.jsonl")
@@ -212,6 +213,8 @@ def test_what_can_be_done_on_prepared_hosts_before_the_stop_or_in_one_call_is_no
     proof = next(place for place, step in enumerate(window) if step[0] == "django_census_info")
     holds = {host for event, host, phase in window[:proof] if (event, phase) == ("key_version_info", "done")}
     assert holds == {"one", "two"}, "before the fence is removed"
+    rewrites = [step for step in window[:proof] if step == ("django_reencrypt", "one", "intent")]
+    assert len(rewrites) == passes, "nobody can have written"
     one = [step for step in window[proof:] if step[1] == "one"]
     assert one[:2] == [("django_census_info", "one", "intent"), ("write_fence", "one", "intent")], "one process"
 
