@@ -190,6 +190,35 @@ def test_when_the_only_host_is_lost_people_are_notified_anyway(site: Site, two: 
         assert words in page.read_text()
 
 
+@pytest.mark.parametrize(("fence", "passes"), [("auto", 1), pytest.param("off", 2, marks=pytest.mark.thorough)])
+def test_what_can_be_done_on_prepared_hosts_before_the_stop_or_in_one_call_is_not_in_the_downtime(
+    site: Site, two: Two, fence: str, passes: int
+) -> None:
+    plain = site.read_all()
+    options = {"mode": "prepared", "fence": fence, "maintenance_file": str(site.folder / "flag")}
+    extra = {f"key_rotation_{name}": value for name, value in options.items()}
+    outcome = site.play("rotate", "-e", json.dumps(extra))
+    assert outcome.code == 0, outcome.text
+    assert site.read_all() == plain
+    (record,) = (site.folder / "records").glob("*/record.jsonl")
+    events = [event for event in map(json.loads, record.read_text().splitlines()) if "host" in event]
+    steps = [(event["event"], event["host"], event["phase"]) for event in events]
+    stop = steps.index(("application_services", "one", "intent"))
+    checked = {host for event, host, phase in steps[:stop] if (event, phase) == ("env_file_info", "done")}
+    assert checked == {"one", "two"}, "before the stop"
+    window = steps[stop:]
+    checks = [place for place, step in enumerate(window) if step[::2] == ("env_file_info", "intent")]
+    assert len(checks) == 2, "and once more"
+    assert max(checks) < min(place for place, step in enumerate(window) if step[0] == "env_file"), "before any write"
+    proof = next(place for place, step in enumerate(window) if step[0] == "django_census_info")
+    holds = {host for event, host, phase in window[:proof] if (event, phase) == ("key_version_info", "done")}
+    assert holds == {"one", "two"}, "before the fence is removed"
+    rewrites = [step for step in window[:proof] if step == ("django_reencrypt", "one", "intent")]
+    assert len(rewrites) == passes, "nobody can have written"
+    one = [step for step in window[proof:] if step[1] == "one"]
+    assert one[:2] == [("django_census_info", "one", "intent"), ("write_fence", "one", "intent")], "one process"
+
+
 @pytest.mark.thorough
 def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     two.inventory["key_rotation_worker_hosts"] = {"hosts": {"two": {}}}

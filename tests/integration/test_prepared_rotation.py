@@ -136,7 +136,7 @@ TASKS = {
     "before the stop": "Stop | Stop the services that use the keys",
     "before the first write": "Re-encrypt | Read values through the application",
     "between apply and switch": "Re-encrypt | Re-encrypt every value",
-    "between the proof and the start": "Proof | Check what the application reads",
+    "between the proof and the start": "Start | Start the stopped services",
     "after the start": "Serving | Decrypt every prepared value",
 }
 
