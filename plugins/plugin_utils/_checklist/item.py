@@ -99,12 +99,13 @@ def checklist_options(given: Options, *, backed_up: bool = False) -> ChecklistOp
 
 
 class Rehearsal(TypedDict):
-    """A completed rotation in staging."""
+    """A completed rotation in staging. ``mode`` is empty if an earlier version recorded it."""
 
     rotation_id: str
     time: str
     plan_content: str | None
     collection: str | None
+    mode: str
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
     ("rehearsal", rehearsal(collection="0.0.9"), "stop", {"not_with_collection": "0.1.0"}),
     ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", {"rotation_id": "s1", "days": 123, "limit": 90}),
     ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", {"plan_content": None}),
+    ("rehearsal", rehearsal(mode="prepared"), "warn", {"mode": "window", "rehearsed_mode": "prepared"}),
     (
         "window",
         option(window=NIGHT),
