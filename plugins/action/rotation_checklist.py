@@ -10,7 +10,8 @@ from ..module_utils._errors.base import BUT_THE_PLAN, NOTHING_CHANGED, RotationE
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..plugin_utils._checklist import checklist, compromise
 from ..plugin_utils._checklist.checklist_file import build_result, write_checklist
-from ..plugin_utils._checklist.item import checklist_options
+from ..plugin_utils._checklist.item import AUTO, checklist_options
+from ..plugin_utils._checklist.mode_choice import choose_mode
 from ..plugin_utils._checklist.observe import observe
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._screen import lines
@@ -32,6 +33,8 @@ class ActionModule(RecordAction):
         if options["planned"]:
             options = {**options, "compromised": compromise.will_be_for_compromise(options["reason"], log)}
         observations = observe(log, rotation_id, checklist_options(options))
+        if options["mode"] == AUTO:
+            observations = observations.with_mode(*choose_mode(observations))
         items = checklist.judge_items(observations, options["accept"], planned=options["planned"])
         if options["compromised"]:
             lines.show(list(compromise.what_happens(observations, rotation_id)), "Compromise")

@@ -462,10 +462,12 @@ options:
     MODE = r"""
 options:
   mode:
-    description: When values are re-encrypted. V(online) also tries whether the application can work with two keys.
+    description:
+      - When values are re-encrypted. V(online) also tries whether the application can work with two keys. V(auto) is
+        V(prepared) or V(window), whichever M(tetech.key_rotation.rotation_checklist) chooses.
     type: str
-    choices: [window, prepared, online]
-    default: window
+    choices: [auto, window, prepared, online]
+    default: auto
 """
     # For modules that look for other sessions of the application.
     SESSIONS = r"""

@@ -15,8 +15,8 @@ description:
 options:
   mode:
     description:
-      - When values are re-encrypted. With V(prepared), C(unprepared) of the facts says which tables cannot be prepared
-        while the application serves, and why.
+      - When values are re-encrypted. With V(auto) and V(prepared), C(unprepared) of the facts says which tables cannot
+        be prepared while the application serves, and why.
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.sessions
   - tetech.key_rotation.key_rotation.unread

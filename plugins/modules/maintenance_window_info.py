@@ -25,6 +25,7 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.estimate
+  - tetech.key_rotation.key_rotation.mode
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -21,6 +21,10 @@ options:
     description: The reason for the rotation.
   authorization:
     description: Who approved the rotation.
+  mode:
+    description:
+      - When values are re-encrypted. With V(auto), this module chooses V(prepared) if that is possible and shortens the
+        downtime, and otherwise V(window). It shows which, and the reason.
   notify:
     description: Who is notified, as for M(tetech.key_rotation.rotation_record). Never logged.
     type: raw
@@ -130,6 +134,14 @@ checks:
   type: list
   elements: dict
   returned: success
+mode:
+  description: When values are re-encrypted, V(window), V(prepared) or V(online). Never V(auto).
+  type: str
+  returned: always
+mode_reason:
+  description: Why O(mode=auto) is V(window). Empty if it is not.
+  type: str
+  returned: always
 key_ids:
   description: Key IDs of the census by stage.
   type: dict

@@ -30,6 +30,9 @@ options:
     type: str
     choices: [rotate, rollback]
     default: rotate
+  mode:
+    description:
+      - With O(state=opened), when values are re-encrypted. With V(auto), a rotation that resumes keeps its mode.
   rotation_id:
     description:
       - The rotation. Optional to open a record, required to close one.
@@ -91,6 +94,7 @@ options:
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.grounds
+  - tetech.key_rotation.key_rotation.mode
   - tetech.key_rotation.key_rotation.signers
   - tetech.key_rotation.key_rotation.environment
   - tetech.key_rotation.key_rotation.record
@@ -120,6 +124,10 @@ completed:
   returned: with O(state=opened)
 destination:
   description: The stage under which every value is to be at the end.
+  type: str
+  returned: with O(state=opened)
+mode:
+  description: O(mode), or instead of V(auto) the mode of the rotation that this run resumes.
   type: str
   returned: with O(state=opened)
 in_window:

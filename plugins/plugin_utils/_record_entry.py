@@ -47,6 +47,8 @@ RECORDED = (
     "logs",
     "commands",
     "checks",
+    "mode",
+    "mode_reason",
     "plan_hash",
     "plan_content",
     "collection",

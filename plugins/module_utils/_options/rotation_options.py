@@ -66,6 +66,7 @@ HOST_TASKS_MODULE: Spec = {
 MAINTENANCE_WINDOW_INFO: Spec = {
     **ENVIRONMENT,
     **ESTIMATE,
+    **MODE,
     **ROTATION,
     "accept": {"type": "list", "elements": "str", "default": []},
 }
@@ -108,6 +109,7 @@ ROTATION_CHECKLIST: Spec = {
 }
 ROTATION_RECORD: Spec = {
     **GROUNDS,
+    **MODE,
     **SIGNERS,
     **ENVIRONMENT,
     **RECORD,

@@ -80,7 +80,7 @@ LOGS: Spec = {
     },
 }
 MODE: Spec = {
-    "mode": {"type": "str", "choices": ["window", "prepared", "online"], "default": "window"},
+    "mode": {"type": "str", "choices": ["auto", "window", "prepared", "online"], "default": "auto"},
 }
 NAMED_KEYS: Spec = {
     "keys": {

@@ -387,9 +387,13 @@ class BackupEvent(Event):
 class ChecklistEvent(Event):
     """The results of the checklist.
 
-    ``plan_hash`` is the approved plan, ``plan_content`` the plan without its findings.
+    ``plan_hash`` is the approved plan, ``plan_content`` the plan without its findings. ``mode`` is when the values are
+    re-encrypted, and ``mode_reason`` why the checklist chose the mode window. Both are empty in records of earlier
+    versions.
     """
 
+    mode: str = ""
+    mode_reason: str = ""
     checks: Sequence[Any] = ()
     environment: str = ""
     plan_hash: str | None = None

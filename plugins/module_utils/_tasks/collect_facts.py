@@ -49,7 +49,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
                 for database, survey in application.databases
                 for why in column_triggers.obstacles(database, survey.targets)
             ],
-            **_preparation(application, request, wanted=params["mode"] == "prepared"),
+            **_preparation(application, request, wanted=params["mode"] in ("auto", "prepared")),
             **held,
             "files": _files(application),
             "key_moves": key_destinations.moves(request.keys),

@@ -132,15 +132,15 @@ def _accepted(item: ChecklistItem) -> ChecklistItem:
 
 
 def table(items: Sequence[ChecklistItem], *, whole: bool = False) -> Iterator[str]:
-    """Problems first, each with what to do, then one line for the skipped items and one for the good ones.
+    """Problems first, each with what to do, then those that are always listed, and one line for the skipped items and
+    one for the good ones.
 
     The ``whole`` table has a line for each item.
     """
-    listed = MARKS if whole else (STOP, WARN)
     width = max(len(item.name) for item in items)
-    for status in listed:
+    for status in MARKS:
         for item in items:
-            if item.status == status:
+            if item.status == status and (whole or status in (STOP, WARN) or item.listed):
                 yield from _wrapped(f"  {MARKS[status]}  {item.name:<{width}}  ", item.seen)
                 if status != OK and item.todo:
                     yield from _wrapped(" " * (width + 10) + "-> ", item.todo)

@@ -23,6 +23,8 @@ def build_result(items: Sequence[ChecklistItem], observations: Observations, rot
     result = {
         "changed": False,
         "checks": [item.as_result() for item in items],
+        "mode": observations.options["mode"],
+        "mode_reason": observations.options.get("mode_reason") or "",
         "key_ids": observations.census.get("key_ids", {}),
         "plan_hash": plan.get("hash"),
         "plan_content": plan.get("content_hash"),

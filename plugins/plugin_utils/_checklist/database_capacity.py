@@ -62,22 +62,28 @@ def disk(observations: Observations) -> ChecklistItem:
     folder = str(observations.options["database_dir"])
     if not observations.facts:
         return unseen("disk")
-    if len(observations.df) < 2:
+    free = free_bytes(observations)
+    writing = observations.prepared_bytes + rewriting_bytes(observations)
+    need = max(writing, _copying(observations))
+    if free is None:
         summary = "not checked for the database: the inventory has no group database, or its host did not report it"
         todo = "Add the database's host to a group named database, or check it yourself." * observations.production
         return ChecklistItem("disk", WARN if observations.production else SKIP, summary, todo, facts={"free": None})
-    free = int(observations.df[-1].split()[3]) * 1024
-    prepared = max(
-        int(facts["prepared_bytes"]) for facts in observations.facts.values()
-    )  # writes no WAL; every host reports the same
-    writing = prepared + sum(
-        _wal_bytes(observations, database) + int(database["bytes"]) for database in databases(observations)
-    )
-    need = max(writing, _copying(observations))
     summary = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
     facts = {"folder": folder, "free": free, "needed": round(need)}
     return ChecklistItem("disk", status, summary, "Free some space there." * (status == STOP), facts=facts)
+
+
+def free_bytes(observations: Observations) -> int | None:
+    """The free space of the database's disk in bytes; None if its host did not report it."""
+    return int(observations.df[-1].split()[3]) * 1024 if len(observations.df) >= 2 else None
+
+
+def rewriting_bytes(observations: Observations) -> int:
+    """Bytes that the rewrite needs in every mode: a second version of each row, and its WAL. Prepared rows write no
+    WAL."""
+    return sum(_wal_bytes(observations, database) + int(database["bytes"]) for database in databases(observations))
 
 
 def _copying(observations: Observations) -> float:

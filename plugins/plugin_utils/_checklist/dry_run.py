@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
 from .host_results import ChangeResult, ChecklistResults, HostFacts
+from .item import ONLINE, PREPARED
 from .observe import results_by_host
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def lines(variables: Variables) -> list[str]:
         _would(first.get("postgresql_backup")),
         *(_would(results.get("keys")) for results in hosts.values()),
         _would(first.get("pending")),
-        *_preparation(first.get("facts", {}).get("facts")),
+        *_preparation(first.get("facts", {}).get("facts"), variables),
         *_stops(hosts.values(), variables),
         *_reencryption(first.get("django_census_info", {}), variables),
         *(_would(results.get("env_file")) for results in hosts.values()),
@@ -40,18 +41,24 @@ def differences(variables: Variables) -> list[Any]:
     return [difference for number, difference in enumerate(reported) if difference not in reported[:number]]
 
 
+def _mode(variables: Variables) -> str:
+    """When the checklist says that the values are re-encrypted."""
+    return str(variables.get("checklist_result", {}).get("mode"))
+
+
 def _would(result: ChangeResult | None) -> str:
     return result.get("would", "") if result else ""
 
 
-def _preparation(facts: HostFacts | None) -> Iterator[str]:
-    if facts and (unprepared := facts.get("unprepared")) is not None:
+def _preparation(facts: HostFacts | None, variables: Variables) -> Iterator[str]:
+    if facts and _mode(variables) == PREPARED:
+        unprepared = facts["unprepared"] or {}
         yield "would prepare the re-encryption while the application serves (key_rotation_mode: prepared)"
         yield from (f"would not prepare {table}: {why}" for table, why in sorted(unprepared.items()))
 
 
 def _stops(hosts: Iterable[ChecklistResults], variables: Variables) -> Iterator[str]:
-    if variables.get("key_rotation_mode") == "online":
+    if _mode(variables) == ONLINE:
         yield (
             "would restart one host after the other, with both keys and then with the new one alone, and re-encrypt "
             "while the application serves (key_rotation_mode: online)"

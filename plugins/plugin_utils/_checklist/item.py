@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked
+AUTO, WINDOW, PREPARED, ONLINE = "auto", "window", "prepared", "online"  # when the values are re-encrypted
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class ChecklistItem:
 
     ``name`` is also its name in key_rotation_accept. ``because`` is the item whose failure kept this one from being
     checked. ``code`` is that of the error that was seen, or UNWATCHED. ``facts`` are the names and numbers from which
-    ``seen`` was written; results and the record have only the text.
+    ``seen`` was written; results and the record have only the text. One that is ``listed`` has a line in the table
+    even if it is fine.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ChecklistItem:
     because: str = ""
     code: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    listed: bool = False
 
     @classmethod
     def of_error(cls, name: str, error: ErrorParts, status: str = STOP) -> ChecklistItem:
@@ -54,7 +57,8 @@ class ChecklistItem:
 class ChecklistOptions(TypedDict, total=False):
     """The options of rotation_checklist that the checks read. ``backed_up``: the backup is done.
 
-    The control node adds the last four. ``down_for`` is how many seconds the last rotation stopped the application.
+    The control node adds the last five. ``down_for`` is how many seconds the last rotation stopped the application.
+    ``mode_reason`` is why the checklist chose the mode ``window``, None if it chose nothing.
     """
 
     environment: str
@@ -85,6 +89,7 @@ class ChecklistOptions(TypedDict, total=False):
     resumed: bool
     down_for: float | None
     approved: str
+    mode_reason: str | None
 
 
 def checklist_options(given: Options, *, backed_up: bool = False) -> ChecklistOptions:
@@ -94,12 +99,13 @@ def checklist_options(given: Options, *, backed_up: bool = False) -> ChecklistOp
 
 
 class Rehearsal(TypedDict):
-    """A completed rotation in staging."""
+    """A completed rotation in staging. ``mode`` is empty if an earlier version recorded it."""
 
     rotation_id: str
     time: str
     plan_content: str | None
     collection: str | None
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,25 @@ class Observations:
 
     @property
     def online(self) -> bool:
-        return self.options.get("mode") == "online"
+        return self.options.get("mode") == ONLINE
+
+    def with_mode(self, mode: str, reason: str | None = None) -> Observations:
+        """Return the same observations for a rotation in this mode. ``reason`` is why the checklist chose it."""
+        return replace(self, options={**self.options, "mode": mode, "mode_reason": reason})
+
+    @property
+    def unprepared(self) -> Mapping[str, str] | None:
+        """Return by table why it cannot be prepared; None in another mode, or if no host has said it."""
+        if self.options.get("mode") != PREPARED:
+            return None
+        return next((each["unprepared"] for each in self.facts.values() if each.get("unprepared") is not None), None)
+
+    @property
+    def prepared_bytes(self) -> int:
+        """Return how many bytes the prepared values need; 0 in another mode."""
+        if self.unprepared is None:
+            return 0
+        return max(int(facts["prepared_bytes"]) for facts in self.facts.values())
 
     @property
     def is_switched(self) -> bool:

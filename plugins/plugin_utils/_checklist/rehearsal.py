@@ -8,7 +8,7 @@ import datetime
 
 from ...module_utils._errors.counts import counted
 from ...module_utils._system.timestamps import parse_with_offset
-from .item import OK, SKIP, STOP, ChecklistItem, Observations
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations
 
 NAME = "rehearsal"
 AHEAD = datetime.timedelta(minutes=5)  # how far the clock in staging may be ahead
@@ -52,9 +52,11 @@ def rehearsed(observations: Observations) -> ChecklistItem:
             todo,
             facts={"rotation_id": newest["rotation_id"], "days": days, "limit": limit},
         )
-    return ChecklistItem(
-        NAME,
-        OK,
-        f"{newest['rotation_id']} in staging, {counted(days, 'day')} ago, same plan and collection "
-        f"{observations.collection}",
-    )
+    summary = f"{newest['rotation_id']} in staging, {counted(days, 'day')} ago, same plan and collection "
+    summary += observations.collection
+    mode = observations.options["mode"]
+    if newest["mode"] and not any(rehearsal["mode"] == mode for rehearsal in of_this):
+        other = f"{summary}, but in the mode {newest['mode']} and not {mode}"
+        rehearse = f"Rotate staging with key_rotation_mode: {mode} too."
+        return ChecklistItem(NAME, WARN, other, rehearse, facts={"mode": mode, "rehearsed_mode": newest["mode"]})
+    return ChecklistItem(NAME, OK, summary)

@@ -57,4 +57,5 @@ def _rehearsal(rotation_id: str, events: Sequence[Event]) -> Rehearsal | None:
         "time": closed[-1].time,
         "plan_content": last.plan_content or last.plan_hash,  # records of an earlier version have only the hash
         "collection": last.collection,
+        "mode": last.mode,
     }

@@ -13,7 +13,7 @@ from ...module_utils._engine.postgres.database_session_types import HeldSession
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
 from . import unlisted_workloads
-from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+from .item import OK, PREPARED, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 if TYPE_CHECKING:
     from .host_results import ChecklistResults, HealthResult
@@ -139,16 +139,20 @@ def mode(observations: Observations) -> ChecklistItem:
         return unseen("mode")
     if observations.online:
         return _online(observations)
-    unprepared = next(
-        (each["unprepared"] for each in observations.facts.values() if each.get("unprepared") is not None), None
-    )
+    reason, unprepared = observations.options.get("mode_reason"), observations.unprepared
+    is_chosen = reason is not None
+    if unprepared is None and observations.options["mode"] == PREPARED:
+        return unseen("mode")
     if unprepared is None:
-        return ChecklistItem("mode", OK, "window: every value is re-encrypted while the application is stopped")
+        because = f", because {reason}" if reason else ""
+        summary = f"window: every value is re-encrypted while the application is stopped{because}"
+        return ChecklistItem("mode", OK, summary, facts={"reason": reason}, listed=is_chosen)
     if observations.options["method"] == "command":
         cannot = "prepared: the command of key_rotation_command cannot prepare"
         return ChecklistItem("mode", STOP, cannot, _NO_MODE, facts={"method": observations.options["method"]})
     if not unprepared:
-        return ChecklistItem("mode", OK, "prepared: every table is prepared while the application serves")
+        summary = "prepared: every table is prepared while the application serves"
+        return ChecklistItem("mode", OK, summary, listed=is_chosen)
     summary = "; ".join(f"{table}: {why}" for table, why in sorted(unprepared.items()))
     return ChecklistItem("mode", WARN, f"prepared, except {summary}", _IN_WINDOW, facts={"unprepared": unprepared})
 

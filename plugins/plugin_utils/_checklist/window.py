@@ -166,7 +166,7 @@ def _values(observations: Observations) -> float | None:
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
     reading += read.get(OTHER_MODELS, 0.0)
     rests = 1 + observations.options["throttle"].get("ratio", 0)
-    targets, unprepared = observations.census["targets"], facts["unprepared"]
+    targets, unprepared = observations.census["targets"], observations.unprepared
     if unprepared is None:
         return float((work(targets) * (1 + PASSES) + writing) * rests + reading * READINGS)
     # Prepared, proved and read before the stop, changed by sets, decrypted and read again after the start.

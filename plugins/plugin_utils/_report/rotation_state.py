@@ -108,6 +108,8 @@ class RotationState:
     hosts: list[str] = field(default_factory=list)
     control_nodes: list[str] = field(default_factory=list)
     method: str = "direct"
+    mode: str = ""  # of the newest checklist that says it, and why that chose the mode window
+    mode_reason: str = ""
     retirements: list[Run] = field(default_factory=list)
     elsewhere: list[Restores] = field(default_factory=list)
     unsigned: list[Unsigned] = field(default_factory=list)
@@ -150,6 +152,8 @@ class RotationState:
             self.checks = [read_item(check) for check in event.checks]
         if isinstance(event, ChecklistEvent):
             self.exposed = event.exposed_backups or self.exposed
+            if event.mode:
+                self.mode, self.mode_reason = event.mode, event.mode_reason
         if isinstance(event, KeyEvent):
             self.generated = event.generated or self.generated
         if isinstance(event, EnvFileEvent) and event.is_done:

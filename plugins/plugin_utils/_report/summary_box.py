@@ -165,8 +165,16 @@ def _swapped_and_killed(ending: Ending) -> Iterator[Row]:
 def _times(ending: Ending) -> Iterator[Row]:
     taken = (f"{name} {format_duration(took)}" for name, took in ending.state.times.whole.items())
     yield Row("time", ", ".join(each.replace(" ", NO_BREAK) for each in taken), whole=False)
+    yield from _mode(ending)
     yield from _prepared(ending.run, after_start=ending.state.census.proof.is_after_start)
     yield Row("downtime", _downtime(ending.state.downtime, ending.run), whole=False)
+
+
+def _mode(ending: Ending) -> Iterator[Row]:
+    state = ending.state
+    if state.mode and ending.run.direction == ROTATE:
+        because = f", because {state.mode_reason}" if state.mode_reason else ""
+        yield Row("mode", f"{state.mode}{because}", whole=False)
 
 
 def _prepared(run: Run, *, after_start: bool) -> Iterator[Row]:

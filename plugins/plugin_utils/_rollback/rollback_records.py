@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...module_utils._engine.crypto.key_transitions import PRIMARY
 from ...module_utils._engine.postgres.catalog import Table
 from ...module_utils._engine.proof.census_result import ColumnCounts
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ...module_utils._record import reader
-from ...module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, EnvFileEvent, Event, RestoreEvent, RunEvent
+from ...module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, Event, RestoreEvent, RunEvent
 from ...module_utils._record.writer import Record
 from .._report import read_rotation
 
@@ -35,11 +34,6 @@ def was_restored(events: Sequence[Event]) -> bool:
     """Return whether a backup replaced a database, or may have in a run that was killed."""
     swaps = [event for event in events if isinstance(event, RestoreEvent) and event.state == "present"]
     return any(event.is_done for event in swaps) or any(event.is_intent for event in swaps[-1:])
-
-
-def was_online(events: Sequence[Event]) -> bool:
-    """Return whether the rotation was online: a host had both keys, the new one first. Then the application can."""
-    return any(isinstance(event, EnvFileEvent) and event.asked.get("stage") == PRIMARY for event in events)
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:

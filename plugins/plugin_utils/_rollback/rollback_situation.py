@@ -9,10 +9,11 @@ from ...module_utils._errors.keys import PreviousDestroyed
 from ...module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ...module_utils._record.events import ROTATE, RunEvent
 from ...module_utils._stores.history import History
+from .._rotation_record.recorded_mode import was_online
 from .._rotation_record.rotation_log import RotationLog
 from . import rollback_strategy
 from .rollback_look import RollbackLook
-from .rollback_records import changed_nothing, closed_after, lost_tables, was_online, was_restored
+from .rollback_records import changed_nothing, closed_after, lost_tables, was_restored
 from .rollback_strategy import OfStore, Situation
 
 UNKNOWN_KEYS = (

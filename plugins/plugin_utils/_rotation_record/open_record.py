@@ -34,10 +34,12 @@ from .public_keys import public_keys
 from .record_pages import write_page
 from .record_signing import follows, goes_on_here, refuse_changed, refuse_gone, seal
 from .record_task import RecordResult, RecordTask
+from .recorded_mode import find_mode
 from .rotation_choice import NEW, RESUMED, choose_rotation, without_outcome
 from .rotation_log import RotationLog
 from .run_notice import channels, notify_people
 
+AUTO = "auto"  # the mode that the checklist chooses
 COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # the commands that reports suggest
 
 
@@ -89,6 +91,7 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
         "resumed": run.resumed,
         "completed": run.completed,
         "destination": run.destination,
+        "mode": _mode(log, task, run),
         "in_window": run.resumed and _was_in_window(log, run),
         "compromised": _is_compromise(log, task, run, history),
     }
@@ -98,6 +101,13 @@ def _was_in_window(log: RotationLog, run: Opening) -> bool:
     """Return whether the run that is resumed stopped the application, or may have written a value."""
     record = log.record(run.rotation_id)
     return read(record).downtime.lasts or any(isinstance(event, ReencryptionEvent) for event in record.decoded())
+
+
+def _mode(log: RotationLog, task: RecordTask, run: Opening) -> str:
+    """Return when the values are re-encrypted: what the operator named, or for ``auto`` as the run that is resumed."""
+    if task.mode != AUTO or not run.resumed:
+        return task.mode
+    return find_mode(log.record(run.rotation_id).decoded()) or AUTO
 
 
 def _is_compromise(log: RotationLog, task: RecordTask, run: Opening, history: History) -> bool:

@@ -29,6 +29,7 @@ class RecordResult(TypedDict, total=False):
     resumed: bool
     completed: bool
     destination: str | None
+    mode: str
     in_window: bool
     compromised: bool
     record: str
@@ -61,6 +62,7 @@ class RecordTask(TaskRequest):
 
     direction: str
     rotation_id: str | None
+    mode: str
     former_signers: Sequence[str]
     reason: str | None
     authorization: Authorization | str | None

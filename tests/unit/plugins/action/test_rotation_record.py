@@ -390,6 +390,18 @@ def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(
     assert store_now.anchor() == head
 
 
+@pytest.mark.parametrize(("asked", "mode"), [("auto", "prepared"), ("window", "window"), ("online", "online")])
+def test_a_run_that_resumes_a_rotation_keeps_its_mode_unless_another_is_named(
+    run_action, stored, tmp_path, asked, mode
+):
+    first = run_action("rotation_record", state="opened", environment="demo")
+    assert first["mode"] == "auto", "nothing is recorded yet"
+    record = Record(str(tmp_path / "records"), "r1")
+    record.append("rotation_checklist", "done", mode="prepared", checks=[{"name": "mode"}])
+    resumed = run_action("rotation_record", state="opened", environment="demo", mode=asked)
+    assert (resumed["resumed"], resumed["mode"]) == (True, mode)
+
+
 def test_a_run_that_takes_a_rotation_to_its_end_leaves_its_own(run_action, stored, store_path, loader, tmp_path):
     store = open_store({"path": store_path}, {}, loader)
     store.set_anchor(HEAD)

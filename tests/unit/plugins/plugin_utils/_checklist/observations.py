@@ -116,7 +116,13 @@ OPTIONS = {
     "database_dir": "/var/lib/postgresql",
     "resumed": False,
 }
-REHEARSAL = {"rotation_id": "s1", "time": "2026-11-20T10:00:00Z", "plan_content": HASH, "collection": "0.1.0"}
+REHEARSAL = {
+    "rotation_id": "s1",
+    "time": "2026-11-20T10:00:00Z",
+    "plan_content": HASH,
+    "collection": "0.1.0",
+    "mode": "",
+}
 
 
 def df_says(free: int) -> list[str]:

@@ -115,6 +115,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
     ("rehearsal", rehearsal(collection="0.0.9"), "stop", {"not_with_collection": "0.1.0"}),
     ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", {"rotation_id": "s1", "days": 123, "limit": 90}),
     ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", {"plan_content": None}),
+    ("rehearsal", rehearsal(mode="prepared"), "warn", {"mode": "window", "rehearsed_mode": "prepared"}),
     (
         "window",
         option(window=NIGHT),
@@ -342,11 +343,11 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
     ("versions", database(server="19.0"), "warn", {"PostgreSQL": "19.0"}),
     (
         "mode",
-        fact(unprepared={"profile": "it has the search columns bidx"}),
+        both(option(mode="prepared"), fact(unprepared={"profile": "it has the search columns bidx"})),
         "warn",
         {"unprepared": {"profile": "it has the search columns bidx"}},
     ),
-    ("mode", both(fact(unprepared={}), option(method="command")), "stop", {"method": "command"}),
+    ("mode", both(fact(unprepared={}), option(mode="prepared", method="command")), "stop", {"method": "command"}),
     ("keys", fact(replaced_file="/app/.env"), "warn", {"replaced": {"app1": "/app/.env"}}),
     ("mode", both(option(mode="online"), option(method="command")), "stop", {"method": "command"}),
     (
@@ -511,7 +512,8 @@ def test_each_item_is_seen_to_stop_a_rotation():
         ("logins", option(sessions="resign", settings=[{"name": "FIELD_KEY"}]), "ok"),
         ("logins", option(sessions="fallbacks", settings=[{"name": "FIELD_KEY"}]), "ok"),
         ("logins", option(sessions="drop"), "ok"),
-        ("mode", fact(unprepared={}), "ok"),
+        ("mode", both(option(mode="prepared"), fact(unprepared={})), "ok"),
+        ("mode", option(mode="prepared"), "skip"),
         ("mode", option(mode="online"), "ok"),
         ("fence", option(mode="online"), "skip"),
         ("fence", option(fence="off"), "skip"),

@@ -27,4 +27,6 @@ def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here
 
 def test_what_is_prepared_needs_room_next_to_the_data():
     assert needed("disk", lambda _: None) == 160_000_000
-    assert needed("disk", fact(unprepared={}, prepared_bytes=40_000_000)) == 200_000_000
+    prepared = fact(unprepared={}, prepared_bytes=40_000_000)
+    assert needed("disk", both(option(mode="prepared"), prepared)) == 200_000_000
+    assert needed("disk", prepared) == 160_000_000, "in the mode window nothing is prepared"

@@ -10,7 +10,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.obs
 CENSUS = {"name": "profile.name", "table": "profile", "column": "name", "classes": {"current": 7, "empty": 2}}
 
 
-def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -> dict[str, Any]:
+def variables(*, destination: str = "pending", backup_elsewhere: bool = False, mode: str = "window") -> dict[str, Any]:
     backup = {"postgresql_backup": {"would": "would dump the database into /backups/r1.dump"}}
     switch = {"env_file": {"would": "would set KEY in /srv/.env"}}
     diff = [{"before_header": "/srv/.env"}]
@@ -29,7 +29,8 @@ def variables(*, destination: str = "pending", backup_elsewhere: bool = False) -
     }
     hostvars = {"one": one, "two": two}
     opened = {"destination": destination}
-    return {"hostvars": hostvars, "ansible_play_hosts_all": ["one", "two"], "record_opened": opened}
+    judged = {"record_opened": opened, "checklist_result": {"mode": mode}}
+    return {"hostvars": hostvars, "ansible_play_hosts_all": ["one", "two"], **judged}
 
 
 def test_it_says_in_order_what_a_rotation_would_do_and_the_same_once():
@@ -52,13 +53,15 @@ def test_it_does_not_say_what_is_done_already():
 
 
 def test_it_says_what_it_would_prepare_and_what_not():
-    asked = variables()
+    asked = variables(mode="prepared")
     facts = {"facts": {"facts": {"unprepared": {"profile": "it has the search columns bidx"}}}}
     asked["hostvars"]["one"]["__checklist_host"]["outcomes"].update(checklist_info=facts["facts"])
     lines = dry_run.lines(asked)
     start = lines.index("  would prepare the re-encryption while the application serves (key_rotation_mode: prepared)")
     assert lines[start + 1] == "  would not prepare profile: it has the search columns bidx"
     assert lines[start + 2] == "  would stop web, worker"
+    asked["checklist_result"]["mode"] = "window"
+    assert not any("prepare" in line for line in dry_run.lines(asked)), "the checklist chose not to"
 
 
 def test_if_ansible_could_not_start_the_process_of_the_services_both_looks_have_failed():
@@ -72,6 +75,6 @@ def test_if_ansible_could_not_start_the_process_of_the_services_both_looks_have_
 
 
 def test_online_it_says_that_hosts_are_restarted_one_after_the_other():
-    lines = dry_run.lines({**variables(), "key_rotation_mode": "online"})
+    lines = dry_run.lines(variables(mode="online"))
     assert any(line.startswith("  would restart one host after the other, with both keys") for line in lines)
     assert not any("would restart" in line for line in dry_run.lines(variables()))

@@ -19,7 +19,7 @@ def record(tmp_path: Path) -> Record:
     """A completed rotation in staging."""
     made = Record(str(tmp_path), "s1")
     made.append("rotate", "intent")
-    made.append("rotation_checklist", "done", **CHECKLIST)
+    made.append("rotation_checklist", "done", mode="prepared", **CHECKLIST)
     made.append("rotate", "done")
     return made
 
@@ -27,6 +27,7 @@ def record(tmp_path: Path) -> Record:
 def test_a_completed_rotation_in_staging_is_one(record, tmp_path):
     (found,) = rehearsals(str(tmp_path))
     assert (found["rotation_id"], found["plan_content"]) == ("s1", CHECKLIST["plan_hash"])
+    assert found["mode"] == "prepared"
     record.append("rollback", "done")
     assert rehearsals(str(tmp_path)) == [], "it was rolled back"
 

@@ -337,6 +337,13 @@ def test_what_was_prepared_is_no_part_of_the_downtime_and_what_was_not_is_named(
     assert not rows(completed(play), "prepared"), "a run that prepared nothing does not say so"
 
 
+@pytest.mark.parametrize(("reason", "row"), [("", "mode window"), ("it is small", "mode window, because it is small")])
+def test_the_mode_of_a_rotation_has_the_reason_for_it(play, reason, row):
+    play.begun().step("rotation_checklist", "done", mode="window", mode_reason=reason, checks=[{"name": "mode"}])
+    assert rows(completed(play), "mode") == [row]
+    assert rows(play.step("rollback", "intent").step("rollback", "done"), "mode") == []
+
+
 def test_a_downtime_that_began_in_an_earlier_run_says_so_since_it_may_be_longer_than_this_one(play):
     play.begun().prepared().stopped().begun(resumed=True).switched().proved().started().step("rotate", "done")
     assert re.search(r" s, since the stop by an earlier run at \d\d:\d\d:\d\d UTC$", rows(play, "downtime")[0])

@@ -1,0 +1,28 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mode in which a rotation began, by its record. A run that resumes it keeps the mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...module_utils._engine.crypto.key_transitions import PRIMARY
+from ...module_utils._record.events import ChecklistEvent, EnvFileEvent, Event, PreparationEvent
+
+
+def find_mode(events: Sequence[Event]) -> str:
+    """Return the mode of the newest run that passed the checklist; empty if none has."""
+    checklists = [event for event in events if isinstance(event, ChecklistEvent) and event.is_done and event.checks]
+    return (checklists[-1].mode or _of_earlier_version(events)) if checklists else ""
+
+
+def was_online(events: Sequence[Event]) -> bool:
+    """Return whether the rotation was online: a host had both keys, the new one first. Then the application can."""
+    return any(isinstance(event, EnvFileEvent) and event.asked.get("stage") == PRIMARY for event in events)
+
+
+def _of_earlier_version(events: Sequence[Event]) -> str:
+    """Return the mode that shows in what was done: an earlier version did not record it."""
+    if was_online(events):
+        return "online"
+    return "prepared" if any(isinstance(event, PreparationEvent) for event in events) else "window"
