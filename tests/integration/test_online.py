@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import threading
 from collections import Counter
@@ -22,6 +23,7 @@ from .conftest import Site, kill_group, thorough
 from .served import Served
 from .test_hosts import Two, until
 from .test_list_order import make
+from .test_progress import waits_for
 from .test_resume import wait_until_gone
 
 KEYS = [{"name": "FERNET_KEYS", "type": "fernet"}]
@@ -263,6 +265,27 @@ def noted(site: Site) -> bool:
     return False
 
 
+def test_a_run_that_a_person_ends_is_rolled_back_while_the_application_serves(listed: Site) -> None:
+    """The web server and the worker are up at the end: see end()."""
+    listed.sql("CREATE TABLE operations (busy boolean NOT NULL)")
+    listed.sql("INSERT INTO operations VALUES (true)")
+    (old,) = present(listed)
+    waiting = json.dumps({"key_rotation_throttle": {"query": "SELECT busy FROM operations"}})
+    process = listed.start("rotate", *ONLINE, "-e", waiting)
+    until(lambda: waits_for(listed, "the query of its throttle"), process)
+    assert STAGES["primary"](old, present(listed))
+    assert listed.play("control", "-e", "key_rotation_control=abort").code == 0
+    text, _ = process.communicate(timeout=300)
+
+    assert process.returncode != 0
+    assert "E_ABORTED" in text
+    assert "was rolled back" in " ".join(text.split()), text
+    assert re.search(r"Stop \| Stop the services that use the keys\] \*+\nskipping", text), text
+    assert present(listed) == [old]
+    refuse_unread(listed)
+    assert listed.play("verify").code == 0
+
+
 def test_a_worker_that_was_started_late_with_the_old_key_is_named_and_keeps_the_old_key_readable(listed: Site) -> None:
     (old,) = present(listed)
     process = listed.start("rotate", *ONLINE)
@@ -283,6 +306,27 @@ def test_a_worker_that_was_started_late_with_the_old_key_is_named_and_keeps_the_
     refuse_unread(listed)
     assert listed.sql("SELECT 1 FROM pg_trigger WHERE tgname LIKE 'tetech%'") == []
     assert listed.play("verify").code == 0
+
+
+@pytest.mark.thorough
+def test_while_a_late_worker_does_not_end_nothing_is_switched_or_undone(listed: Site) -> None:
+    (old,) = present(listed)
+    process = listed.start("rotate", *ONLINE, "-e", "key_rotation_drain=1")
+    until(lambda: STAGES["primary"](old, present(listed)), process)
+    with late_worker(listed, old):
+        text, _ = process.communicate(timeout=300)
+
+    assert process.returncode != 0
+    shown = " ".join(text.split())
+    assert "E_NOT_DRAINED" in shown, text
+    assert "application_name late worker" in shown, text
+    assert "the same command again to resume" in shown, text
+    assert STAGES["primary"](old, present(listed))
+    refuse_unread(listed)
+    done = listed.play("rotate", *ONLINE)
+    assert done.code == 0, done.text
+    assert len(present(listed)) == 1
+    refuse_unread(listed)
 
 
 def test_after_a_kill_every_playbook_knows_the_keys_of_both_versions(listed: Site) -> None:
