@@ -182,6 +182,20 @@ def test_a_run_that_waits_for_the_switch_is_ended_without_a_change(served: Serve
     assert site.play("verify").code == 0
 
 
+def test_an_abort_that_comes_too_late_is_named_with_what_undoes_the_rotation(site: Site) -> None:
+    reached = site.folder / "reached"
+    slow = ["sh", "-c", f"touch {reached}; sleep 12"]
+    process = site.start("rotate", "-e", json.dumps({"key_rotation_verification_commands": [slow]}))
+    until(reached.exists, process)
+
+    assert order(site, "abort").code == 0
+
+    text = " ".join(process.communicate(timeout=240)[0].split())
+    assert process.returncode == 0, text
+    assert "to abort came after the re-encryption" in text
+    assert "To undo it, run the rollback playbook." in text
+
+
 @pytest.mark.parametrize("words", ["puase", "workers=0", "batch_seconds=fast"])
 def test_an_order_that_nobody_knows_is_refused(site: Site, words: str) -> None:
     refused = order(site, words)

@@ -19,7 +19,7 @@ TRIES = 5  # to drop the prepared values, and the triggers of a fence that is op
 
 def change_lease(task: HostTask) -> ModuleResult:
     """Acquire the lease of every database or of none, or release it and remove the fence."""
-    from .._engine.postgres import catalog, lease
+    from .._engine.postgres import catalog, lease, run_orders
     from .._engine.rewrite import fence, prepared_table, write_watch
 
     params = task.params
@@ -28,6 +28,7 @@ def change_lease(task: HostTask) -> ModuleResult:
     with databases_of(params, params["rotation_id"], settings_only=is_end) as databases:
         if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]
+            controlled = run_orders.describe_control(ended[0]) if ended else {}
             both = (fence.take_down, write_watch.take_down)
             undropped = [table for database in ended for remove in both for table in remove(database, TRIES)]
             for database in ended:
@@ -36,7 +37,7 @@ def change_lease(task: HostTask) -> ModuleResult:
                 lease.give_back(database, mine)
             if params["row_digests"]:
                 _delete(params["row_digests"], task)
-            return {"changed": bool(ended), "undropped": undropped}
+            return {"changed": bool(ended), "undropped": undropped, **controlled}
         for database in databases:
             take = lease.look if task.check_mode else lease.take
             held = take(database, mine, over)

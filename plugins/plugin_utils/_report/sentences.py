@@ -57,6 +57,15 @@ def orders(given: Sequence[Order]) -> str:
     return "; ".join(f"{each['order']}, by {each['by']} at {each['at']}" for each in given)
 
 
+def unheeded(given: Sequence[Order]) -> Iterator[str]:
+    """Yield the order to abort a run that was completed."""
+    if abort := next((each for each in given if each["order"] == "abort"), None):
+        yield (
+            f"The order of {abort['by']} to abort came after the re-encryption, at {abort['at']}, so the run was "
+            "completed. To undo it, run the rollback playbook."
+        )
+
+
 def reencryption(result: StepResult) -> Iterator[str]:
     """Yield what a successful re-encryption encountered."""
     yield from behind_pooler((result.get("fence") or {}).get("behind_pooler") or ())

@@ -236,6 +236,7 @@ def _warnings(ending: Ending) -> Iterator[Row]:
     shown = {ending.error.get("what"), *state.services.ended.values()}  # in other rows
     texts = [*state.noted.of_run(state.number, shown)]
     texts += sentences.unwatched(state.checks) if ending.completed else []
+    texts += sentences.unheeded(ending.run.orders) if ending.completed and ending.run.direction == ROTATE else []
     for sentence in dict.fromkeys(texts):
         yield Row("WARNING", sentence, whole=False)
     if why := state.not_running:
