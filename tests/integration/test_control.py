@@ -183,12 +183,13 @@ def test_a_run_that_waits_for_the_switch_is_ended_without_a_change(served: Serve
 
 
 def test_an_abort_that_comes_too_late_is_named_with_what_undoes_the_rotation(site: Site) -> None:
-    reached = site.folder / "reached"
-    slow = ["sh", "-c", f"touch {reached}; sleep 12"]
-    process = site.start("rotate", "-e", json.dumps({"key_rotation_verification_commands": [slow]}))
+    reached, ordered = site.folder / "reached", site.folder / "ordered"
+    wait = ["sh", "-c", f"touch {reached}; until test -e {ordered}; do sleep 0.2; done"]
+    process = site.start("rotate", "-e", json.dumps({"key_rotation_verification_commands": [wait]}))
     until(reached.exists, process)
 
     assert order(site, "abort").code == 0
+    ordered.touch()
 
     text = " ".join(process.communicate(timeout=240)[0].split())
     assert process.returncode == 0, text
