@@ -20,7 +20,7 @@ from .._engine.postgres.connection import Database, connection_parameters
 from .._engine.proof import backup_difference, census_findings
 from .._engine.proof.census_tally import Tally
 from .._engine.request import Request
-from .._engine.rewrite import fence, prepared_table
+from .._engine.rewrite import fence, prepared_table, write_watch
 from .._engine.rotation import Application
 from .._errors.base import ErrorParts, RotationError
 from .._errors.database import DatabaseConnectFailed
@@ -261,6 +261,7 @@ class Restoration:
             structure.refuse_difference(described.structure, copy)
             lease.forget(copy)  # the run that made the backup held it
             fence.take_down(copy)
+            write_watch.take_down(copy)
             prepared_table.drop(copy)
             copy.execute("ANALYZE")
         with self._opened(pair) as application:

@@ -155,7 +155,7 @@ class NotDrained(RotationError):
     sessions: str
     problem = (
         "values are still being written under the previous keys ({rows}), so these must stay: no {seconds:g} s "
-        "passed without one. They are written by {sessions}"
+        "passed without one. They were last written by {sessions}"
     )
     remedy = (
         "Restart that process with the present keys, or stop it. The port of a client shows its process on its host: "

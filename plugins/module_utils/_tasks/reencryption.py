@@ -89,6 +89,8 @@ class Reencryption:
     def drain(self) -> DrainResult:
         """Let the engine do all that is left, until no other process has written anything under the previous keys."""
         from .._engine.rewrite.drain import Drain
+        from .._engine.rewrite.rewriter import changed
+        from .._errors.database import NotDrained
 
         databases = [(database, survey.targets) for database, survey in self.application.databases]
         drain = Drain(
@@ -99,8 +101,12 @@ class Reencryption:
             self.application.progress.tell,
             self.stop.refuse_to_go_on,
         )
-        with self.stop.listening():
-            return drain.wait()
+        try:
+            with self.stop.listening():
+                return drain.wait()
+        except NotDrained as exc:
+            key_id = self.application.keyring.key_id(self.params["destination"])
+            raise exc.with_changed(changed(self.work, key_id)) from None
 
 
 def throttle_of(params: TaskParams, *, abortable: bool) -> Throttle:

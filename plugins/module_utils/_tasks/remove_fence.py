@@ -47,11 +47,13 @@ def _remove_of_killed_run(
 ) -> ModuleResult:
     """Remove every fence, unless a run that may be alive holds the lease."""
     from .._engine.postgres import lease
-    from .._engine.rewrite import fence
+    from .._engine.rewrite import fence, write_watch
 
     fenced = [database for database in databases if fence.read_fence(database)]
     for database in fenced:
         if held := lease.look(database, mine, over):
             return {"changed": False, "held": {**held, "alias": database.alias}}
     undropped = [table for database in fenced if not dry for table in fence.take_down(database, TRIES)]
+    free = (database for database in databases if not dry and not lease.look(database, mine, over))
+    undropped += [table for database in free for table in write_watch.take_down(database, TRIES)]
     return {"changed": bool(fenced), "undropped": undropped}

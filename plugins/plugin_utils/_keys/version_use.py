@@ -70,6 +70,9 @@ def refuse_processes(processes: Mapping[str, TaskResult], key_id: str) -> None:
         if error := result.get("error"):
             reason = f"{error['code']}: {error['what']}"
             raise VersionInProcess(key_id=key_id, host=host, reason=reason, advice=error["todo"])
+        if "processes" not in result and not result.get("skipped"):
+            advice = "Correct what the check of the processes says above, then run the same command again."
+            raise VersionInProcess(key_id=key_id, host=host, reason="they could not be checked", advice=advice)
 
 
 def refuse_backups(kept: Sequence[KeptBackup], key_id: str) -> None:

@@ -88,8 +88,8 @@ def drained(drain: DrainResult) -> Iterator[str]:
         writers = "; ".join(drain["writers"]) or f"sessions that are not known ({'; '.join(drain['unknown'])})"
         yield fill(
             "{count:value was|values were} written under the previous keys although every host had the new ones "
-            "({rows}), by {writers}. {count:It was/They were} re-encrypted, and nothing was written under them for "
-            "{seconds} s afterwards. Restart that process: it was started with other keys.",
+            "({rows}), last by {writers}. {count:It was/They were} re-encrypted, and nothing was written under them "
+            "for {seconds} s afterwards. Restart that process: it was started with other keys.",
             count=drain["values"],
             rows=format_values(drain["rows"]),
             writers=writers.removesuffix(" ()"),

@@ -24,9 +24,9 @@ def describe_unreleased(result: TaskResult) -> str:
 
 
 def describe_undropped(tables: Iterable[str]) -> str:
-    """Return the warning about triggers of the write fence that remain on tables."""
+    """Return the warning about triggers of the write fence, or of the watch of key_rotation_drain, that remain."""
     return (
-        f"Triggers of the write fence remain on {', '.join(tables)}, because a long transaction reads "
+        f"Triggers of this collection remain on {', '.join(tables)}, because a long transaction reads "
         "these tables. They block nothing. The next rotation drops them, and so does the maintenance playbook "
         "with -e key_rotation_maintenance=off."
     )

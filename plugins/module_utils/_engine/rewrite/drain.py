@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..._errors.counts import counted
-from ..._errors.database import NotDrained
+from ..._errors.database import NotDrained, RowsKeptByTrigger, RowsUnsettled
 from ..discovery.columns.target import Target
 from ..postgres.connection import Database
 from ..postgres.database_sessions import format_session
@@ -47,9 +47,9 @@ class Drain:
 
     def wait(self) -> DrainResult:
         """Re-encrypt, and return when nothing was written for so long. Raise E_NOT_DRAINED, and what a pass raises."""
-        unknown = [why for database, targets in self.databases for why in self._watch(database, targets)]
         self.work.report = self._noting(self.work.report)
         try:
+            unknown = [why for database, targets in self.databases for why in self._watch(database, targets)]
             values = self._wait()
         finally:
             for database, _ in self.databases:
@@ -75,19 +75,30 @@ class Drain:
         begun = quiet = time.monotonic()
         while True:
             started = time.monotonic()
-            self._written.clear()
-            self.act()
+            self._pass()
             ended = time.monotonic()
             if self._written:
                 self._name_writers()
                 quiet = ended
+                self._refuse_to_wait(ended - begun)
             elif started - quiet >= self.seconds:
                 return sum(self.work.values.values()) - before
-            if ended - begun > LIMIT * self.seconds:
-                raise NotDrained(
-                    seconds=self.seconds, rows=", ".join([*self._rows][:SHOWN]), sessions=self._known_writers
-                )
             self._rest(quiet, max(LOOK_SECONDS, REST * (ended - started)))
+
+    def _pass(self) -> None:
+        """Re-encrypt what there is. One who writes all the time may leave each of its passes something."""
+        self._written.clear()
+        try:
+            self.act()
+        except (RowsUnsettled, RowsKeptByTrigger):
+            if not self._written:
+                raise
+
+    def _refuse_to_wait(self, waited: float) -> None:
+        """Raise E_NOT_DRAINED after LIMIT times as long. A pass that finds nothing may take longer."""
+        if waited > LIMIT * self.seconds:
+            rows = ", ".join([*self._rows][:SHOWN])
+            raise NotDrained(seconds=self.seconds, rows=rows, sessions=self._known_writers)
 
     def _rest(self, quiet: float, longest: float) -> None:
         """Wait until the next pass is due, at the latest when it may be the last one."""

@@ -29,10 +29,13 @@ _COLUMNS = "transaction text, pid int, role text, address text, port int, applic
 # The setting has the transaction that was noted last: of a thousand rows of one transaction, one is enough.
 _NOTE = """
   IF current_setting({setting}, true) IS DISTINCT FROM NEW.xmin::text THEN
-    INSERT INTO {table} SELECT NEW.xmin::text, pg_backend_pid(), session_user::text,
-      coalesce(host(inet_client_addr()), ''), coalesce(inet_client_port(), -1), current_setting('application_name'),
-      coalesce((SELECT to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')
-        FROM pg_stat_get_activity(pg_backend_pid())), 'an unknown time'), '';
+    BEGIN
+      INSERT INTO {table} SELECT NEW.xmin::text, pg_backend_pid(), session_user::text,
+        coalesce(host(inet_client_addr()), ''), coalesce(inet_client_port(), -1), current_setting('application_name'),
+        coalesce((SELECT to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')
+          FROM pg_stat_get_activity(pg_backend_pid())), 'an unknown time'), '';
+    EXCEPTION WHEN OTHERS THEN NULL;  -- the application writes, whatever happens here
+    END;
     PERFORM set_config({setting}, NEW.xmin::text, true);
   END IF;
   RETURN NULL;"""
@@ -70,15 +73,20 @@ def put_up(
 def take_down(database: Database, tries: int = 1) -> list[str]:
     """Note nothing anymore, at once; then drop the triggers and the table. Return the tables that still have one."""
     triggers = ColumnTriggers(database, WATCH)
-    if triggers.standing() is None:
-        return []
     table = _table(triggers.schema)
-    with locks.gate(database):
-        triggers.define("notes nothing anymore", sql.SQL("RETURN NULL;"), security=_SECURITY)
-    left = triggers.drop(tries)
+    if triggers.standing() is not None:
+        with locks.gate(database):
+            triggers.define("notes nothing anymore", sql.SQL("RETURN NULL;"), security=_SECURITY)
+        if left := triggers.drop(tries):  # a session may still have the function from before, and need the table
+            return left
+    if database.rows("SELECT 1 FROM pg_class WHERE relname = %s", (WRITERS,)):
+        _drop(database, table)
+    return []
+
+
+def _drop(database: Database, table: sql.Composable) -> None:
     with contextlib.suppress(RotationError, Yielded), database.batch():
         database.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table), table=WRITERS)
-    return left
 
 
 def find_writers(database: Database, transactions: Collection[str]) -> list[DatabaseSession]:

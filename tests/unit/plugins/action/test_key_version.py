@@ -514,7 +514,7 @@ def test_a_version_that_something_needs_is_not_destroyed(
     assert refusal(old_keys, census=inside) == "E_VERSION_USED", "a token inside a token needs it"
     assert refusal(old_keys) == "E_CENSUS_INCOMPLETE"
     stale = {"code": "E_PROCESS_STALE", "what": "one (pid 7) is older", "todo": "Restart one."}
-    processes = {"app1": {"changed": False}, "app2": {"failed": True, "error": stale}, "app3": {"skipped": True}}
+    processes = {"app1": {"processes": []}, "app2": {"failed": True, "error": stale}, "app3": {"skipped": True}}
     late = version("destroyed", "r2", check=check, key_id=old_keys.key_id, census=census(), processes=processes)
     assert code(late) == "E_VERSION_IN_PROCESS"
     assert ("app2" in late["msg"], "one (pid 7) is older" in late["msg"], late["error"]["todo"]) == (
@@ -522,6 +522,8 @@ def test_a_version_that_something_needs_is_not_destroyed(
         True,
         "Restart one.",
     )
+    unchecked = {"app1": {"failed": True, "msg": "no result"}}
+    assert refusal(old_keys, census=census(), processes=unchecked) == "E_VERSION_IN_PROCESS"
     several = version(
         "destroyed",
         "r2",

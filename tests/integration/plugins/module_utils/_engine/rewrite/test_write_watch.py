@@ -136,12 +136,26 @@ def test_a_role_without_rights_to_our_table_writes_all_the_same(secrets: Databas
     assert writers(secrets) == [WORKER]
 
 
+def test_an_error_of_the_watch_is_none_of_the_application(secrets: Database, seed: Seed) -> None:
+    assert write_watch.put_up(secrets, targets(secrets)) == []
+
+    with session(seed) as late:
+        late.execute(WRITES["an insert"])  # the session has the function from now on
+        secrets.execute(f"DROP TABLE {catalog.WRITERS}")
+        late.execute(WRITES["an update"])
+
+    assert secrets.rows("SELECT count(*) FROM secrets WHERE a = 'late'") == [(2,)]
+
+
 def test_while_a_reader_keeps_a_trigger_it_does_nothing_and_is_dropped_later(secrets: Database, seed: Seed) -> None:
     assert write_watch.put_up(secrets, targets(secrets)) == []
 
     with session(seed) as reader, session(seed, "another") as other:
         reader.execute("BEGIN; SELECT * FROM secrets")
         assert write_watch.take_down(secrets) == ["public.secrets"]
+        assert secrets.rows("SELECT to_regclass(%s)", (catalog.WRITERS,)) == [(catalog.WRITERS,)], (
+            "a session may need it"
+        )
         other.execute(WRITES["an update"])
         reader.execute("ROLLBACK")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import drain
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import BatchResult, Work
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import RowsUnsettled
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.run import StoppedBySignal
 from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 
@@ -80,6 +81,32 @@ def test_if_it_does_not_end_it_says_what_is_written(clock):
         waiting.wait()
 
     assert 300 <= passes[-1] < 310
+
+
+def test_a_long_pass_that_finds_nothing_is_no_reason_to_end(clock):
+    waiting, passes = draining(clock, [])
+    act = waiting.act
+    waiting.act = lambda: (clock.sleep(5000), act())
+
+    assert waiting.wait()["rows"] == []
+
+    assert len(passes) == 2
+
+
+def test_one_who_writes_faster_than_a_pass_ends_does_not_end_the_wait_with_another_error(clock):
+    waiting, passes = draining(clock, [4])
+    act = waiting.act
+
+    def unsettled():
+        before = len(waiting._written)
+        act()
+        if len(waiting._written) > before:
+            raise RowsUnsettled(table="note", passes=20)
+
+    waiting.act = unsettled
+
+    assert waiting.wait()["rows"] == ["note:4"]
+    assert passes[-1] - PASS_SECONDS >= 4 + 10.0
 
 
 def test_it_stops_when_it_is_asked_to(clock):
