@@ -10,10 +10,11 @@ from ..module_utils._errors.base import BUT_THE_PLAN, NOTHING_CHANGED, RotationE
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..plugin_utils._checklist import checklist, compromise
 from ..plugin_utils._checklist.checklist_file import build_result, write_checklist
-from ..plugin_utils._checklist.item import AUTO, checklist_options
+from ..plugin_utils._checklist.item import checklist_options
 from ..plugin_utils._checklist.mode_choice import choose_mode
 from ..plugin_utils._checklist.observe import observe
 from ..plugin_utils._record_action import RecordAction
+from ..plugin_utils._rotation_record.recorded_mode import AUTO
 from ..plugin_utils._screen import lines
 from ..plugin_utils._task_types import TaskArguments, TaskResult, Variables
 

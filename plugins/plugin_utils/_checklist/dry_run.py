@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
+from .._rotation_record.recorded_mode import ONLINE, PREPARED
 from .host_results import ChangeResult, ChecklistResults, HostFacts
-from .item import ONLINE, PREPARED
 from .observe import results_by_host
 
 if TYPE_CHECKING:

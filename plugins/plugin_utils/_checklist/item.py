@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ...module_utils._engine.crypto.key_entry import KeyEntries
 from ...module_utils._engine.proof.census_result import ColumnCounts
+from .._rotation_record.recorded_mode import ONLINE, PREPARED
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import KeptBackup
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 OK, WARN, STOP = "ok", "warn", "stop"
 SKIP = "skip"  # not configured or not checked
-AUTO, WINDOW, PREPARED, ONLINE = "auto", "window", "prepared", "online"  # when the values are re-encrypted
 
 
 @dataclass(frozen=True)

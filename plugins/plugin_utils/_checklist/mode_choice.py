@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...module_utils._errors.counts import counted, join_first
+from .._rotation_record.recorded_mode import AUTO, PREPARED, WINDOW
 from .database_capacity import free_bytes, rewriting_bytes
-from .item import AUTO, PREPARED, STOP, WINDOW, Observations, count
+from .item import STOP, Observations, count
 from .window import window
 
 # Of those that can be prepared. With fewer, the stop is as long in both modes, and the run longer (docs/capacity.md).

@@ -12,8 +12,9 @@ from ...module_utils._engine.crypto.library_schemes import swallows_errors
 from ...module_utils._engine.postgres.database_session_types import HeldSession
 from ...module_utils._engine.proof.census_result import CensusResult
 from ...module_utils._errors.counts import counted
+from .._rotation_record.recorded_mode import PREPARED
 from . import unlisted_workloads
-from .item import OK, PREPARED, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 if TYPE_CHECKING:
     from .host_results import ChecklistResults, HealthResult

@@ -34,12 +34,11 @@ from .public_keys import public_keys
 from .record_pages import write_page
 from .record_signing import follows, goes_on_here, refuse_changed, refuse_gone, seal
 from .record_task import RecordResult, RecordTask
-from .recorded_mode import find_mode
+from .recorded_mode import AUTO, find_mode
 from .rotation_choice import NEW, RESUMED, choose_rotation, without_outcome
 from .rotation_log import RotationLog
 from .run_notice import channels, notify_people
 
-AUTO = "auto"  # the mode that the checklist chooses
 COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # the commands that reports suggest
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mode in which a rotation began, by its record. A run that resumes it keeps the mode."""
+"""The modes of a rotation, and the one in which it began, by its record. A run that resumes it keeps the mode."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from collections.abc import Sequence
 
 from ...module_utils._engine.crypto.key_transitions import PRIMARY
 from ...module_utils._record.events import ChecklistEvent, EnvFileEvent, Event, PreparationEvent
+
+AUTO, WINDOW, PREPARED, ONLINE = (
+    "auto",
+    "window",
+    "prepared",
+    "online",
+)  # of AUTO, the checklist makes another one
 
 
 def find_mode(events: Sequence[Event]) -> str:
@@ -24,5 +31,5 @@ def was_online(events: Sequence[Event]) -> bool:
 def _of_earlier_version(events: Sequence[Event]) -> str:
     """Return the mode that shows in what was done: an earlier version did not record it."""
     if was_online(events):
-        return "online"
-    return "prepared" if any(isinstance(event, PreparationEvent) for event in events) else "window"
+        return ONLINE
+    return PREPARED if any(isinstance(event, PreparationEvent) for event in events) else WINDOW

@@ -154,6 +154,7 @@ class ColumnTriggers:
             # Byte by byte: some collations treat two tokens as equal.
             "update": sql.SQL('NEW.{column}::text COLLATE "C" IS DISTINCT FROM OLD.{column}::text COLLATE "C"'),
         }
+        function = self._identifier  # which asks the database
         for event in EVENTS:
             changes = [changed[event].format(column=sql.Identifier(column)) for column in columns]
             create = sql.SQL(
@@ -167,7 +168,7 @@ class ColumnTriggers:
                 setting=sql.Literal(OUR_SETTING),
                 ours=sql.Literal(OURS),
                 changes=sql.SQL(" OR ").join(changes),
-                function=self._identifier,
+                function=function,
                 columns=sql.SQL(", ").join(map(sql.Literal, columns)),
             )
             self.database.execute(create, table=table.label)

@@ -71,7 +71,6 @@ class Drain:
 
     def _wait(self) -> int:
         """Return how many values were written under the previous keys until nothing was for so long."""
-        before = sum(self.work.values.values())
         begun = quiet = time.monotonic()
         while True:
             started = time.monotonic()
@@ -82,7 +81,7 @@ class Drain:
                 quiet = ended
                 self._refuse_to_wait(ended - begun)
             elif started - quiet >= self.seconds:
-                return sum(self.work.values.values()) - before
+                return sum(self.work.values.values())
             self._rest(quiet, max(LOOK_SECONDS, REST * (ended - started)))
 
     def _pass(self) -> None:
