@@ -73,7 +73,6 @@ staging-down: $(CONTROL)/.dev
 test-staging: $(CONTROL)/.dev $(TREE)
 	rm -rf $(KEY_ROTATION_STAGING)/molecule $(SECOND)/molecule
 	$(MAKE) --jobs 2 stories-oldest $(NEWEST)/.ready
-	$(BY_NEWEST) $(STORY) -s mixed_load
 	$(MAKE) --jobs 3 stories-one stories-two test-containers
 
 STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(KEY_ROTATION_STAGING)/molecule" molecule test --destroy=never
