@@ -15,7 +15,7 @@ from .._errors.keys import KeyNotTaken, NewKeysRefused, StartChecks, StartWrites
 from .application import django_project
 from .application.custom_functions import ApplicationProcess, row_cipher_factory
 from .crypto.key_set import KeySet
-from .crypto.key_transitions import TRANSITIONS
+from .crypto.key_transitions import TRANSITIONS, transitions
 from .crypto.keyring import Keyring
 from .discovery.columns.search_recipes import SearchColumnRecipe
 from .discovery.findings.finding_facts import DataKeyValues, FixedColumn, KeptHash, StartUntried
@@ -146,17 +146,23 @@ def attributes_of_keys(application: Application, ignore: Collection[str]) -> lis
 
 
 def unfit_online(application: Application, ignore: Collection[str]) -> list[Finding]:
-    """Return the columns that the application is not shown to read and write with two keys in its lists.
+    """Return the columns that the application is not shown to read and write with two keys in its lists, and the keys
+    whose signatures are not shown to stay valid.
 
-    Empty if it is not to be rotated online. Without throwaway values, nothing is known, and every column is named.
+    Empty if it is not to be rotated online. Without throwaway values, nothing is known, and all of them are named.
     """
-    from .proof import two_keys
+    from .proof import two_keys, two_signing_keys
 
     if not application.online:
         return []
     processes = {stage: application.processes[stage].opener for stage in TRANSITIONS if _answers(application, stage)}
     trial = two_keys.Trial(application.keyring, _thrown_away(application), processes)
-    return two_keys.find(application.targets, trial, ignore)
+    before, after = application.keyring.stages[application.keyring.base], application.trial or KeySet({})
+    signing = two_signing_keys.SigningTrial(before.values, transitions(before.values, after.values), processes)
+    return [
+        *two_keys.find(application.targets, trial, ignore),
+        *two_signing_keys.find(application.keys, application.settlements, signing),
+    ]
 
 
 def _thrown_away(application: Application) -> Keyring:
@@ -217,7 +223,8 @@ def _settings_made_of_keys(application: Application, destination: str) -> list[F
         if before != after and name in columns:
             what = f"the salt of {name}" if "." in name else f"the setting {name}"
             findings.put(columns[name], DerivedFromKeys(column=columns[name], derived_key=what))
-        elif before == after and name in shared:
+        # With the keys of two versions, this process has lists of both, such as SECRET_KEY_FALLBACKS: not for long.
+        elif before == after and name in shared and now.members(name) == django_project.members_digest(name):
             findings.add(shared_values.of_setting(name, shared[name]))
     return unsettled(findings.with_text(stops=True), application.settlements)
 

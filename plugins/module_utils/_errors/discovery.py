@@ -73,6 +73,19 @@ class NotOnline(RotationError):
     )
 
 
+class SigningNotOnline(RotationError):
+    code = "E_SIGNING_NOT_ONLINE"
+    name: str
+    fault: str
+    prefix = "{name}: "
+    problem = "if it is a list of the old and the new key, {fault}"
+    remedy = (
+        "If it is SECRET_KEY, let the settings read it as "
+        'SECRET_KEY, *SECRET_KEY_FALLBACKS = os.environ["{name}"].split(",") (docs/how-to/sessions.md). '
+        "Otherwise rotate it in a run of its own, without O(mode)=online."
+    )
+
+
 class ListOrder(RotationError):
     code = "E_LIST_ORDER"
     column: str

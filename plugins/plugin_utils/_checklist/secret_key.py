@@ -27,6 +27,8 @@ KEPT = {
     FALLBACKS: ("not_kept", FallbacksNotRead, "the old key stays valid for what it has signed, until it is retired"),
     RESIGN: ("not_resigned", SessionsKept, "the sessions in the database are signed again, and no user is logged out"),
 }
+LISTED = "fallbacks is not for the mode online, in which the list of keys itself keeps the old key valid"
+KEEP = "Set keep: 1 for SECRET_KEY in key_rotation_keys instead: the old key then stays in the list."
 ENDED = "the sessions in the database that are not signed with the new key are ended after the switch"
 NO_ROWS = "the database has no session table, so no session is ended there; no login under the old key stays valid"
 UNSET = "If the rotation is routine and the key did not leak, key_rotation_sessions can keep the users logged in."
@@ -47,11 +49,12 @@ def other_users(observations: Observations) -> ChecklistItem:
         return ChecklistItem(
             name, STOP, summary, "Let the queue drain, and pause its schedules.", facts={"queued": queued}
         )
-    chosen = observations.options.get("sessions", "")
+    chosen = observations.options.get("sessions", "") or (FALLBACKS if _stays_listed(observations) else "")
     ends = {what: words for host_users in users_by_host for what, words in _ends(host_users, chosen).items()}
     if not ends:
         return ChecklistItem(name, OK, "nothing was found that signs with it")
-    todo = "Notify the users." if chosen else f"Notify the users. {UNSET}"
+    unset = KEEP if observations.online else UNSET
+    todo = "Notify the users." if chosen else f"Notify the users. {unset}"
     facts = {"ends": list(ends), "can_be_kept": not chosen}
     return ChecklistItem(name, WARN, "; ".join(dict.fromkeys(ends.values())), todo, facts=facts)
 
@@ -72,6 +75,8 @@ def logins(observations: Observations) -> ChecklistItem:
         return ChecklistItem(name, OK, ENDED if in_table else NO_ROWS, facts={"in_table": in_table})
     if observations.options.get("compromised"):
         return ChecklistItem.of_error(name, SessionsCompromised(chosen=chosen).parts)
+    if chosen == FALLBACKS and observations.online:
+        return ChecklistItem(name, STOP, LISTED, KEEP, facts={"sessions": chosen})
     fact, error, done = KEPT[chosen]
     obstacles = dict.fromkeys(str(host_users[fact]) for host_users in users(observations) if host_users.get(fact))  # type: ignore[literal-required]
     if obstacles:
@@ -88,6 +93,14 @@ def is_rotated(observations: Observations) -> bool:
     """Return whether SECRET_KEY is among the keys, by its name or by its value."""
     known = {"SECRET_KEY"}.union(*(host_users.get("keys", ()) for host_users in users(observations)))
     return not known.isdisjoint(setting["name"] for setting in observations.options["settings"])
+
+
+def _stays_listed(observations: Observations) -> bool:
+    """Return whether the old SECRET_KEY stays in a list after a rotation online, which only such an application can
+    do."""
+    names = set().union(*(host_users.get("keys", ()) for host_users in users(observations)))
+    kept = {setting["name"] for setting in observations.options["settings"] if setting.get("keep")}
+    return observations.online and bool(names & kept) and not observations.options.get("compromised")
 
 
 def _is_unclear(observations: Observations, chosen: str) -> bool:

@@ -163,10 +163,6 @@ def _online(observations: Observations) -> ChecklistItem:
     if (method := observations.options["method"]) != "direct":
         summary = f"online is not possible with key_rotation_method: {method}"
         return ChecklistItem("mode", STOP, summary, _NO_MODE, facts={"method": method})
-    if signing := [key["name"] for key in observations.options["settings"] if key.get("use") == "signing"]:
-        summary = f"online is not possible with {', '.join(signing)}, which only signs: it is not a list of keys"
-        todo = "Rotate it in a run of its own, without key_rotation_mode."
-        return ChecklistItem("mode", STOP, summary, todo, facts={"signing": signing})
     if not observations.options["services"]:
         summary = "online: key_rotation_services is empty, so nothing restarts the application with two keys"
         todo = "List the services that use the keys, or remove key_rotation_mode."

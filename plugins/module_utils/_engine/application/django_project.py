@@ -15,7 +15,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -345,7 +345,12 @@ def members_of(name: str) -> list[bytes]:
 
 def members_digest(name: str) -> bytes:
     """A digest of the values of a setting, for the comparison with another process."""
-    return hashlib.sha256(repr(members_of(name)).encode("utf-8")).digest()
+    return digest(members_of(name))
+
+
+def digest(values: Sequence[bytes]) -> bytes:
+    """The ``members_digest`` of a setting that has these values."""
+    return hashlib.sha256(repr([*values]).encode("utf-8")).digest()
 
 
 def outdated_by(keys: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

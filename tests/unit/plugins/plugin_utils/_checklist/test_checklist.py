@@ -350,12 +350,6 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, dict[str, Any]]] = 
     ("mode", both(fact(unprepared={}), option(mode="prepared", method="command")), "stop", {"method": "command"}),
     ("keys", fact(replaced_file="/app/.env"), "warn", {"replaced": {"app1": "/app/.env"}}),
     ("mode", both(option(mode="online"), option(method="command")), "stop", {"method": "command"}),
-    (
-        "mode",
-        both(option(mode="online"), option(settings=[{"name": "SECRET_KEY", "use": "signing"}])),
-        "stop",
-        {"signing": ["SECRET_KEY"]},
-    ),
     ("mode", both(option(mode="online"), option(services=[])), "stop", {"services": []}),
     ("fence", fact(unfenced=NOT_OWNED), "warn", {"reasons": NOT_OWNED}),
     (

@@ -41,6 +41,22 @@ def test_what_ends_with_the_old_key_depends_on_what_is_done_about_the_sessions(c
     assert ("two_factor" in found.seen, "SECRET_KEY_FALLBACKS" in found.seen) == (True, True)
 
 
+@pytest.mark.parametrize(("keep", "ends"), [(0, ["db", "password_reset"]), (1, [])])
+def test_a_list_that_keeps_the_old_key_keeps_what_it_signed(keep, ends):
+    users = fact(secret_key={"keys": ["SECRET_KEY"], "sessions": "db", "logins": True, "packages": [], "queued": 0})
+    listed = option(mode="online", settings=[{"name": "SECRET_KEY", "use": "signing", "keep": keep}])
+    found = item("secret_key", both(listed, users))
+    assert list(found.facts.get("ends", ())) == ends
+    assert ("keep: 1" in found.todo) == (not keep)
+
+
+def test_in_the_mode_online_the_list_takes_the_place_of_fallbacks():
+    users = fact(secret_key={"keys": ["SECRET_KEY"], "sessions": "db", "logins": True, "packages": [], "queued": 0})
+    listed = option(mode="online", sessions="fallbacks", settings=[{"name": "SECRET_KEY", "use": "signing"}])
+    found = item("logins", both(listed, users))
+    assert (found.status, found.facts, "keep: 1" in found.todo) == ("stop", {"sessions": "fallbacks"}, True)
+
+
 @pytest.mark.parametrize(("in_table", "what"), [(True, ENDED), (False, NO_ROWS)])
 def test_what_drop_ends_depends_on_where_the_sessions_are(in_table, what):
     change = both(option(sessions="drop"), fact(secret_key={"keys": SIGNS, "in_table": in_table}))
