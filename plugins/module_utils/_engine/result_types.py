@@ -72,12 +72,13 @@ class RewriteWork(TypedDict, total=False):
 
 
 class DrainResult(TypedDict, total=False):
-    """For how many ``seconds`` nothing was written under other keys at the end.
+    """For how many ``seconds`` nothing was written under these ``keys`` at the end.
 
     Before that, ``values`` were, in these ``rows`` by these sessions (``writers``). ``unknown`` says why a session may
     not be known.
     """
 
+    keys: str
     seconds: float
     values: int
     rows: Sequence[str]

@@ -150,11 +150,12 @@ class RowsUnsettled(RotationError):
 
 class NotDrained(RotationError):
     code = "E_NOT_DRAINED"
+    keys: str
     seconds: float
     rows: str
     sessions: str
     problem = (
-        "values are still being written under the previous keys ({rows}), so these must stay: no {seconds:g} s "
+        "values are still being written under the {keys} ({rows}), so these must stay: no {seconds:g} s "
         "passed without one. They were last written by {sessions}"
     )
     remedy = (

@@ -59,7 +59,7 @@ def reencrypt_values(task: HostTask) -> ModuleResult:
         key_id = application.keyring.key_id(params["destination"])
         run = _begin(params, application, examined, concurrent_writes)
         try:
-            more = _METHODS[_method(params)](run)
+            more = {"drain": run.drain()} if params["drain"] else _METHODS[_method(params)](run)
         finally:
             run.progress.end()
         if refusal:
@@ -205,8 +205,6 @@ def _prepared(application: Application, params: TaskParams, rows: Recording | No
 
 
 def _directly(run: Reencryption) -> ModuleResult:
-    if run.params["drain"]:
-        return {"drain": run.drain()}
     run.act()
     return {}
 

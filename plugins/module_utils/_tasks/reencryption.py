@@ -87,7 +87,7 @@ class Reencryption:
             self.application.reencrypt(params["destination"], self.work, policy, workers=workers, stop=self.stop)
 
     def drain(self) -> DrainResult:
-        """Let the engine do all that is left, until no other process has written anything under the previous keys."""
+        """Let the engine do all that is left, until no other process has written under the keys that will go."""
         from .._engine.rewrite.drain import Drain
         from .._engine.rewrite.rewriter import changed
         from .._errors.database import NotDrained
@@ -95,6 +95,7 @@ class Reencryption:
         databases = [(database, survey.targets) for database, survey in self.application.databases]
         drain = Drain(
             databases,
+            "newer keys" if self.params["reverse"] else "previous keys",
             self.params["drain"],
             self.work,
             self.act,

@@ -15,7 +15,7 @@ from ...module_utils._errors.counts import counted, fill, join_first
 from ...module_utils._record.events import SinceBefore, StepResult
 from . import data_state
 from .checked_items import NOBODY_LOOKS, UNWATCHED
-from .step_lines import unsteady
+from .step_lines import PREVIOUS_KEYS, unsteady
 
 if TYPE_CHECKING:
     from ...module_utils._engine.postgres.database_session_types import DatabaseSession
@@ -83,14 +83,15 @@ def reencryption(result: StepResult) -> Iterator[str]:
 
 
 def drained(drain: DrainResult) -> Iterator[str]:
-    """Yield who wrote under the previous keys after every process should have had the new ones."""
+    """Yield who wrote under the keys that will go after no process should have encrypted with them."""
     if drain.get("rows"):
         writers = "; ".join(drain["writers"]) or f"sessions that are not known ({'; '.join(drain['unknown'])})"
         yield fill(
-            "{count:value was|values were} written under the previous keys although every host had the new ones "
+            "{count:value was|values were} written under the {keys} although every host had the other ones "
             "({rows}), last by {writers}. {count:It was/They were} re-encrypted, and nothing was written under them "
             "for {seconds} s afterwards. Restart that process: it was started with other keys.",
             count=drain["values"],
+            keys=drain.get("keys", PREVIOUS_KEYS),
             rows=format_values(drain["rows"]),
             writers=writers.removesuffix(" ()"),
             seconds=f"{drain['seconds']:g}",

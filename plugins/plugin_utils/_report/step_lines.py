@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ...module_utils._result_types.backup_types import DumpSummary, Proof
     from ...module_utils._result_types.key_types import VersionDescription
 
+PREVIOUS_KEYS = "previous keys"  # those that a drain took away, of a record that does not name them
+
 
 def census(targets: Sequence[ColumnCounts]) -> Iterator[str]:
     """Yield one line per target with the number of values by class."""
@@ -61,7 +63,7 @@ def reencrypted(result: StepResult) -> Iterator[str]:
             by_sets = counted(work["by_sets"], "of these values was", "of these values were")
             yield f"  {by_sets} prepared before the application was stopped"
     if drain := result.get("drain"):
-        yield f"  nothing was written under the previous keys for {drain['seconds']:g} s"
+        yield f"  nothing was written under the {drain.get('keys', PREVIOUS_KEYS)} for {drain['seconds']:g} s"
     if command := result.get("command"):
         yield f"  by the application's own command {command['name']}; the engine re-encrypted {command['left']:,} more"
     for table in result.get("vacuum", []):

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drain: the application serves with both keys, and the previous one stays until nothing is written under it.
+"""The drain: the application serves with both keys, and the one that will go stays until nothing is written under it.
 
-Passes re-encrypt what is still written under the previous keys. Each such value begins the wait again, and the session
-that wrote it is named (write_watch.py): it is that of a process which was started without the new keys.
+Passes re-encrypt what is still written under the keys that will go: the previous ones, or in a rollback the newer ones.
+Each such value begins the wait again, and the session that wrote it is named (write_watch.py): it is that of a process
+which was started without the other keys.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ SHOWN = 10  # rows and sessions that are named
 
 @dataclass
 class Drain:
-    """The wait of ``seconds`` without a value under the previous keys.
+    """The wait of ``seconds`` without a value under ``keys``, as a sentence calls those that will go.
 
     ``act`` re-encrypts what there is, and counts it in ``work``. ``tell`` shows a line, ``refuse_to_go_on`` raises if
     the run is to stop.
     """
 
     databases: Sequence[tuple[Database, Sequence[Target]]]
+    keys: str
     seconds: float
     work: Work
     act: Callable[[], None]
@@ -55,6 +57,7 @@ class Drain:
             for database, _ in self.databases:
                 write_watch.take_down(database)
         return {
+            "keys": self.keys,
             "seconds": self.seconds,
             "values": values,
             "rows": [*self._rows][:SHOWN],
@@ -70,7 +73,7 @@ class Drain:
         return write_watch.put_up(database, targets, wait)
 
     def _wait(self) -> int:
-        """Return how many values were written under the previous keys until nothing was for so long."""
+        """Return how many values were written under these keys until nothing was for so long."""
         begun = quiet = time.monotonic()
         while True:
             started = time.monotonic()
@@ -97,7 +100,7 @@ class Drain:
         """Raise E_NOT_DRAINED after LIMIT times as long. A pass that finds nothing may take longer."""
         if waited > LIMIT * self.seconds:
             rows = ", ".join([*self._rows][:SHOWN])
-            raise NotDrained(seconds=self.seconds, rows=rows, sessions=self._known_writers)
+            raise NotDrained(keys=self.keys, seconds=self.seconds, rows=rows, sessions=self._known_writers)
 
     def _rest(self, quiet: float, longest: float) -> None:
         """Wait until the next pass is due, at the latest when it may be the last one."""
@@ -105,7 +108,7 @@ class Drain:
         until = min(now + longest, max(quiet + self.seconds, now + LOOK_SECONDS))
         while (left := until - time.monotonic()) > 0:
             remaining = max(0, quiet + self.seconds - time.monotonic())
-            self.tell(f"waiting for {self.seconds:g} s without a value under the previous keys: {remaining:.0f} s left")
+            self.tell(f"waiting for {self.seconds:g} s without a value under the {self.keys}: {remaining:.0f} s left")
             time.sleep(min(LOOK_SECONDS, left))
             self.refuse_to_go_on()
 
@@ -123,7 +126,7 @@ class Drain:
             found = map(format_session, write_watch.find_writers(database, transactions))
             self._writers.update(dict.fromkeys(found))
         rows = counted(len(self._written), "row was", "rows were")
-        self.tell(f"{rows} written under the previous keys, by {self._known_writers}")
+        self.tell(f"{rows} written under the {self.keys}, by {self._known_writers}")
 
     @property
     def _known_writers(self) -> str:

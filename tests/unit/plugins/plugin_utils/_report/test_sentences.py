@@ -37,10 +37,12 @@ def test_who_wrote_under_the_previous_keys_is_named_once_they_are_no_longer_used
     drain = {"seconds": 60.0, "values": 2, "rows": ["note:7", "note:8"], "writers": ["a client"], "unknown": []}
     (told,) = sentences.drained(drain)
     assert told == (
-        "2 values were written under the previous keys although every host had the new ones (note:7, note:8), last by "
+        "2 values were written under the previous keys although every host had the other ones (note:7, note:8), last by "
         "a client. They were re-encrypted, and nothing was written under them for 60 s afterwards. Restart that "
         "process: it was started with other keys."
     )
+    (newer,) = sentences.drained({**drain, "keys": "newer keys"})
+    assert newer == told.replace("previous", "newer")
     (unknown,) = sentences.drained({**drain, "values": 1, "writers": [], "unknown": ["the role does not own note"]})
     assert "by sessions that are not known (the role does not own note). It was re-encrypted" in unknown
     assert list(sentences.drained({"seconds": 60.0, "values": 0, "rows": [], "writers": [], "unknown": []})) == []

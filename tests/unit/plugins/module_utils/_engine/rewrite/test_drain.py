@@ -45,13 +45,20 @@ def draining(clock, written_at, seconds=10.0, stop=lambda: None):
         while left and left[0] <= passes[-1]:
             work.add(BatchResult("note", values={"note.text": 1}, others={f"{left.pop(0):g}": "7"}))
 
-    return drain.Drain([], seconds, work, act, lambda text: None, stop), passes
+    return drain.Drain([], "newer keys", seconds, work, act, lambda text: None, stop), passes
 
 
 def test_it_ends_with_a_pass_that_begins_when_nothing_was_written_for_so_long(clock):
     waiting, passes = draining(clock, [])
 
-    assert waiting.wait() == {"seconds": 10.0, "values": 0, "rows": [], "writers": [], "unknown": []}
+    assert waiting.wait() == {
+        "keys": "newer keys",
+        "seconds": 10.0,
+        "values": 0,
+        "rows": [],
+        "writers": [],
+        "unknown": [],
+    }
 
     assert 10.0 <= passes[-1] - PASS_SECONDS < 11.5
     assert passes[-2] - PASS_SECONDS < 10.0
