@@ -121,8 +121,9 @@ class RecordAnchor(RotationError):
     fault: str
     problem = "the head of the records that {store} keeps {fault}"
     remedy = (
-        "Find out who wrote to the store, or restored an older copy of it, and check the records against a head from "
-        "syslog: see docs/records.md. The next run writes a new head at its end."
+        "If a run was killed between its signature and its head, the next run writes the head. Otherwise find out who "
+        "wrote to the store, or restored an older copy of it, and check the records against a head from syslog: see "
+        "docs/records.md."
     )
 
 

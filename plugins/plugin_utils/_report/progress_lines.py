@@ -35,7 +35,7 @@ def progress(numbers: Numbers) -> Iterator[str]:
 def _step(numbers: StepNumbers) -> str:
     doing, done, most, seconds = numbers["doing"], numbers["done"], numbers["most"], numbers["seconds"]
     if done is None:
-        return f"{doing}, {_minutes(seconds)}"
+        return f"{doing}, {_minutes(seconds)}" if seconds else doing
     rate = done / max(seconds, 1)
     if numbers["unit"] == "bytes" and most is not None:
         return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"

@@ -10,6 +10,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import
     ("numbers", "line"),
     [
         ({"done": None}, "  reading profile, 1:15 min"),
+        ({"done": None, "seconds": 0}, "  reading profile"),
         ({"done": 30_000}, "  reading profile: 30,000 rows, 400/s"),
         ({"done": 30_000, "most": 90_000}, "  reading profile: 30,000 of about 90,000 rows, 400/s, 2:30 min left"),
         ({"done": 30_000, "most": 29_000}, "  reading profile: 30,000 rows, 400/s"),
