@@ -37,8 +37,8 @@ def test_who_wrote_under_the_previous_keys_is_named_once_they_are_no_longer_used
     drain = {"seconds": 60.0, "values": 2, "rows": ["note:7", "note:8"], "writers": ["a client"], "unknown": []}
     (told,) = sentences.drained(drain)
     assert told == (
-        "2 values were written under the previous keys although every host had the other ones (note:7, note:8), last by "
-        "a client. They were re-encrypted, and nothing was written under them for 60 s afterwards. Restart that "
+        "2 values were written under the previous keys although every host had the other ones (note:7, note:8), last "
+        "by a client. They were re-encrypted, and nothing was written under them for 60 s afterwards. Restart that "
         "process: it was started with other keys."
     )
     (newer,) = sentences.drained({**drain, "keys": "newer keys"})
