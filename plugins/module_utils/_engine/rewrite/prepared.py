@@ -38,7 +38,7 @@ from .worker_pool import Crew
 MOST_ROWS = 10_000  # of one statement; how many it has follows from what the last ones took
 ROW_BYTES = 250  # of a prepared row, besides its values: 210 were measured
 MOST_DIFFERENT = 20_000  # rows of one table that are handed to this process by their keys
-# Nested loops alone: the statistics of a table that was just filled must never lead to a scan of the data.
+# Nested loops alone: without statistics of a table that was just filled, each page would be a scan of all rows.
 _BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
@@ -142,7 +142,8 @@ class PreparedRows:
             " WHERE ARRAY[{values}]::text[] IN (p.{old}, p.{new})"
         ).format(keys=self._keys, listed=self._listed("o"), values=self._values("o"), **_table_and_sides())
         params = [*self._arrays([key for key, _ in page], [values for _, values in page]), self.source]
-        return set(self.database.rows(query, params, table=TABLE))
+        with self._by_index():
+            return set(self.database.rows(query, params, table=TABLE))
 
     def store(self, changes: Sequence[Change]) -> None:
         """Store changes. A row that was stored before is replaced, and gets another number."""
@@ -175,7 +176,14 @@ class PreparedRows:
         ).format(table=sql.Identifier(TABLE), listed=self.group.key.listed, keys=self._keys)
         for begin in range(0, len(keys), PAGE_ROWS):
             columns = [array(column) for column in zip(*keys[begin : begin + PAGE_ROWS])]
-            self.database.execute(query, [*columns, self.source], table=TABLE)
+            with self._by_index():
+                self.database.execute(query, [*columns, self.source], table=TABLE)
+
+    @contextlib.contextmanager
+    def _by_index(self) -> Iterator[None]:
+        with self.database.transaction("ISOLATION LEVEL READ COMMITTED"):
+            self.database.execute(_BY_INDEX)
+            yield
 
     def pages(self, side: str) -> Iterator[PageRows]:
         """Yield all rows page by page, with their values before (``OLD``) or after (``NEW``)."""

@@ -167,6 +167,34 @@ def test_every_member_of_an_array_that_is_no_token_stays_as_it_is(
     census_comparison.refuse_difference([before.result], [after.result])
 
 
+def rows_read(database: Database) -> int:
+    """How many rows of the table of prepared rows were read so far, by any plan."""
+    database.rows("SELECT pg_stat_force_next_flush()")
+    ((count,),) = database.rows(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables WHERE relname = %s", (catalog.PREPARED,)
+    )
+    return int(count)
+
+
+def test_a_page_costs_the_same_however_much_is_prepared(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id bigint PRIMARY KEY, a text, b text)")
+    old, new = seal(keyring, "value"), seal(keyring, "value", "pending")
+    (group,) = table_pages.by_table(targets(database))
+    prepared_table.create(
+        database,
+        prepared_table.Contents(keyring.key_id("pending"), [prepared.describe(group)], keyring.key_id("current")),
+    )
+    rows = prepared.PreparedRows(database, group, 0)
+    rows.store([Change((str(number),), (old, None), (new, None), (1, 0), {}) for number in range(30_000)])
+    page = [((str(number),), (old, None)) for number in range(1_000)]
+
+    before = rows_read(database)
+    assert rows.find_prepared_keys(page) == {key for key, _ in page}
+    rows.forget([key for key, _ in page[:500]])
+    assert rows_read(database) - before <= len(page) * 2
+    assert len(rows.find_prepared_keys(page)) == 500
+
+
 @pytest.mark.parametrize(("key", "values"), KEYS)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_data_is_not_changed_before_and_then_by_sets(
