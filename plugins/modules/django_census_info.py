@@ -95,6 +95,8 @@ options:
         re-encryption.
       - Fail if the application may need one of them to read a value, and list those values, unless they are
         acknowledged.
+      - With O(users_write=true), values that open are not listed. They were written since the last pass, and the next
+        pass re-encrypts them.
       - Refuses nothing else, as with O(report_only=true).
     type: list
     elements: str

@@ -46,7 +46,7 @@ import itertools, time
 from customer.models import Note
 for number in itertools.count():
     Note.objects.create(text=f"note of the late worker: {number}")
-    time.sleep(0.3)
+    time.sleep(0.02)
 """
 READ_ALL = """
 from customer.models import Note
@@ -319,9 +319,9 @@ def test_a_completed_rotation_is_rolled_back_while_the_application_serves_and_a_
     assert rotated.code == 0, rotated.text
     (new,) = present(listed)
 
-    process = listed.start("rollback")
-    until(lambda: STAGES["readable"](old, present(listed)), process)
     with late_worker(listed, new):
+        process = listed.start("rollback")
+        until(lambda: STAGES["readable"](old, present(listed)), process)
         until(lambda: noted(listed), process)
         assert STAGES["readable"](old, present(listed)), "the newer key can still be read"
     text, _ = process.communicate(timeout=300)

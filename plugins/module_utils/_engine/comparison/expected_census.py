@@ -88,8 +88,14 @@ def _refuse_outside(task: CensusTask) -> None:
 
 
 def find_needing(task: CensusTask, tallies: Sequence[Tally], leaving: Sequence[str]) -> list[RowsNeeding]:
-    """Return the values that may need a version that the .env file is about to lose."""
-    rows_needing = census_findings.needing(tallies, task.application.keyring, leaving)
+    """Return the values that may need a version that the .env file is about to lose.
+
+    While users write, a value that opens was written since the last pass, and the next pass re-encrypts it.
+    """
+    keyring = task.application.keyring
+    rows_needing = census_findings.needing(tallies, keyring, leaving)
+    if task.options.users_write:
+        rows_needing = [each for each in rows_needing if each["class"] not in keyring.stages]
     return [*rows_needing, *application_findings.find_needing_outside(task.application, task.outside, leaving)]
 
 
