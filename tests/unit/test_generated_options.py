@@ -9,7 +9,7 @@ import re
 import runpy
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.dialects import DIALECTS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.env_file_dialects import DIALECTS
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options.shared_options import KEYS
 
 from .conftest import CHECKOUT

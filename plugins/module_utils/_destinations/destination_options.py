@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.crypto.key_entry import DestinationOptions
-from . import dialects
+from . import env_file_dialects
 from .config_file import FORMATS, PYTHON, format_of
 from .config_formats import CONFIG_FORMATS
-from .dialects import DIALECTS
+from .env_file_dialects import DIALECTS
 
 OF_FILE: dict[str, type | tuple[type, ...]] = {"file": str, "path": (str, list), "format": str, "exported": bool}
 GivenDestination = Mapping[str, Any]  # as an operator wrote it in YAML: find_wrong checks it
@@ -106,11 +106,11 @@ def can_carry(destination: Any, value: str) -> bool:
     A key file accepts any value. For a unit, only the host knows which kind of file it has.
     """
     if isinstance(destination, Mapping) and destination.get("unit") and not destination.get("credential"):
-        return dialects.can_carry("systemd", value) and not set(CONFIG_FORMATS["unit"].refused) & set(value)
+        return env_file_dialects.can_carry("systemd", value) and not set(CONFIG_FORMATS["unit"].refused) & set(value)
     if not isinstance(destination, Mapping) or not destination.get("file"):
         return True
     if destination.get("dialect"):
-        return dialects.can_carry(destination["dialect"], value)
+        return env_file_dialects.can_carry(destination["dialect"], value)
     form = CONFIG_FORMATS.get(format_of(destination["file"], destination.get("format")) or "")
     refused = (form.refused if form else "") + ("$" if destination.get("exported") else "")
     return not set(refused) & set(value)

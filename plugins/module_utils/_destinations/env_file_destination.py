@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from . import env_file_editor
 from .destination_interface import Delivery, Destination, DestinationChange
-from .dialects import DIALECTS
+from .env_file_dialects import DIALECTS
 
 
 class EnvLines(Destination):

@@ -42,9 +42,9 @@ from .._errors.env_file import (
 )
 from .._errors.option_names import variable_of
 from .._system import atomic_file, container_layer, users
-from . import dialects
+from . import env_file_dialects
 from .destination_interface import DestinationChange
-from .dialects import DIALECTS, Dialect
+from .env_file_dialects import DIALECTS, Dialect
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
@@ -159,15 +159,15 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     Raise E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_ENCODING, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY.
     """
     model = DIALECTS[dialect]
-    if text.startswith(dialects.BOM) and not model.takes_bom:
+    if text.startswith(env_file_dialects.BOM) and not model.takes_bom:
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
         raise EnvEncoding(path=path, line=1, fault=hides)
-    command = dialects.first_command(model, text)
+    command = env_file_dialects.first_command(model, text)
     if command and names:
         may = f"may be set or hidden by this line: it is not a plain assignment, and {model.reader} runs it"
         raise EnvSyntax(path=path, line=command, name=", ".join(names), fault=may)
     assigned: dict[str, Assignment] = {}
-    for line in dialects.lines(model, text, names):
+    for line in env_file_dialects.lines(model, text, names):
         if line.rest is None:
             skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
             raise EnvSyntax(path=path, line=line.number, name=line.name, fault=skipped)
@@ -182,7 +182,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     return assigned
 
 
-def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) -> Assignment:
+def _assignment(model: Dialect, line: env_file_dialects.EnvLine, rest: str, path: str) -> Assignment:
     quote = rest[:1] if rest[:1] in ("'", '"') else ""
     match = model.styles[quote].match(rest)
     if match is None:
@@ -199,7 +199,7 @@ def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = 
     """
     text = read_text(path)
     if not every:
-        there = {line.name for line in dialects.lines(DIALECTS[dialect], text, names)}
+        there = {line.name for line in env_file_dialects.lines(DIALECTS[dialect], text, names)}
         names = [name for name in names if name in there]
     values = {name: assignment.value for name, assignment in assignments(text, names, path, dialect).items()}
     _compare_with_reader(text, values, path, dialect)
@@ -223,7 +223,7 @@ def variables(path: str, dialect: str) -> dict[str, str]:
     """
     text = _read_any(path)
     model, values = DIALECTS[dialect], {}
-    for line in dialects.lines(model, text, _SETS.findall(text)):
+    for line in env_file_dialects.lines(model, text, _SETS.findall(text)):
         if line.rest is not None:
             with contextlib.suppress(EnvSyntax):
                 values[line.name] = _assignment(model, line, line.rest, path).value
@@ -233,7 +233,7 @@ def variables(path: str, dialect: str) -> dict[str, str]:
 def looks_set(path: str, name: str, dialect: str) -> bool:
     """Return whether a line sets ``name``, or seems to, whoever may read the file. Raise the errors of
     ``variables``."""
-    return any(True for _ in dialects.lines(DIALECTS[dialect], _read_any(path), [name]))
+    return any(True for _ in env_file_dialects.lines(DIALECTS[dialect], _read_any(path), [name]))
 
 
 def _read_any(path: str) -> str:
@@ -266,7 +266,7 @@ def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "d
 
 def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
     for quote in dict.fromkeys([line.quote, "'", '"', ""]):
-        written = dialects.literal(model, quote, value)
+        written = env_file_dialects.literal(model, quote, value)
         if written is not None:
             return written
     cannot = f"cannot be written so that {model.reader} returns it unchanged"
@@ -276,7 +276,7 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
 def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
     """Raise an error unless the real reader agrees with our model. If this Python does not have it, the model
     decides."""
-    real_values = dialects.read_for_real(dialect, text, list(values))
+    real_values = env_file_dialects.read_for_real(dialect, text, list(values))
     for name, value in values.items():
         if real_values is not None and real_values.get(name) != value:
             raise EnvReader(path=path, name=name, reader=DIALECTS[dialect].reader)

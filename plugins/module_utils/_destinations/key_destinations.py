@@ -18,8 +18,8 @@ from .config_file import ConfigFile, format_of
 from .credential_destination import CredentialDestination
 from .destination_interface import Delivery, Destination, DestinationChange
 from .destination_options import is_in_source, path_of, units_of
-from .dialects import DIALECTS
 from .env_file_destination import EnvLines
+from .env_file_dialects import DIALECTS
 from .key_files import KeyFile
 from .secret_destination import SecretDestination, SecretPlace
 from .unit_credentials import CredentialSource

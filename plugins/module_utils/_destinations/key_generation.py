@@ -24,7 +24,7 @@ from .._engine.crypto.key_length import BYTES, LEAST_BYTES, MOST_BYTES, TOKEN, b
 from .._errors.base import word
 from .._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
 from .._errors.options import InvalidKeySpec, UnknownKeyType
-from . import destination_options, dialects, key_destinations, key_files
+from . import destination_options, env_file_dialects, key_destinations, key_files
 
 if TYPE_CHECKING:
     from .._result_types.key_types import GeneratedKey
@@ -170,7 +170,7 @@ def _generate_value(key: KeyEntry, present: str, dialect: str) -> str:
     make, size = TYPES[type_of(key)], size_of(key, present)
     while True:
         value = make(size)
-        if dialects.can_carry(dialect, value) and destination_options.can_carry(key.get("destination"), value):
+        if env_file_dialects.can_carry(dialect, value) and destination_options.can_carry(key.get("destination"), value):
             return value
 
 
@@ -178,7 +178,7 @@ def _is_carried(key: KeyEntry, dialect: str, value: str) -> bool:
     """Return whether the place of a key returns this value unchanged."""
     if key.get("destination"):
         return destination_options.can_carry(key["destination"], value)
-    return dialects.can_carry(dialect, value)
+    return env_file_dialects.can_carry(dialect, value)
 
 
 def described(
@@ -218,7 +218,7 @@ def check_supplied(keys: KeyEntries, supplied: Mapping[str, str], path: str, dia
             raise KeyWeak(name=name, path=path, fault="is also the value of another key")
         if len(set(value)) < LEAST_UNIQUE:
             raise KeyWeak(name=name, path=path, fault="has fewer than 5 different characters")
-        if name in lines and not dialects.can_carry(dialect, value):
+        if name in lines and not env_file_dialects.can_carry(dialect, value):
             lost = f"cannot be read back from a file in the dialect {dialect}"
             raise KeyWeak(name=name, path=path, fault=lost)
     _check_pairs({name: value for name, value in supplied.items() if type_of(entries[name]) == OPENPGP}, path)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .._destinations import env_file_editor, key_destinations, key_generation
-from .._destinations.dialects import DIALECTS
+from .._destinations.env_file_dialects import DIALECTS
 from .._engine.application.django_project import ApplicationStart
 from .._engine.application.own_command import OwnCommand
 from .._engine.crypto.key_set import KeySet

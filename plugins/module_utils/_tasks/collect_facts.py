@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def collect_facts(task: HostTask) -> ModuleResult:
     """Collect everything at once. Raise the errors of opening the application."""
-    from .._destinations import file_readers, key_destinations
+    from .._destinations import key_destinations, units_reading_key_files
     from .._engine import host_facts
     from .._engine.application import django_project
     from .._engine.open_application import open_application
@@ -54,7 +54,7 @@ def collect_facts(task: HostTask) -> ModuleResult:
             "files": _files(application),
             "key_moves": key_destinations.moves(request.keys),
             "replaced_file": _replaced_file(params),
-            "file_readers": file_readers.find(params["env_file"], params["keys"], params["dialect"]),
+            "file_readers": units_reading_key_files.find(params["env_file"], params["keys"], params["dialect"]),
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }

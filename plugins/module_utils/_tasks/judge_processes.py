@@ -88,7 +88,7 @@ def _judge(task: HostTask) -> ModuleResult:
 def _key_change(params: TaskParams, keys: KeySet) -> KeyChange:
     """Return the last change of the keys, or the future one."""
     from .._destinations import key_destinations
-    from .._destinations.dialects import DIALECTS
+    from .._destinations.env_file_dialects import DIALECTS
     from .._services.process_staleness import KeyChange
 
     places = key_destinations.exported(params["keys"])

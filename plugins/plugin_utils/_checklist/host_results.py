@@ -11,7 +11,7 @@ from ...module_utils._engine.fact_types import DatabaseFacts, FileColumnFact, Sc
 
 if TYPE_CHECKING:
     from ...module_utils._backup.manifest import ListedBackups
-    from ...module_utils._destinations.file_readers import FileReader
+    from ...module_utils._destinations.units_reading_key_files import FileReader
     from ...module_utils._engine.fact_types import SecretKeyUsers
     from ...module_utils._engine.plan.plan_document import PlanDocument
     from ...module_utils._engine.postgres.database_session_types import HeldSession

@@ -25,7 +25,7 @@ from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..._destinations import env_file_editor, key_destinations
-from ..._destinations.dialects import DIALECTS
+from ..._destinations.env_file_dialects import DIALECTS
 from ..._errors.base import RotationError
 from ..._errors.keys import KeyFileWritten
 from ..crypto.key_entry import KeyEntries, KeyEntry

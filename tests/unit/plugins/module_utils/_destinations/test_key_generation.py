@@ -6,7 +6,7 @@ import base64
 import re
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import dialects, key_generation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import env_file_dialects, key_generation
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.expected_errors import expect_error
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
@@ -256,10 +256,10 @@ def test_a_rehearsal_refuses_what_the_making_would_and_draws_nothing(monkeypatch
             key_generation.rehearsed(keys, {"A": "CANARY$(x)'\"\\"}, supplied, "shell")
 
 
-@pytest.mark.parametrize("dialect", dialects.DIALECTS)
+@pytest.mark.parametrize("dialect", env_file_dialects.DIALECTS)
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_what_stands_in_for_a_value_is_carried_as_it_is(dialect, quote):
-    assert dialects.literal(dialects.DIALECTS[dialect], quote, key_generation.STAND_IN)
+    assert env_file_dialects.literal(env_file_dialects.DIALECTS[dialect], quote, key_generation.STAND_IN)
 
 
 def test_two_keys_with_one_supplied_value_are_refused():
@@ -268,7 +268,7 @@ def test_two_keys_with_one_supplied_value_are_refused():
     assert (refused.value.code, refused.value.where["fault"]) == ("E_KEY_WEAK", "is also the value of another key")
 
 
-@pytest.mark.parametrize("dialect", dialects.DIALECTS)
+@pytest.mark.parametrize("dialect", env_file_dialects.DIALECTS)
 @pytest.mark.parametrize("kind", key_generation.TYPES)
 def test_what_is_made_here_is_carried_by_every_dialect(kind, dialect):
     for _ in range(20):

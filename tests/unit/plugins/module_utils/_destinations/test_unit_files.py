@@ -12,9 +12,9 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     config_values,
     destination_interface,
-    file_readers,
     key_destinations,
     unit_files,
+    units_reading_key_files,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.config_formats import (
     CONFIG_FORMATS,
@@ -132,16 +132,16 @@ def test_the_units_that_read_a_file_of_keys_are_found(units: Callable[..., None]
         },
     ]
     keys = [{"name": "K", "destination": {"file": str(file), "dialect": "systemd"}}]
-    assert file_readers.find(None, keys, "dotenv") == readers
-    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == readers
-    assert file_readers.find(str(file), [{"name": "K"}], "dotenv") == []
+    assert units_reading_key_files.find(None, keys, "dotenv") == readers
+    assert units_reading_key_files.find(str(file), [{"name": "K"}], "systemd") == readers
+    assert units_reading_key_files.find(str(file), [{"name": "K"}], "dotenv") == []
 
 
 def test_a_host_without_systemd_has_no_unit_that_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_processes, "_born_environment", lambda: {"PATH": str(tmp_path)})
     monkeypatch.setenv("PATH", str(tmp_path))
     file = put(tmp_path / "app.env", "K=CANARY\n")
-    assert file_readers.find(str(file), [{"name": "K"}], "systemd") == []
+    assert units_reading_key_files.find(str(file), [{"name": "K"}], "systemd") == []
 
 
 def test_a_variable_that_another_file_overrides_is_refused(units: Callable[..., None], tmp_path: Path) -> None:

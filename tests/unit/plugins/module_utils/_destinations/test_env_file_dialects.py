@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations import (
     destination_interface,
-    dialects,
+    env_file_dialects,
     env_file_editor,
     key_generation,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.dialects import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._destinations.env_file_dialects import (
     BOM,
     DIALECTS,
     can_carry,
@@ -468,7 +468,7 @@ def test_without_a_reader_in_python_the_model_stands_alone(dialect):
 
 
 def test_a_real_reader_that_disagrees_stops_the_reading(env_file, monkeypatch):
-    monkeypatch.setitem(dialects.READERS, "dotenv", lambda text, names: {"K": "CANARY2"})
+    monkeypatch.setitem(env_file_dialects.READERS, "dotenv", lambda text, names: {"K": "CANARY2"})
     put(env_file, "K=CANARY\n")
     with pytest.raises(RotationError) as refused:
         env_file_editor.read(str(env_file), NAMES)
