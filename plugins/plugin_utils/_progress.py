@@ -16,7 +16,7 @@ from typing import Any, cast
 from ansible.utils.display import Display
 
 from ..module_utils._system.progress_file import Numbers
-from ._report import progress_lines
+from ._report import progress_text
 from ._screen import lines
 
 display = Display()
@@ -78,17 +78,17 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
         self._shown = True
         if lines.by_steps:
             host = f"{self._host}: about " if self._host else ""
-            display.display(f"\r{host}{progress_lines.moving(numbers).strip()}", newline=False, screen_only=True)
+            display.display(f"\r{host}{progress_text.moving(numbers).strip()}", newline=False, screen_only=True)
             return
         if self._moving:
             display.display(
-                f"\r{progress_lines.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True
+                f"\r{progress_text.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True
             )
             return
         if self._host:
-            display.display(f"  {self._host}: about {progress_lines.moving(numbers).strip()}")
+            display.display(f"  {self._host}: about {progress_text.moving(numbers).strip()}")
             return
-        for line in progress_lines.progress(numbers):
+        for line in progress_text.progress(numbers):
             display.display(line)
 
 

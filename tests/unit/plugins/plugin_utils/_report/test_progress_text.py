@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import progress_lines
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import progress_text
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import
 )
 def test_how_far_a_step_is_takes_one_line(numbers, line):
     told = {"doing": "reading profile", "most": None, "unit": "rows", "seconds": 75, **numbers}
-    assert progress_lines.moving(told) == line
-    assert list(progress_lines.progress(told)) == [line]
+    assert progress_text.moving(told) == line
+    assert list(progress_text.progress(told)) == [line]
