@@ -27,7 +27,7 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.store_interface import Store
 from ._control_node.paths import path_from_inventory, state_folder
 from ._control_node.task_process import end_with_parent, is_task_process, refuse_debug_settings
-from ._failed_runs import after_ctrl_c, error_parts, exit_code
+from ._failed_runs import error_parts, exit_code, interrupt_handler
 from ._keys import listed_keys
 from ._keys.ansible_vault import read_identity
 from ._keys.configured_store import LOOKUP, open_store
@@ -39,7 +39,7 @@ from ._task_options import refuse_wrong, validated
 from ._task_types import TaskArguments, TaskResult, Variables
 
 # Ansible loads action plugins in its own process before it forks workers: what is done here is done once.
-after_ctrl_c.tell_what_is_next()
+interrupt_handler.install()
 lookup_loader.get(LOOKUP)
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or remove the line and run the plan playbook: it proposes the keys that it finds."

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import after_ctrl_c
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs import interrupt_handler
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._failed_runs i
 )
 def test_an_interrupted_run_names_the_commands_that_can_be_typed(monkeypatch, started, commands):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": (started,), "inventory": ("web,",)}))
-    typed = [line for line in after_ctrl_c._format_next().splitlines() if line.startswith("  ")]
+    typed = [line for line in interrupt_handler._format_next().splitlines() if line.startswith("  ")]
     assert typed == [f"  ansible-playbook {command}" for command in commands]

@@ -22,7 +22,7 @@ NEXT_COMMANDS = (
 )
 
 
-def tell_what_is_next() -> None:
+def install() -> None:
     """Show the next commands below Ansible's own line on Ctrl-C. Does nothing in a process that runs no plays."""
     ansibles: Any = signal.getsignal(signal.SIGINT)
     if not isinstance(getattr(ansibles, "__self__", None), TaskQueueManager):
