@@ -12,7 +12,7 @@ from typing import Any
 
 import collection_source
 
-CATALOG: dict[str, Any] = collection_source.module("_errors.error_catalog").CATALOG
+CATALOG: dict[str, Any] = collection_source.module("_errors.errors_by_code").CATALOG
 option_names = collection_source.module("_errors.option_names")
 
 HEAD = """\

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The catalog of errors: code, what is wrong, what was changed so far, what to do.
 
-To add an error, add a class to the file of its domain. ``base`` has the base class. ``error_catalog`` lists the errors
+To add an error, add a class to the file of its domain. ``base`` has the base class. ``errors_by_code`` lists the errors
 of all domains and finds one by its code. Everything may import it. It imports the standard library only.
 """

@@ -31,7 +31,7 @@ from .._engine.rewrite.throttle import Throttle
 from .._engine.rotation import Application
 from .._errors.base import RotationError
 from .._errors.counts import counted
-from .._errors.error_catalog import build_error
+from .._errors.errors_by_code import build_error
 from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
 from .._errors.option_names import variable_of
 from .._errors.options import InvalidOption

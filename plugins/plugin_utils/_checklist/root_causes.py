@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ...module_utils._errors import discovery, env_file, keys, options, store
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.database import DatabaseLeased, DatabaseLocked
-from ...module_utils._errors.error_catalog import CATALOG
+from ...module_utils._errors.errors_by_code import CATALOG
 from .item import STOP, ChecklistItem
 
 

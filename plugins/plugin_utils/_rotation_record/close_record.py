@@ -13,7 +13,7 @@ from ...module_utils._engine.proof.repair_option import format_repair
 from ...module_utils._engine.proof.value_classes import UNOPENED
 from ...module_utils._engine.proof.value_list import format_values
 from ...module_utils._errors.base import RotationError
-from ...module_utils._errors.error_catalog import build_error
+from ...module_utils._errors.errors_by_code import build_error
 from ...module_utils._errors.restore import ValuesNotRepaired
 from ...module_utils._errors.values import ValuesEmptied, ValuesWritten
 from ...module_utils._record.events import ROLLBACK, ROTATE

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors.application import FunctionFailed
 from ..._errors.base import RotationError
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, RowCipher, RowCipherFactory

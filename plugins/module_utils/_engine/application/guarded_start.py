@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple, NoReturn
 
 from ..._errors.base import NOTHING_CHANGED, RotationError
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from . import django_project
 from .statements_at_start import Access, StatementsAtStart
 

@@ -26,7 +26,7 @@ from typing import Any, TypedDict
 
 from ..._errors.application import OwnCommandFailed, OwnCommandUnknown
 from ..._errors.base import RotationError
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from ..._errors.options import InvalidOption
 from ..crypto.key_entry import KeyEntries
 from ..crypto.key_set import split_list

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..._errors.counts import join_first
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from ..._errors.values import PlainUnclear, UnsupportedFormat, ValuesEncryptedTwice, ValuesLeftAlone, ValuesNotCurrent
 from ..crypto.keyring import Keyring
 from ..discovery.columns.layer_classes import NESTED

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..._errors.base import RotationError
 from ..._errors.counts import counted
 from ..._errors.database import TokenTooLong
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from ..._errors.run import WorkersKilled
 from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring

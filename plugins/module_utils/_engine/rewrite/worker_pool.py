@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..._errors.base import RotationError
-from ..._errors.error_catalog import build_error
+from ..._errors.errors_by_code import build_error
 from ..._errors.run import StoppedBySignal, WorkersKilled
 from ..._errors.unexpected import internal
 from ..postgres.connection import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import base, error_catalog, unexpected
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import base, errors_by_code, unexpected
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import (
     ConnectionLost,
     StatementFailed,
@@ -95,9 +95,9 @@ def test_an_exception_that_was_never_raised_has_no_place():
     assert unexpected.internal(ValueError("CANARY")).what == "unexpected ValueError at unknown"
 
 
-@pytest.mark.parametrize("code", error_catalog.CATALOG)
+@pytest.mark.parametrize("code", errors_by_code.CATALOG)
 def test_each_entry_is_two_texts_without_a_full_stop_too_many(code):
-    what, todo = error_catalog.CATALOG[code].whole_problem(), error_catalog.CATALOG[code].remedy
+    what, todo = errors_by_code.CATALOG[code].whole_problem(), errors_by_code.CATALOG[code].remedy
     assert code.startswith("E_")
     assert what
     assert not what.endswith(".")

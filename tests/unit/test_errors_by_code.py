@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base i
     address,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.error_catalog import CATALOG, build_error
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.errors_by_code import CATALOG, build_error
 
 from .conftest import CHECKOUT
 from .plugin_sources import trees
