@@ -35,7 +35,7 @@ def is_task_process() -> bool:
 
 
 def refuse_debug_settings() -> None:
-    """Raise E_DEBUG_SETTING for a setting of Ansible that would print options or leave them on a disk."""
+    """Raise E_DEBUG_SETTINGS for a setting of Ansible that would print options or leave them on a disk."""
     for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):
         if on:
             raise DebugSettingOn(setting=setting)
