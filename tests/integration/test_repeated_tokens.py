@@ -16,15 +16,21 @@ from .test_discovery import token
 from .test_engine import SCHEME, keyring  # noqa: F401  # a fixture
 
 MODELS = '''
+import base64
 import hmac
 from core.encryption import EncryptionManager
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
 
 
 def sealed(value):
     """The same token for the same value, in the format of Fernet."""
-    fernet = EncryptionManager._get_fernet()
-    nonce = hmac.digest(fernet._signing_key, value.encode(), "sha256")[:16]
-    return fernet._encrypt_from_parts(value.encode(), 0, nonce).decode()
+    key = base64.urlsafe_b64decode(EncryptionManager._get_encryption_key())
+    nonce = hmac.digest(key[:16], value.encode(), "sha256")[:16]
+    padder, cipher = PKCS7(128).padder(), Cipher(algorithms.AES(key[16:]), modes.CBC(nonce)).encryptor()
+    padded = padder.update(value.encode()) + padder.finalize()
+    token = bytes([0x80]) + bytes(8) + nonce + cipher.update(padded) + cipher.finalize()
+    return base64.urlsafe_b64encode(token + hmac.digest(key[:16], token, "sha256")).decode()
 
 
 def opened(token):
