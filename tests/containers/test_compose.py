@@ -27,7 +27,7 @@ def kill(compose: Compose, is_time: Callable[[], bool], *options: str) -> None:
     """Kill a rotation with all its processes, as soon as it is time."""
     with compose.start("rotate", *IDENTITY, *options) as process:
         while not is_time():
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, process.communicate()[0][-4000:]
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

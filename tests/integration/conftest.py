@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -287,6 +288,15 @@ def served(site: Site) -> Iterator[Served]:
     )
     yield made
     made.order("stop")
+
+
+def until(reached: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait for what a playbook does on the way. If the playbook ends first, its last words are in the failure."""
+    deadline = time.monotonic() + 300
+    while not reached():
+        assert process.poll() is None, process.communicate()[0][-4000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

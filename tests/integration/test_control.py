@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Outcome, Site, thorough
+from .conftest import Outcome, Site, thorough, until
 from .served import Served
 from .test_progress import waits_for
 
@@ -28,14 +28,6 @@ def operated(site: Site) -> Site:
 
 def order(site: Site, words: str) -> Outcome:
     return site.play("control", "-e", f"key_rotation_control={words}")
-
-
-def until(happens: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 240
-    while not happens():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def start_busy(site: Site) -> subprocess.Popen[str]:

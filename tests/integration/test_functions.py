@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import ENCRYPTED, Site, kill_group
+from .conftest import ENCRYPTED, Site, kill_group, until
 from .test_resume import wait_until_gone
 
 ODD = """
@@ -195,10 +195,7 @@ def test_a_rotation_that_was_killed_after_the_switch_is_resumed(odd: Site) -> No
     own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
     before, env = read(odd, "value", "decrypt"), odd.env_file.read_bytes()
     process = odd.start("rotate", "-e", own)
-    deadline = time.monotonic() + 300
-    while odd.env_file.read_bytes() == env:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
+    until(lambda: odd.env_file.read_bytes() != env, process)
     kill_group(process)
     wait_until_gone(odd)
 

@@ -9,15 +9,11 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .conftest import Site, processes_in
+from .conftest import Site, processes_in, until
 from .test_operators import ended
 from .test_other_writers import OPEN, profiles, writer, written
 
@@ -83,14 +79,6 @@ def test_a_host_that_a_run_leaves_out_stops_it(two: Two) -> None:
     assert "STOP hosts two would keep the old keys: this run leaves it out" in " ".join(outcome.text.split())
     assert (two.site.tokens(), two.site.env_file.read_bytes()) == (tokens, env)
     assert not two.site.store.exists()
-
-
-def until(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def at_work(site: Site, two: Two) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.mode_choice import LEAST_VALUES
 
-from .conftest import ENCRYPTED, Outcome, Site, kill_group
+from .conftest import ENCRYPTED, Outcome, Site, kill_group, until
 from .served import Served
-from .test_prepared_rotation import is_left, rows_prepared, steps, until
+from .test_prepared_rotation import is_left, rows_prepared, steps
 from .test_resume import wait_until_gone
 
 SLOW = '{"key_rotation_throttle": {"ratio": 300}}'

@@ -19,9 +19,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from .conftest import Site, kill_group, thorough
+from .conftest import Site, kill_group, thorough, until
 from .served import Served
-from .test_hosts import Two, until
+from .test_hosts import Two
 from .test_list_order import make
 from .test_progress import waits_for
 from .test_resume import wait_until_gone

@@ -7,14 +7,13 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
-from .conftest import Site, kill_group
+from .conftest import Site, kill_group, until
 from .served import Served
 from .test_resume import kill_when, wait_until_gone, written
 from .test_rollback import NEW_PROFILE
@@ -74,14 +73,6 @@ def applying(site: Site) -> Iterator[subprocess.Popen[str]]:
         until(lambda: site.tokens()["customer_userprofile"] != before, process)
         yield process
         blocker.rollback()
-
-
-def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not reached():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.thorough

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PLAYBOOKS, Site, processes_of
+from .conftest import PLAYBOOKS, Site, processes_of, until
 
 SLOW = """
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
@@ -162,8 +162,7 @@ def module_of(site: Site) -> int:
 
 def test_after_ctrl_c_a_person_knows_what_to_type_next(site: Site) -> None:
     process = site.start("plan")
-    while not processes_of(site):  # its module is at work
-        assert process.poll() is None, process.communicate()[0]
+    until(lambda: processes_of(site), process)  # its module is at work
     os.killpg(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=60)
     assert process.returncode == 99, text

@@ -32,7 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.tests.expected_errors import Containing, expect_error
 
-from .conftest import Outcome, Site, kill_group
+from .conftest import Outcome, Site, kill_group, until
 from .test_rollback import NEW_PROFILE
 
 HOSTILE = "dbname=x host=evil port=1"  # nothing but a name
@@ -163,8 +163,7 @@ def test_a_restore_that_is_refused_killed_or_a_dry_run_touches_nothing(hostile: 
     dump.write_bytes(content)
 
     process = site.start("restore", *SPRING)
-    while len(databases(site)) == 1:
-        assert process.poll() is None, process.communicate()[0]
+    until(lambda: len(databases(site)) > 1, process)
     kill_group(process)
 
     dry = site.play("restore", *SPRING, "--check")
@@ -330,12 +329,7 @@ def test_a_restore_that_died_with_everybody_shut_out_is_no_loss(site: Site) -> N
     plain = site.read_all()
     assert site.play("rotate", *SPRING).code == 0
     process = site.start("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
-    with site.admin() as cursor:
-        while True:
-            cursor.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", (site.database,))
-            if cursor.fetchone() == (False,):
-                break
-            assert process.poll() is None, process.communicate()[0]
+    until(lambda: databases(site)[site.database] is False, process)
     kill_group(process)
 
     dry = site.play("rollback", "--check")

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client, restore_proof
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
 
-from .conftest import Site, kill_group, processes_of
+from .conftest import Site, kill_group, processes_of, until
 from .served import Served
 from .test_rollback import NEW_PROFILE
 
@@ -33,10 +33,7 @@ def stopped_half_way(
     with site.connection() as blocker, blocker.cursor() as cursor:
         cursor.execute("SELECT 1 FROM restaurant_restaurant FOR UPDATE")
         process = site.start(playbook)
-        deadline = time.monotonic() + 300
-        while site.tokens()["customer_userprofile"] == before["customer_userprofile"]:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
+        until(lambda: site.tokens()["customer_userprofile"] != before["customer_userprofile"], process)
         yield process, blocker
 
 
