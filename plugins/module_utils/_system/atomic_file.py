@@ -82,28 +82,51 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
     leaves the file there.
     """
     discard_leftover(path)
-    folder, prefix = _private(path)
-    descriptor, private = tempfile.mkstemp(SUFFIX, prefix, folder)
+    descriptor, private = _make_private(path)
     try:
-        with os.fdopen(descriptor, "wb") as handle:
+        with os.fdopen(descriptor, "wb") as handle:  # open, and so locked, until the block is done with the file
             _copy_attributes(path, handle.fileno(), mode, most)
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
-        yield private
+            yield private
     except BaseException:
         _take_away(private)
         raise
 
 
 def discard_leftover(path: str) -> None:
-    """Remove every private file next to ``path``. Writers lock the folder, so these are from killed ones. Raise
-    OSError, LeftBehindError."""
+    """Remove every private file next to ``path`` that a killed writer left. A writer that works has a lock on its own.
+
+    Raise OSError, LeftBehindError."""
     folder, prefix = _private(path)
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if name.startswith(prefix) and name.endswith(SUFFIX):
-                _take_away(os.path.join(folder, name))
+                _discard(os.path.join(folder, name))
+
+
+def _make_private(path: str) -> tuple[int, str]:
+    """Create a private file, and lock it until it is closed. Another writer may take it away before it is locked."""
+    folder, prefix = _private(path)
+    while True:
+        descriptor, private = tempfile.mkstemp(SUFFIX, prefix, folder)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, private
+        os.close(descriptor)
+
+
+def _discard(private: str) -> None:
+    """Take a private file away, unless its writer has it locked. It stays locked until it is gone."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # not ours to read, or on a file system without locks
+            descriptor = os.open(private, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            held.callback(os.close, descriptor)
+            if not _locked(descriptor):
+                return
+        _take_away(private)
 
 
 def _take_away(private: str) -> None:

@@ -7,6 +7,7 @@ import stat
 import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,14 @@ def test_what_a_killed_run_left_is_taken_away(folder):
     (folder / ".file.key_rotation.tmp").write_bytes(b"half")
     atomic_file.replace(str(folder / "file"), b"new")
     assert os.listdir(folder) == ["file"]
+
+
+def test_of_writers_at_the_same_time_none_takes_the_file_of_another_away(folder):
+    path = folder / "written"
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(lambda number: atomic_file.replace(str(path), b"whole"), range(400)))
+    assert os.listdir(folder) == ["written"]
+    assert path.read_bytes() == b"whole"
 
 
 def test_a_link_in_the_place_of_the_private_file_is_not_followed(folder):
