@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Site, kill_group
+from .conftest import Site, kill_group, until
 from .served import Served
 
 
@@ -35,8 +35,7 @@ def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, 
     with site.connection() as connection, connection.cursor() as cursor:
         cursor.execute("SET application_name = 'metrics'; SELECT 1")  # the run waits for this session
         process = site.start("rotate", "-e", '{"key_rotation_accept": ["health"]}')
-        while served.up():
-            assert process.poll() is None
+        until(lambda: not served.up(), process)
         kill_group(process)
         log = site.folder / "application.log"
         log.write_text("decrypt_failed of yesterday\n")

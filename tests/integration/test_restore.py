@@ -117,6 +117,12 @@ def databases(site: Site) -> dict[str, bool]:
         return dict(cursor.fetchall())
 
 
+def is_shut(site: Site) -> bool:
+    with site.admin() as cursor:
+        cursor.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", (site.database,))
+        return cursor.fetchone() == (False,)
+
+
 def belongings(site: Site) -> object:
     """All that the restore of a dump into an empty database would lose."""
     with site.admin() as cursor:
@@ -329,7 +335,7 @@ def test_a_restore_that_died_with_everybody_shut_out_is_no_loss(site: Site) -> N
     plain = site.read_all()
     assert site.play("rotate", *SPRING).code == 0
     process = site.start("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
-    until(lambda: databases(site)[site.database] is False, process)
+    until(lambda: is_shut(site), process)
     kill_group(process)
 
     dry = site.play("rollback", "--check")

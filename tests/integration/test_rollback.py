@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from .conftest import Site, kill_group
+from .conftest import Site, kill_group, until
 
 NEW_PROFILE = """
 from django.contrib.auth.models import User
@@ -111,8 +111,7 @@ def test_the_env_file_going_away_in_the_middle_rolls_back(site: Site) -> None:
     with site.connection() as blocker, blocker.cursor() as cursor:
         cursor.execute("SELECT 1 FROM restaurant_restaurant FOR UPDATE")
         process = site.start("rotate")
-        while site.tokens()["customer_userprofile"] == tokens:
-            assert process.poll() is None
+        until(lambda: site.tokens()["customer_userprofile"] != tokens, process)
         site.env_file.rename(link)
         site.env_file.symlink_to(link)
         blocker.rollback()
@@ -147,8 +146,7 @@ def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: 
 def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
     before = site.tokens()["customer_userprofile"]
     process = site.start("rotate")
-    while site.tokens()["customer_userprofile"] == before:
-        assert process.poll() is None
+    until(lambda: site.tokens()["customer_userprofile"] != before, process)
     kill_group(process)
 
     outcome = site.play("rollback", "-e", "key_rotation_prefer=forwards")
