@@ -111,11 +111,14 @@ def _make_private(path: str) -> tuple[int, str]:
     folder, prefix = _private(path)
     while True:
         descriptor, private = tempfile.mkstemp(SUFFIX, prefix, folder)
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor, private
-        os.close(descriptor)
+        with contextlib.ExitStack() as otherwise:
+            otherwise.callback(os.close, descriptor)
+            otherwise.callback(_take_away, private)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                otherwise.pop_all()
+                return descriptor, private
 
 
 def _discard(private: str) -> None:
